@@ -1,0 +1,1 @@
+"""Numerical solvers that write the same files the readers open."""

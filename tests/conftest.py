@@ -1,0 +1,30 @@
+"""Strict numerics in every test: no silent promotion of dtypes or ranks; warnings are errors."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+SHARED = Path(os.environ.get("CAPE_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """Folder of arrays computed with the published implementation; skips where it is absent."""
+    folder = SHARED / "data" / "reference"
+    if not folder.is_dir():
+        pytest.skip("reference arrays of the published implementation are not here (development only)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pdebench():
+    """Folder of reduced PDEBench trajectories; skips where it is absent."""
+    folder = SHARED / "data" / "pdebench"
+    if not folder.is_dir():
+        pytest.skip("reduced PDEBench files are not here (development only)")
+    return folder
