@@ -1,0 +1,157 @@
+"""Convolutions of one size-preserving kind, with the boundary of each axis: full, depthwise and pointwise."""
+
+from collections.abc import Sequence
+from math import prod
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import lax
+from jaxtyping import Array, Float
+
+# How a boundary continues a field beyond the domain, in the words of jnp.pad. "zeros" is the published form, which
+# pads every domain with zeros whatever its boundary.
+PADDING = {"periodic": "wrap", "outgoing": "edge", "wall": "edge", "zeros": "constant"}
+
+
+def check_boundaries(boundaries: Sequence[str]) -> tuple[str, ...]:
+    """Return `boundaries` as a tuple, one per axis. Raises ValueError for an empty one or an unknown kind."""
+    if isinstance(boundaries, str) or not boundaries or any(kind not in PADDING for kind in boundaries):
+        raise ValueError(f"expected one boundary per axis, each of {sorted(PADDING)}, got {boundaries!r}")
+    return tuple(boundaries)
+
+
+def check_field(u: Array, dimension: int, channels: int) -> None:
+    """Raise ValueError unless u is [batch, `dimension` axes, `channels`]."""
+    if u.ndim != dimension + 2 or u.shape[-1] != channels:
+        axes = "points, " * dimension
+        raise ValueError(f"expected u of shape (batch, {axes}{channels} channels), got {u.shape}")
+
+
+def pad(u: Float[Array, "batch *space channel"], widths: Sequence[int], boundaries: Sequence[str]) -> Array:
+    """Continue u beyond the domain by `widths` points on both sides of each axis, as its boundary says."""
+    for axis, (width, kind) in enumerate(zip(widths, boundaries, strict=True), start=1):
+        if width:
+            around = [(0, 0)] * u.ndim
+            around[axis] = (width, width)
+            u = jnp.pad(u, around, mode=PADDING[kind])
+    return u
+
+
+def uniform(rngs: nnx.Rngs, shape: tuple[int, ...], fan_in: int) -> nnx.Param:
+    """Draw from U(-1/√fan_in, 1/√fan_in): PyTorch's default for linear and convolution layers, weight and bias."""
+    bound = fan_in**-0.5
+    return nnx.Param(jax.random.uniform(rngs.params(), shape, minval=-bound, maxval=bound))
+
+
+def shifts(u: Array, kernel: tuple[int, ...]) -> list[Array]:
+    """List the views of a padded u that the entries of `kernel` see, in row-major order of the entries."""
+    sizes = [n - k + 1 for n, k in zip(u.shape[1:-1], kernel, strict=True)]
+    return [
+        u[(slice(None), *(slice(i, i + n) for i, n in zip(entry, sizes, strict=True)))]
+        for entry in np.ndindex(*kernel)
+    ]
+
+
+def kernel_of(kernel: int | tuple[int, ...], dimension: int) -> tuple[int, ...]:
+    """Return one odd kernel width per axis. Raises ValueError for even widths or a wrong number of them."""
+    widths = (kernel,) * dimension if isinstance(kernel, int) else tuple(kernel)
+    if len(widths) != dimension or any(k < 1 or k % 2 == 0 for k in widths):
+        raise ValueError(f"expected an odd kernel width, one or {dimension} (one per axis), got {kernel}")
+    return widths
+
+
+class Pointwise(nnx.Module):
+    """Apply one linear map to the channels of every point (a 1x1 convolution, as a matrix product): y = u W + b.
+
+    `weight`: [in, out]; `bias`: [out], absent with bias=False.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, bias: bool = True, rngs: nnx.Rngs):
+        self.weight = uniform(rngs, (in_channels, out_channels), in_channels)
+        self.bias = uniform(rngs, (out_channels,), in_channels) if bias else None
+
+    def __call__(self, u: Float[Array, "*batch channel"]) -> Float[Array, "*batch out"]:
+        y = u @ self.weight[...]
+        return y if self.bias is None else y + self.bias[...].reshape((1,) * (y.ndim - 1) + (-1,))
+
+
+class Convolution(nnx.Module):
+    """Convolve with a small kernel, keeping the size of the grid; each axis continues as its boundary says.
+
+    y_i = Σ_j u_{i+j-h} W_j + b with h = (kernel-1)/2 (a cross-correlation, as everywhere in deep learning).
+    `weight`: [*kernel, in, out]; `bias`: [out], absent with bias=False.
+
+    Raises ValueError for an even kernel, an unknown boundary, or input of the wrong shape.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int | tuple[int, ...],
+        *,
+        boundaries: tuple[str, ...],
+        bias: bool = True,
+        rngs: nnx.Rngs,
+    ):
+        self.boundaries = check_boundaries(boundaries)
+        self.kernel = kernel_of(kernel, len(boundaries))
+        self.in_channels = in_channels
+        fan_in = in_channels * prod(self.kernel)
+        self.weight = uniform(rngs, (*self.kernel, in_channels, out_channels), fan_in)
+        self.bias = uniform(rngs, (out_channels,), fan_in) if bias else None
+
+    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
+        check_field(u, len(self.kernel), self.in_channels)
+        weight = self.weight[...]
+        u = pad(u, [k // 2 for k in self.kernel], self.boundaries)
+        if (
+            self.in_channels * prod(self.kernel) <= 10
+        ):  # a handful of multiply-adds: cheaper than any convolution
+            taps = weight.reshape(-1, *weight.shape[-2:])
+            y = sum(view @ tap for view, tap in zip(shifts(u, self.kernel), taps, strict=True))
+        else:
+            dimension = len(self.kernel)
+            last = (0, dimension + 1, *range(1, dimension + 1))
+            numbers = lax.ConvDimensionNumbers(last, (dimension + 1, dimension, *range(dimension)), last)
+            y = lax.conv_general_dilated(u, weight, (1,) * dimension, "VALID", dimension_numbers=numbers)
+        return y if self.bias is None else y + self.bias[...].reshape((1,) * (y.ndim - 1) + (-1,))
+
+
+class DepthwiseConvolution(nnx.Module):
+    """Convolve each channel by itself with `multiplier` kernels, as shifted multiply-adds; keeps the grid's size.
+
+    Output channel c·multiplier + j comes from input channel c alone. `weight`: [*kernel, channels·multiplier];
+    `bias` likewise, absent by default.
+
+    Raises ValueError for an even kernel, an unknown boundary, or input of the wrong shape.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        multiplier: int,
+        kernel: int | tuple[int, ...],
+        *,
+        boundaries: tuple[str, ...],
+        bias: bool = False,
+        rngs: nnx.Rngs,
+    ):
+        self.boundaries = check_boundaries(boundaries)
+        self.kernel = kernel_of(kernel, len(boundaries))
+        self.channels = channels
+        self.multiplier = multiplier
+        fan_in = prod(self.kernel)
+        self.weight = uniform(rngs, (*self.kernel, channels * multiplier), fan_in)
+        self.bias = uniform(rngs, (channels * multiplier,), fan_in) if bias else None
+
+    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
+        check_field(u, len(self.kernel), self.channels)
+        u = pad(u, [k // 2 for k in self.kernel], self.boundaries)
+        if self.multiplier > 1:
+            u = jnp.repeat(u, self.multiplier, axis=-1)
+        taps = self.weight[...].reshape(-1, *(1,) * (u.ndim - 1), u.shape[-1])
+        y = sum(view * tap for view, tap in zip(shifts(u, self.kernel), taps, strict=True))
+        return y if self.bias is None else y + self.bias[...].reshape((1,) * (y.ndim - 1) + (-1,))

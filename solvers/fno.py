@@ -1,0 +1,110 @@
+"""The Fourier neural operator, in any dimension by one code path."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from .activation import gelu
+from .convolution import Pointwise, check_boundaries, check_field
+from .spectral import SpectralConvolution
+
+
+def unmodulated(i: int, h: Array) -> Array:
+    """Leave hidden feature map i as it is: the default of every solver's `modulate`."""
+    return h
+
+
+def grid_coordinates(
+    space: tuple[int, ...], coordinates: tuple[tuple[float, float], ...]
+) -> Float[np.ndarray, "*space axis"]:
+    """Compute origin + length·i/n at point i of n, for every axis; `coordinates` holds (origin, length) per axis."""
+    axes = [o + length * np.arange(n) / n for n, (o, length) in zip(space, coordinates, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+
+class FNO(nnx.Module):
+    """Map u(t) to u(t + dt) with layers of spectral convolution + pointwise map (Fourier neural operator).
+
+    lift -> `layers` times h = gelu(K h + W h + b), no gelu after the last -> Linear, gelu, Linear.
+    The default sees no coordinates and pads nothing: on periodic axes it commutes with shifts, and it is the same
+    function on every grid that resolves its input. The published form has width 20 to 36,
+    coordinates=((origin, length), ...) and pad=2.
+
+    Args:
+        in_channels, out_channels: channels of the input and the output field.
+        boundaries: "periodic" | "outgoing" | "wall", one per axis. Only their number matters to the layers.
+        width: channels of the hidden feature maps.
+        modes: Fourier modes kept per axis, one number or one per axis.
+        layers: number of spectral layers.
+        projection: channels between the two last linear maps.
+        coordinates: (origin, length) per axis: append the grid's coordinates to the input; None: do not.
+        pad: points of zeros appended at the end of each axis between lifting and projection.
+
+    `hidden_channels` is (width,) * layers; `modulate(i, h)` acts on the sum of layer i before its nonlinearity.
+    Raises ValueError for impossible sizes and for input of the wrong shape.
+    Source: Li et al., arXiv 2010.08895.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        boundaries: tuple[str, ...],
+        width: int = 32,
+        modes: int | tuple[int, ...] = 12,
+        layers: int = 4,
+        projection: int = 128,
+        coordinates: tuple[tuple[float, float], ...] | None = None,
+        pad: int = 0,
+        rngs: nnx.Rngs,
+    ):
+        self.boundaries = check_boundaries(boundaries)
+        dimension = len(self.boundaries)
+        for name, found in (("width", width), ("layers", layers), ("projection", projection)):
+            if found < 1:
+                raise ValueError(f"expected {name} of at least 1, got {found}")
+        if pad < 0:
+            raise ValueError(f"expected pad >= 0 points, got {pad}")
+        if coordinates is not None and len(coordinates) != dimension:
+            raise ValueError(
+                f"expected coordinates (origin, length) for each of {dimension} axes, got {coordinates}"
+            )
+        self.in_channels = in_channels
+        self.coordinates = None if coordinates is None else tuple(map(tuple, coordinates))
+        self.pad = pad
+        self.hidden_channels = (width,) * layers
+        lifted = in_channels + (dimension if coordinates is not None else 0)
+        self.lift = Pointwise(lifted, width, rngs=rngs)
+        self.spectral = nnx.List(
+            SpectralConvolution(width, width, modes, dimension=dimension, overwrite=False, rngs=rngs)
+            for _ in range(layers)
+        )
+        self.pointwise = nnx.List(Pointwise(width, width, rngs=rngs) for _ in range(layers))
+        self.project = Pointwise(width, projection, rngs=rngs)
+        self.out = Pointwise(projection, out_channels, rngs=rngs)
+
+    def __call__(
+        self,
+        u: Float[Array, "batch *space channel"],
+        modulate: Callable[[int, Array], Array] = unmodulated,
+    ) -> Float[Array, "batch *space out"]:
+        dimension = len(self.boundaries)
+        check_field(u, dimension, self.in_channels)
+        space = u.shape[1:-1]
+        if self.coordinates is not None:
+            grid = jnp.asarray(grid_coordinates(space, self.coordinates), u.dtype)
+            u = jnp.concatenate([u, jnp.broadcast_to(grid, (u.shape[0], *grid.shape))], axis=-1)
+        h = self.lift(u)
+        if self.pad:
+            h = jnp.pad(h, [(0, 0), *[(0, self.pad)] * dimension, (0, 0)])
+        last = len(self.hidden_channels) - 1
+        for i, (spectral, pointwise) in enumerate(zip(self.spectral, self.pointwise, strict=True)):
+            h = modulate(i, spectral(h) + pointwise(h))
+            h = gelu(h) if i < last else h
+        if self.pad:
+            h = h[(slice(None), *(slice(n) for n in space))]
+        return self.out(gelu(self.project(h)))

@@ -1,0 +1,169 @@
+"""Spectral convolution as a truncated discrete Fourier transform by matrix products on real arrays."""
+
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+
+@lru_cache(maxsize=256)
+def one_sided_frequencies(points: int, modes: int) -> tuple[int, ...]:
+    """List the non-negative frequencies of the last axis that a grid of `points` has, at most `modes` of them."""
+    return tuple(range(min(modes, points // 2 + 1)))
+
+
+@lru_cache(maxsize=256)
+def two_sided_rows(points: int, modes: int, overwrite: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Choose the frequencies of a non-last axis, and the weight row of each.
+
+    Weight rows 0..m-1 hold the frequencies 0..m-1, rows m..2m-1 hold -m..-1. A grid with 2m points or more has all
+    of them. On a smaller one the two blocks meet: with `overwrite` (the published form) the negative block is written
+    second and takes all its rows, so that the positive one keeps 0..points-m-1; without it (and always when
+    points <= m, where the published form has no frequency 0 left) every row is read as the frequency that it truly
+    is, so that the operator stays the same function on a coarser grid.
+
+    Returns (frequencies, weight rows), positive frequencies first.
+    """
+    first_negative = max(points - modes, 0)
+    if not (overwrite and points > modes):
+        first_negative = max(first_negative, (points + 1) // 2)
+    positive = range(min(modes, first_negative))
+    negative = range(first_negative - points, 0)
+    return (*positive, *negative), (*positive, *(2 * modes + k for k in negative))
+
+
+@lru_cache(maxsize=256)
+def real_analysis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
+    """Build F[n, 1, q, k]: (real, imaginary) part q of exp(-2πi k n/N)/N, applied to a real array. Dimensionless."""
+    phase = 2 * np.pi * np.outer(np.arange(points), frequencies) / points
+    return np.stack([np.cos(phase), -np.sin(phase)], axis=1)[:, None] / points
+
+
+@lru_cache(maxsize=256)
+def complex_analysis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
+    """Build F[n, p, q, k]: the same on a (real, imaginary) pair p, as the real form [[c, s], [-s, c]] of a product."""
+    phase = 2 * np.pi * np.outer(np.arange(points), frequencies) / points
+    c, s = np.cos(phase), -np.sin(phase)
+    return np.stack([np.stack([c, s], axis=1), np.stack([-s, c], axis=1)], axis=1) / points
+
+
+@lru_cache(maxsize=256)
+def real_synthesis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
+    """Build G[q, k, 1, n], a real array from one-sided coefficients: weight 1 for DC and Nyquist, 2 otherwise.
+
+    The sines of DC and Nyquist are set to exactly zero: the imaginary parts of these two are dropped, as by irfft.
+    """
+    k = np.asarray(frequencies)
+    phase = 2 * np.pi * np.outer(k, np.arange(points)) / points
+    alone = (k == 0) | (2 * k == points)
+    weight = np.where(alone, 1.0, 2.0)[:, None]
+    sine = np.where(alone, 0.0, 2.0)[:, None]
+    return np.stack([weight * np.cos(phase), -sine * np.sin(phase)])[:, :, None]
+
+
+@lru_cache(maxsize=256)
+def complex_synthesis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
+    """Build G[q, k, p, n]: a (real, imaginary) pair p from coefficients (real, imaginary) q, sum of exp(+2πi k n/N)."""
+    phase = 2 * np.pi * np.outer(frequencies, np.arange(points)) / points
+    c, s = np.cos(phase), np.sin(phase)
+    return np.stack([np.stack([c, s], axis=1), np.stack([-s, c], axis=1)])
+
+
+class SpectralConvolution(nnx.Module):
+    """Convolve globally by a learnt multiplier of the lowest Fourier modes: y = F⁻¹[ R(k) F u ].
+
+    F is normalised by 1/N, so that R does not depend on the grid: on a finer grid the layer is the same function of
+    a band-limited u. On a coarser one the frequencies that it does not have are left out. Cost is linear in the number
+    of points of each axis (a truncated transform by matrix products, no FFT, no complex dtype).
+
+    Weights `real` and `imaginary`: [*rows, in, out], with `modes` rows (frequencies 0..m-1) for the last axis and
+    2 `modes` rows (0..m-1, then -m..-1) for every other axis: the two blocks of the published FNO in 2D, four in 3D.
+    Initialised uniform in [0, 1) / (in out), as published.
+
+    Args:
+        in_channels, out_channels: channels of the input and the output.
+        modes: frequencies kept per axis, one number for all or one for each axis.
+        dimension: number of spatial axes.
+        overwrite: what happens on an axis with fewer than 2 `modes` points, see `two_sided_rows`: True is the
+            published form, False reads every row as its true frequency (better on grids coarser than trained on).
+
+    Raises ValueError for an impossible number of modes or channels and for input of the wrong shape.
+    Source: Li et al., Fourier Neural Operator, arXiv 2010.08895, equation 4.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        modes: int | tuple[int, ...],
+        *,
+        dimension: int,
+        overwrite: bool = True,
+        rngs: nnx.Rngs,
+    ):
+        if dimension < 1:
+            raise ValueError(f"expected at least one spatial axis, got dimension {dimension}")
+        if in_channels < 1 or out_channels < 1:
+            raise ValueError(f"expected at least one channel, got {in_channels} in and {out_channels} out")
+        self.modes = (modes,) * dimension if isinstance(modes, int) else tuple(modes)
+        if len(self.modes) != dimension or min(self.modes) < 1:
+            raise ValueError(
+                f"expected modes >= 1, one number or {dimension} of them (one per axis), got {modes}"
+            )
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.overwrite = overwrite
+        shape = (*(2 * m for m in self.modes[:-1]), self.modes[-1], in_channels, out_channels)
+        scale = 1.0 / (in_channels * out_channels)
+        self.real = nnx.Param(scale * jax.random.uniform(rngs.params(), shape))
+        self.imaginary = nnx.Param(scale * jax.random.uniform(rngs.params(), shape))
+
+    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
+        dimension = len(self.modes)
+        if u.ndim != dimension + 2 or u.shape[-1] != self.in_channels:
+            raise ValueError(
+                f"expected u of shape (batch, {'points, ' * dimension}{self.in_channels} channels), got {u.shape}"
+            )
+        space = u.shape[1:-1]
+        frequencies, weight = self._modes_on(space)
+        counts = [len(k) for k in frequencies]
+
+        z = u[..., None, None, :]  # [batch, *axes left, part, modes so far, channel]
+        for axis in reversed(range(dimension)):
+            build = real_analysis if axis == dimension - 1 else complex_analysis
+            matrix = jnp.asarray(build(space[axis], frequencies[axis]), u.dtype)
+            z = jnp.einsum("...npkc,npqj->...qjkc", z, matrix)
+            z = z.reshape(*z.shape[:-3], -1, z.shape[-1])
+
+        z = jnp.einsum("bpkc,kpcqo->bqko", z, weight)
+
+        for axis in range(dimension):
+            build = real_synthesis if axis == dimension - 1 else complex_synthesis
+            matrix = jnp.asarray(build(space[axis], frequencies[axis]), u.dtype)
+            z = z.reshape(*z.shape[:-2], counts[axis], -1, z.shape[-1])
+            z = jnp.einsum("...qjkc,qjpn->...npkc", z, matrix)
+        return z[..., 0, 0, :]
+
+    def _modes_on(
+        self, space: tuple[int, ...]
+    ) -> tuple[list[tuple[int, ...]], Float[Array, "mode 2 in 2 out"]]:
+        """Choose the frequencies that a grid has and gather their multipliers as real forms of complex numbers."""
+        real, imaginary = self.real[...], self.imaginary[...]
+        frequencies = []
+        for axis, (points, modes) in enumerate(zip(space, self.modes, strict=True)):
+            if axis == len(space) - 1:
+                chosen = rows = one_sided_frequencies(points, modes)
+            else:
+                chosen, rows = two_sided_rows(points, modes, self.overwrite)
+            frequencies.append(chosen)
+            if len(rows) < real.shape[axis]:
+                real = jnp.take(real, np.asarray(rows), axis=axis)
+                imaginary = jnp.take(imaginary, np.asarray(rows), axis=axis)
+        real = real.reshape(-1, *real.shape[-2:])
+        imaginary = imaginary.reshape(-1, *imaginary.shape[-2:])
+        to_real = jnp.stack([real, -imaginary], axis=1)
+        to_imaginary = jnp.stack([imaginary, real], axis=1)
+        return frequencies, jnp.stack([to_real, to_imaginary], axis=3)
