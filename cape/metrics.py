@@ -1,7 +1,8 @@
 """How far a predicted trajectory is from the true one: PDEBench's metrics and The Well's VRMSE.
 
-Fields are [batch, time, *space, channel] in 1D, 2D or 3D, on the frames a model PREDICTED, never on those it
-was given. With e = prediction - target, N grid points and ⟨.⟩ the mean over space, for each frame and channel:
+Fields are [batch, time, *space, channel] in 1D, 2D or 3D, on the frames a model PREDICTED, never on those
+it was given. With e = prediction - target, N grid points and ⟨.⟩ the mean over space, for each frame and
+channel:
 
     RMSE       mean_b √⟨e²⟩
     nRMSE      mean_b √⟨e²⟩ / √⟨target²⟩
@@ -13,12 +14,13 @@ was given. With e = prediction - target, N grid points and ⟨.⟩ the mean over
 
 ê is the unnormalised DFT and k runs over the integer wave vectors of ONE quadrant, 0 <= k_i <= n_i / 2, so
 shell 0 holds |⟨e⟩|. Shells: 0 .. n/2 in 1D; 0 .. min(n)/2 - 1 in 2D and 3D. Bands: low [0, 4), mid [4, 12),
-high [12, ...); a band without a shell on this grid is NaN. No denominator carries an epsilon: a target that is
-zero (nRMSE) or constant (VRMSE) in space gives inf, or NaN where the error is zero too. The figure to report is
-the mean over time and channel. nRMSE and VRMSE are dimensionless, the others in the units of the field.
+high [12, ...); a band without a shell on this grid is NaN. No denominator carries an epsilon: a target that
+is zero (nRMSE) or constant (VRMSE) in space gives inf, or NaN where the error is zero too. The figure to
+report is the mean over time and channel. nRMSE and VRMSE are dimensionless, the others in the units of the
+field.
 
-Sources: M. Takamoto et al., PDEBench (arXiv:2210.07182), appendix on metrics; VRMSE: R. Ohana et al., The Well
-(arXiv:2412.00568), here without its epsilon. Held to reference arrays in tests/test_metrics.py.
+Sources: M. Takamoto et al., PDEBench (arXiv:2210.07182), appendix on metrics; VRMSE: R. Ohana et al., The
+Well (arXiv:2412.00568), here without its epsilon. Held to reference arrays in tests/test_metrics.py.
 """
 
 from dataclasses import dataclass
