@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
+import numpy as np
 
+from .fields import finite_samples
 from .hdf5 import open_hdf5
-from .pdebench import is_compressible, is_scalar, open_compressible, open_scalar
-from .trajectories import Trajectories, concatenate
+from .pdebench import TIMES, is_compressible, is_scalar, open_compressible, open_scalar
+from .trajectories import Trajectories, concatenate, is_uniform
 
 SUFFIXES = (".hdf5", ".h5")
 
@@ -77,3 +79,122 @@ def layout_of(path: Path) -> Layout:
     shown = ", ".join(found[:8]) + (f", ... ({len(found)} in all)" if len(found) > 8 else "")
     known = "; ".join(f"{layout.name}: {layout.description}" for layout in LAYOUTS)
     raise ValueError(f"{path}: unknown layout, found {shown or 'nothing'}. Known layouts: {known}")
+
+
+def inspect(paths: Paths, check_values: bool = False) -> str:
+    """Describe files for a human: layout, axes, names, parameters, boundaries, times, and what to beware of.
+
+    Reads no field, unless `check_values` asks for the range of each channel and a search for NaN and infinity.
+
+    Raises:
+        ValueError: for a missing or unknown file. That files do not go together is told in the text.
+    """
+    files = find_files(paths)
+    layouts = [layout_of(path) for path in files]
+    parts = [layout.open(path) for layout, path in zip(layouts, files, strict=True)]
+    sections = [
+        "\n".join([str(path), *_aligned(_describe(path, layout, part, check_values))])
+        for path, layout, part in zip(files, layouts, parts, strict=True)
+    ]
+    return "\n\n".join([*sections, "\n".join(["All together", *_aligned(_describe_all(parts))])])
+
+
+def _aligned(rows: list[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in rows)
+    return [f"  {name:<{width}}  {value}" for name, value in rows]
+
+
+def _describe(path: Path, layout: Layout, t: Trajectories, check_values: bool) -> list[tuple[str, str]]:
+    rows = [
+        ("layout", layout.name),
+        ("equation", t.equation),
+        ("samples", f"{t.samples}, of {len(np.unique(t.initial_conditions))} initial conditions"),
+        ("frames", _frames(t)),
+    ]
+    for name, x, length, kind in zip("xyz", t.coordinates, t.lengths, t.boundaries, strict=False):
+        rows.append(
+            (f"axis {name}", f"{len(x)} points, {x[0]:g} to {x[-1]:g}, d{name} = {length / len(x):g}, {kind}")
+        )
+    rows.append(("channels", ", ".join(t.channel_names)))
+    rows.extend(_parameters(t))
+    if check_values:
+        rows.extend(_values(t))
+    with open_hdf5(path) as file:
+        if TIMES in file and len(file[TIMES]) == t.frames + 1:
+            rows.append(("note", f"'{TIMES}' is one longer than the frames, as in the published files"))
+    if t.frames == 1:
+        rows.append(("warning", "one frame only: there is no step to learn"))
+    elif not is_uniform(t.times):
+        rows.append(("warning", "times are not uniform: a one-step map needs one time step"))
+    for name, x in zip("xyz", t.coordinates, strict=False):
+        if not is_uniform(x):
+            rows.append(("warning", f"axis {name} is not uniform: spectral layers take it as uniform"))
+    return rows
+
+
+def _describe_all(parts: Sequence[Trajectories]) -> list[tuple[str, str]]:
+    try:
+        t = concatenate(parts)
+    except ValueError as error:
+        return [("warning", f"these files do not go together: {error}")]
+    ids = len(np.unique(t.initial_conditions))
+    rows = [
+        ("files", str(len(parts))),
+        ("samples", f"{t.samples}, of {ids} initial conditions"),
+        ("fields", f"{int(np.prod(t.fields.shape)) * 4 / 2**20:,.1f} MiB in memory (float32)"),
+        *_parameters(t),
+    ]
+    for name, values in zip(t.parameter_names, t.parameters.T, strict=True):
+        if len(np.unique(values)) == 1:
+            rows.append(
+                (
+                    "warning",
+                    f"{name} does not vary: a conditioned model will learn nothing from it; give files "
+                    "with several values",
+                )
+            )
+    return rows
+
+
+def _frames(t: Trajectories) -> str:
+    if t.frames == 1:
+        return f"1, t = {t.times[0]:g}"
+    steps = np.diff(t.times)
+    dt = f"{steps.mean():g}" if is_uniform(t.times) else f"{steps.min():g} to {steps.max():g}"
+    return f"{t.frames}, t = {t.times[0]:g} to {t.times[-1]:g}, dt = {dt}"
+
+
+def _parameters(t: Trajectories) -> list[tuple[str, str]]:
+    rows = []
+    for name, column in zip(t.parameter_names, t.parameters.T, strict=True):
+        values = np.unique(column)
+        if len(values) <= 12:
+            shown = ", ".join(f"{v:g}" for v in values)
+        else:
+            shown = f"{len(values)} values from {values[0]:g} to {values[-1]:g}"
+        rows.append((f"parameter {name}", shown))
+    return rows
+
+
+def _values(t: Trajectories) -> list[tuple[str, str]]:
+    low, high = np.full(len(t.channel_names), np.inf), np.full(len(t.channel_names), -np.inf)
+    bad = 0
+    for _, block, _ in t.fields.blocks():
+        good = finite_samples(block)
+        bad += int((~good).sum())
+        axes = tuple(range(block.ndim - 1))
+        low = np.minimum(low, block[good].min(axis=axes, initial=np.inf))
+        high = np.maximum(high, block[good].max(axis=axes, initial=-np.inf))
+    rows = [
+        (f"range {name}", f"{a:g} to {b:g}")
+        for name, a, b in zip(t.channel_names, low, high, strict=True)
+        if a <= b
+    ]
+    if bad:
+        rows.append(
+            (
+                "warning",
+                f"{bad} of {t.samples} samples hold NaN or infinity: drop_nonfinite() leaves them out",
+            )
+        )
+    return rows
