@@ -10,8 +10,8 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
 
-# How a boundary continues a field beyond the domain, in the words of jnp.pad. "zeros" is the published form, which
-# pads every domain with zeros whatever its boundary.
+# How a boundary continues a field beyond the domain, in the words of jnp.pad. "zeros" is the published form,
+# which pads every domain with zeros whatever its boundary.
 PADDING = {"periodic": "wrap", "outgoing": "edge", "wall": "edge", "zeros": "constant"}
 
 
@@ -40,7 +40,7 @@ def pad(u: Float[Array, "batch *space channel"], widths: Sequence[int], boundari
 
 
 def uniform(rngs: nnx.Rngs, shape: tuple[int, ...], fan_in: int) -> nnx.Param:
-    """Draw from U(-1/√fan_in, 1/√fan_in): PyTorch's default for linear and convolution layers, weight and bias."""
+    """Draw from U(-1/√fan_in, 1/√fan_in), PyTorch's default for weights and biases of these layers."""
     bound = fan_in**-0.5
     return nnx.Param(jax.random.uniform(rngs.params(), shape, minval=-bound, maxval=bound))
 
@@ -63,7 +63,7 @@ def kernel_of(kernel: int | tuple[int, ...], dimension: int) -> tuple[int, ...]:
 
 
 class Pointwise(nnx.Module):
-    """Apply one linear map to the channels of every point (a 1x1 convolution, as a matrix product): y = u W + b.
+    """Map the channels of every point linearly (a 1x1 convolution, as a matrix product): y = u W + b.
 
     `weight`: [in, out]; `bias`: [out], absent with bias=False.
     """
@@ -121,10 +121,10 @@ class Convolution(nnx.Module):
 
 
 class DepthwiseConvolution(nnx.Module):
-    """Convolve each channel by itself with `multiplier` kernels, as shifted multiply-adds; keeps the grid's size.
+    """Convolve each channel by itself with `multiplier` kernels, keeping the size of the grid.
 
-    Output channel c·multiplier + j comes from input channel c alone. `weight`: [*kernel, channels·multiplier];
-    `bias` likewise, absent by default.
+    Output channel c·multiplier + j comes from input channel c alone. `weight`: [*kernel,
+    channels·multiplier]; `bias` likewise, absent by default.
 
     Raises ValueError for an even kernel, an unknown boundary, or input of the wrong shape.
     """

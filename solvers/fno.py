@@ -20,7 +20,7 @@ def unmodulated(i: int, h: Array) -> Array:
 def grid_coordinates(
     space: tuple[int, ...], coordinates: tuple[tuple[float, float], ...]
 ) -> Float[np.ndarray, "*space axis"]:
-    """Compute origin + length·i/n at point i of n, for every axis; `coordinates` holds (origin, length) per axis."""
+    """Compute origin + length·i/n at point i of n; `coordinates` holds (origin, length) for each axis."""
     axes = [o + length * np.arange(n) / n for n, (o, length) in zip(space, coordinates, strict=True)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
 
@@ -29,8 +29,8 @@ class FNO(nnx.Module):
     """Map u(t) to u(t + dt) with layers of spectral convolution + pointwise map (Fourier neural operator).
 
     lift -> `layers` times h = gelu(K h + W h + b), no gelu after the last -> Linear, gelu, Linear.
-    The default sees no coordinates and pads nothing: on periodic axes it commutes with shifts, and it is the same
-    function on every grid that resolves its input. The published form has width 20 to 36,
+    The default sees no coordinates and pads nothing: on periodic axes it commutes with shifts, and it is the
+    same function on every grid that resolves its input. The published form has width 20 to 36,
     coordinates=((origin, length), ...) and pad=2.
 
     Args:
@@ -43,8 +43,8 @@ class FNO(nnx.Module):
         coordinates: (origin, length) per axis: append the grid's coordinates to the input; None: do not.
         pad: points of zeros appended at the end of each axis between lifting and projection.
 
-    `hidden_channels` is (width,) * layers; `modulate(i, h)` acts on the sum of layer i before its nonlinearity.
-    Raises ValueError for impossible sizes and for input of the wrong shape.
+    `hidden_channels` is (width,) * layers; `modulate(i, h)` acts on the sum of layer i before its
+    nonlinearity. Raises ValueError for impossible sizes and for input of the wrong shape.
     Source: Li et al., arXiv 2010.08895.
     """
 

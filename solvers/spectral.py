@@ -8,10 +8,12 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from .convolution import check_field
+
 
 @lru_cache(maxsize=256)
 def one_sided_frequencies(points: int, modes: int) -> tuple[int, ...]:
-    """List the non-negative frequencies of the last axis that a grid of `points` has, at most `modes` of them."""
+    """List the first `modes` frequencies of the last axis, or those that a grid of `points` has."""
     return tuple(range(min(modes, points // 2 + 1)))
 
 
@@ -19,11 +21,11 @@ def one_sided_frequencies(points: int, modes: int) -> tuple[int, ...]:
 def two_sided_rows(points: int, modes: int, overwrite: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Choose the frequencies of a non-last axis, and the weight row of each.
 
-    Weight rows 0..m-1 hold the frequencies 0..m-1, rows m..2m-1 hold -m..-1. A grid with 2m points or more has all
-    of them. On a smaller one the two blocks meet: with `overwrite` (the published form) the negative block is written
-    second and takes all its rows, so that the positive one keeps 0..points-m-1; without it (and always when
-    points <= m, where the published form has no frequency 0 left) every row is read as the frequency that it truly
-    is, so that the operator stays the same function on a coarser grid.
+    Weight rows 0..m-1 hold the frequencies 0..m-1, rows m..2m-1 hold -m..-1. A grid with 2m points or more
+    has all of them. On a smaller one the two blocks meet: with `overwrite` (the published form) the negative
+    block is written second and takes all its rows, so that the positive one keeps 0..points-m-1; without it
+    (and always when points <= m, where the published form has no frequency 0 left) every row is read as the
+    frequency that it truly is, so that the operator stays the same function on a coarser grid.
 
     Returns (frequencies, weight rows), positive frequencies first.
     """
@@ -37,14 +39,14 @@ def two_sided_rows(points: int, modes: int, overwrite: bool) -> tuple[tuple[int,
 
 @lru_cache(maxsize=256)
 def real_analysis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
-    """Build F[n, 1, q, k]: (real, imaginary) part q of exp(-2πi k n/N)/N, applied to a real array. Dimensionless."""
+    """Build F[n, 1, q, k], part q (real, imaginary) of exp(-2πi k n/N)/N: analyses a real array."""
     phase = 2 * np.pi * np.outer(np.arange(points), frequencies) / points
     return np.stack([np.cos(phase), -np.sin(phase)], axis=1)[:, None] / points
 
 
 @lru_cache(maxsize=256)
 def complex_analysis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
-    """Build F[n, p, q, k]: the same on a (real, imaginary) pair p, as the real form [[c, s], [-s, c]] of a product."""
+    """Build F[n, p, q, k]: the same for a pair p (real, imaginary), as a product with [[c, s], [-s, c]]."""
     phase = 2 * np.pi * np.outer(np.arange(points), frequencies) / points
     c, s = np.cos(phase), -np.sin(phase)
     return np.stack([np.stack([c, s], axis=1), np.stack([-s, c], axis=1)], axis=1) / points
@@ -52,9 +54,10 @@ def complex_analysis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def real_synthesis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
-    """Build G[q, k, 1, n], a real array from one-sided coefficients: weight 1 for DC and Nyquist, 2 otherwise.
+    """Build G[q, k, 1, n]: a real array from one-sided coefficients; weight 1 for DC and Nyquist, else 2.
 
-    The sines of DC and Nyquist are set to exactly zero: the imaginary parts of these two are dropped, as by irfft.
+    The sines of DC and Nyquist are set to exactly zero: the imaginary parts of these two are dropped, as by
+    irfft.
     """
     k = np.asarray(frequencies)
     phase = 2 * np.pi * np.outer(k, np.arange(points)) / points
@@ -66,7 +69,7 @@ def real_synthesis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def complex_synthesis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
-    """Build G[q, k, p, n]: a (real, imaginary) pair p from coefficients (real, imaginary) q, sum of exp(+2πi k n/N)."""
+    """Build G[q, k, p, n]: a pair p (real, imaginary) as the sum of coefficient q times exp(+2πi k n/N)."""
     phase = 2 * np.pi * np.outer(frequencies, np.arange(points)) / points
     c, s = np.cos(phase), np.sin(phase)
     return np.stack([np.stack([c, s], axis=1), np.stack([-s, c], axis=1)])
@@ -75,20 +78,22 @@ def complex_synthesis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
 class SpectralConvolution(nnx.Module):
     """Convolve globally by a learnt multiplier of the lowest Fourier modes: y = F⁻¹[ R(k) F u ].
 
-    F is normalised by 1/N, so that R does not depend on the grid: on a finer grid the layer is the same function of
-    a band-limited u. On a coarser one the frequencies that it does not have are left out. Cost is linear in the number
-    of points of each axis (a truncated transform by matrix products, no FFT, no complex dtype).
+    F is normalised by 1/N, so that R does not depend on the grid: on a finer grid the layer is the same
+    function of a band-limited u. On a coarser one the frequencies that it does not have are left out. Cost is
+    linear in the number of points of each axis (a truncated transform by matrix products, no FFT, no complex
+    dtype).
 
-    Weights `real` and `imaginary`: [*rows, in, out], with `modes` rows (frequencies 0..m-1) for the last axis and
-    2 `modes` rows (0..m-1, then -m..-1) for every other axis: the two blocks of the published FNO in 2D, four in 3D.
-    Initialised uniform in [0, 1) / (in out), as published.
+    Weights `real` and `imaginary`: [*rows, in, out], with `modes` rows (frequencies 0..m-1) for the last axis
+    and 2 `modes` rows (0..m-1, then -m..-1) for every other axis: the two blocks of the published FNO in 2D,
+    four in 3D. Initialised uniform in [0, 1) / (in out), as published.
 
     Args:
         in_channels, out_channels: channels of the input and the output.
         modes: frequencies kept per axis, one number for all or one for each axis.
         dimension: number of spatial axes.
         overwrite: what happens on an axis with fewer than 2 `modes` points, see `two_sided_rows`: True is the
-            published form, False reads every row as its true frequency (better on grids coarser than trained on).
+            published form, False reads every row as its true frequency (better on grids coarser than trained
+            on).
 
     Raises ValueError for an impossible number of modes or channels and for input of the wrong shape.
     Source: Li et al., Fourier Neural Operator, arXiv 2010.08895, equation 4.
@@ -123,10 +128,7 @@ class SpectralConvolution(nnx.Module):
 
     def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
         dimension = len(self.modes)
-        if u.ndim != dimension + 2 or u.shape[-1] != self.in_channels:
-            raise ValueError(
-                f"expected u of shape (batch, {'points, ' * dimension}{self.in_channels} channels), got {u.shape}"
-            )
+        check_field(u, dimension, self.in_channels)
         space = u.shape[1:-1]
         frequencies, weight = self._modes_on(space)
         counts = [len(k) for k in frequencies]
@@ -150,7 +152,7 @@ class SpectralConvolution(nnx.Module):
     def _modes_on(
         self, space: tuple[int, ...]
     ) -> tuple[list[tuple[int, ...]], Float[Array, "mode 2 in 2 out"]]:
-        """Choose the frequencies that a grid has and gather their multipliers as real forms of complex numbers."""
+        """Choose the frequencies that a grid has, and gather their multipliers as real 2x2 blocks."""
         real, imaginary = self.real[...], self.imaginary[...]
         frequencies = []
         for axis, (points, modes) in enumerate(zip(space, self.modes, strict=True)):

@@ -1,4 +1,4 @@
-"""Weights of the published implementation (PyTorch layout) put into our modules; gradients map the same way."""
+"""Put weights of the published implementation (PyTorch layout) into our modules; gradients likewise."""
 
 import numpy as np
 from flax import nnx
@@ -25,7 +25,7 @@ def transposed(weight):
 
 
 def spectral(arrays, name):
-    """weights1 (low positive), weights2 (low negative), ... of (in, out, *modes) to our [*rows, in, out], complex."""
+    """weights1 (low positive), weights2 (low negative) ... to our complex [*rows, in, out]."""
     blocks = [arrays[f"{name}.weights{i}"] for i in (1, 2, 3, 4) if f"{name}.weights{i}" in arrays]
     blocks = [np.moveaxis(block, (0, 1), (-2, -1)) for block in blocks]
     axis = 0
@@ -36,7 +36,7 @@ def spectral(arrays, name):
 
 
 def set_linear(layer, arrays, name, layout=linear):
-    """Fill a Pointwise, Convolution, DepthwiseConvolution (by `layout`) from `name`.weight and `name`.bias."""
+    """Fill a layer, its weight mapped by `layout`, from `name`.weight and `name`.bias."""
     layer.weight[...] = layout(arrays[f"{name}.weight"])
     if f"{name}.bias" in arrays:
         layer.bias[...] = arrays[f"{name}.bias"]
@@ -52,7 +52,7 @@ def set_spectral(layer, arrays, name):
 
 
 def load_fno(model, arrays, prefix):
-    """Fill an FNO from `arrays` whose names start with `prefix` ("sd.", "sd.model.", and "g." for gradients)."""
+    """Fill an FNO from `arrays` whose names start with `prefix` ("sd.", "sd.model.", "g." for gradients)."""
     set_linear(model.lift, arrays, f"{prefix}fc0")
     for i, (layer, pointwise) in enumerate(zip(model.spectral, model.pointwise, strict=True)):
         set_spectral(layer, arrays, f"{prefix}conv{i}")
@@ -71,7 +71,7 @@ def difference(a, b):
 
 
 def largest_difference(ours, theirs):
-    """Largest `difference` over all parameters of two modules (or states) of the same structure, with its name."""
+    """Find the largest `difference` over all parameters of two modules or states, and its name."""
     ours, theirs = (
         dict(nnx.to_flat_state(nnx.state(m, nnx.Param) if isinstance(m, nnx.Module) else m))
         for m in (ours, theirs)
@@ -79,3 +79,35 @@ def largest_difference(ours, theirs):
     if ours.keys() != theirs.keys():
         raise ValueError(f"expected the same parameters, got {ours.keys() ^ theirs.keys()}")
     return max((difference(ours[k][...], theirs[k][...]), ".".join(map(str, k))) for k in ours)
+
+
+def _set_norm(norm, arrays, name):
+    norm.scale[...] = arrays[f"{name}.weight"]
+    norm.bias[...] = arrays[f"{name}.bias"]
+    if f"{name}.running_mean" in arrays:
+        norm.mean[...] = arrays[f"{name}.running_mean"]
+        norm.var[...] = arrays[f"{name}.running_var"]
+
+
+def unet_blocks(model):
+    """List (published name, short name, block) of a UNet, encoder to decoder."""
+    levels = model.levels
+    encoders = [(f"encoder{i}", f"enc{i}", b) for i, b in enumerate(model.encoders, 1)]
+    decoders = [
+        (f"decoder{i}", f"dec{i}", b) for i, b in zip(range(levels, 0, -1), model.decoders, strict=True)
+    ]
+    return [*encoders, ("bottleneck", "bottleneck", model.bottleneck), *decoders]
+
+
+def load_unet(model, arrays, prefix):
+    """Fill a UNet in published form from `arrays` whose names start with `prefix` (such as "sd.")."""
+    for long, short, block in unet_blocks(model):
+        for i in (1, 2):
+            set_linear(
+                getattr(block, f"convolution{i}"), arrays, f"{prefix}{long}.{short}conv{i}", convolution
+            )
+            _set_norm(getattr(block, f"norm{i}"), arrays, f"{prefix}{long}.{short}norm{i}")
+    for i, doubling in zip(range(model.levels, 0, -1), model.doublings, strict=True):
+        set_linear(doubling, arrays, f"{prefix}upconv{i}", transposed)
+    set_linear(model.out, arrays, f"{prefix}conv")
+    return model

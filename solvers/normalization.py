@@ -1,0 +1,76 @@
+"""Normalisations of hidden feature maps, by name: per batch (published U-Net) or per sample (ours)."""
+
+from math import gcd
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+from jaxtyping import Array, Float
+
+
+class BatchNorm(nnx.Module):
+    """Normalise each channel over batch and space, with PyTorch's conventions.
+
+    y = (u - mean) / √(var + 1e-5) · scale + bias. In training (`model.train()`), mean and biased variance are
+    those of the batch, and the running ones move by r <- 0.9 r + 0.1 · (mean, UNBIASED variance);
+    `nnx.BatchNorm` keeps the biased one. In evaluation (`model.eval()`), the running ones are used. Starts in
+    training.
+    """
+
+    momentum = 0.1
+    epsilon = 1e-5
+
+    def __init__(self, channels: int, *, rngs: nnx.Rngs):
+        self.scale = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+        self.mean = nnx.BatchStat(jnp.zeros(channels))
+        self.var = nnx.BatchStat(jnp.ones(channels))
+        self.use_running_average = False  # the name that nnx's train() and eval() set
+
+    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
+        shape = (1,) * (u.ndim - 1) + (-1,)
+        if self.use_running_average:
+            mean, var = self.mean[...], self.var[...]
+        else:
+            axes = tuple(range(u.ndim - 1))
+            count = u.size // u.shape[-1]
+            if count < 2:
+                raise ValueError(
+                    f"expected more than one value per channel to train batch norm, got {u.shape}"
+                )
+            mean = u.mean(axes)
+            var = jnp.square(u - mean.reshape(shape)).mean(axes)
+            self._move(self.mean, mean)
+            self._move(self.var, var * (count / (count - 1)))
+        factor = self.scale[...] * lax.rsqrt(var + self.epsilon)
+        return (u - mean.reshape(shape)) * factor.reshape(shape) + self.bias[...].reshape(shape)
+
+    def _move(self, running: nnx.BatchStat, value: Float[Array, "channel"]) -> None:
+        running[...] = (1 - self.momentum) * running[...] + self.momentum * lax.stop_gradient(value)
+
+
+class GroupNorm(nnx.Module):
+    """Normalise each sample over space and groups of channels (8 groups, or gcd(8, channels)).
+
+    No statistic passes between samples or from training to evaluation. y = (u - mean) / √(var + 1e-5) · scale
+    + bias. Source: Wu and He, Group Normalization, arXiv 1803.08494.
+    """
+
+    epsilon = 1e-5
+
+    def __init__(self, channels: int, *, rngs: nnx.Rngs):
+        self.groups = gcd(8, channels)
+        self.scale = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+
+    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
+        batch, *space, channels = u.shape
+        groups = u.reshape(batch, -1, self.groups, channels // self.groups)
+        mean = groups.mean((1, 3), keepdims=True)
+        var = jnp.square(groups - mean).mean((1, 3), keepdims=True)
+        scale = self.scale[...].reshape(1, 1, self.groups, -1)
+        bias = self.bias[...].reshape(1, 1, self.groups, -1)
+        return ((groups - mean) * (lax.rsqrt(var + self.epsilon) * scale) + bias).reshape(u.shape)
+
+
+NORMALIZATIONS = {"batch": BatchNorm, "group": GroupNorm}
