@@ -90,7 +90,7 @@ def summarise(errors: SampleErrors) -> Metrics:
         rmse=jnp.mean(errors.rmse, axis=0),
         nrmse=jnp.mean(errors.nrmse, axis=0),
         vrmse=jnp.mean(errors.vrmse, axis=0),
-        conserved_rmse=jnp.sqrt(jnp.mean(errors.mean**2, axis=0)),
+        conserved_rmse=jnp.sqrt(jnp.mean(jnp.square(errors.mean), axis=0)),
         max_error=jnp.max(errors.maximum, axis=0),
         boundary_rmse=jnp.mean(errors.boundary, axis=0),
         fourier_rmse=band_means(jnp.sqrt(jnp.mean(errors.power, axis=0))),

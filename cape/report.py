@@ -1,0 +1,145 @@
+"""An evaluation as files and as text: evaluation.json, evaluation.csv and a table for the console."""
+
+import csv
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from cape.evaluation import FIGURES, Evaluation, Row
+from cape.metrics import METRICS_VERSION
+
+
+def write(evaluation: Evaluation, folder: str | Path) -> tuple[Path, Path]:
+    """Write evaluation.json and evaluation.csv into a folder, made if missing; an older pair is replaced.
+
+    A figure that is not finite is null in the JSON: of a diverged rollout where "diverged" is above 0, else
+    undefined (a Fourier band the grid does not reach). Each file appears whole or not at all.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "metrics_version": METRICS_VERSION,
+        "parameter_names": list(evaluation.parameter_names),
+        "training_values": evaluation.training_values.tolist(),
+        "times": evaluation.times.tolist(),
+        "summary": evaluation.summary,
+        "rows": [_row_to_json(row) for row in evaluation.rows],
+    }
+    text = json.dumps(_finite(content), indent=1, allow_nan=False)
+    return _place(folder / "evaluation.json", text + "\n"), _place(
+        folder / "evaluation.csv", _csv(evaluation)
+    )
+
+
+def read(folder: str | Path) -> Evaluation:
+    """Read what `write` wrote, without the examples; null comes back as inf (diverged) or NaN (undefined)."""
+    path = Path(folder) / "evaluation.json"
+    if not path.is_file():
+        raise ValueError(
+            f"{path} does not exist: expected the folder of an evaluation, made by `cape evaluate`"
+        )
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content.get("metrics_version") != METRICS_VERSION:
+        raise ValueError(
+            f"{path}: metrics_version {content.get('metrics_version')}, expected {METRICS_VERSION}; "
+            "evaluate again with this version of the package"
+        )
+    rows = tuple(_row_from_json(row) for row in content["rows"])
+    return Evaluation(rows, np.array(content["times"]), np.array(content["training_values"]))
+
+
+def table(evaluation: Evaluation) -> str:
+    """Lay out the rows and the means over the values of each kind as aligned text."""
+    shown = ["RMSE", "nRMSE", "nRMSE_median", "VRMSE", "max_error", "persistence_nRMSE"]
+    heads = {"nRMSE_median": "median", "max_error": "max", "persistence_nRMSE": "persistence"}
+    diverged = any(row.diverged for row in evaluation.rows)
+    channels = tuple(evaluation.rows[0].channels)
+
+    def cells(kind: str, samples: int, lost: int, values: dict, by_channel: dict) -> list[str]:
+        counts = [kind, str(samples), *([str(lost)] if diverged else [])]
+        figures = [values[name] for name in shown] + [by_channel[channel]["nRMSE"] for channel in channels]
+        return counts + [_number(figure) for figure in figures]
+
+    head = [*evaluation.parameter_names, "kind", "samples", *(["diverged"] if diverged else [])]
+    lines = [head + [heads.get(name, name) for name in shown] + [f"nRMSE[{name}]" for name in channels]]
+    for row in evaluation.rows:
+        value = [f"{number:.4g}" for number in row.parameters.values()]
+        lines.append(value + cells(row.kind, row.samples, row.diverged, row.values, row.channels))
+    for kind, mean in evaluation.summary.items():
+        value = [*[""] * (len(evaluation.parameter_names) - 1), "mean"]
+        lines.append(value + cells(kind, mean["samples"], mean["diverged"], mean, mean["channels"]))
+
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    texts = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    rule = "-" * len(texts[0])
+    count = len(evaluation.rows)
+    return "\n".join([texts[0], rule, *texts[1 : count + 1], rule, *texts[count + 1 :]])
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if 1e-3 <= value < 1e3 else f"{value:.2e}"
+
+
+def _row_to_json(row: Row) -> dict:
+    return {
+        "parameters": row.parameters,
+        "kind": row.kind,
+        "samples": row.samples,
+        "diverged": row.diverged,
+        **row.values,
+        "channels": row.channels,
+        "over_time": {name: curve.tolist() for name, curve in row.over_time.items()},
+    }
+
+
+def _row_from_json(row: dict) -> Row:
+    missing = math.inf if row["diverged"] else math.nan
+
+    def number(value: float | None) -> float:
+        return missing if value is None else value
+
+    return Row(
+        parameters=row["parameters"],
+        kind=row["kind"],
+        samples=row["samples"],
+        diverged=row["diverged"],
+        values={name: number(row[name]) for name in FIGURES},
+        over_time={name: np.array([number(v) for v in curve]) for name, curve in row["over_time"].items()},
+        channels={c: {k: number(v) for k, v in figures.items()} for c, figures in row["channels"].items()},
+    )
+
+
+def _csv(evaluation: Evaluation) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    channels = [(c, name) for c, figures in evaluation.rows[0].channels.items() for name in figures]
+    head = [*evaluation.parameter_names, "kind", "samples", "diverged", *FIGURES]
+    writer.writerow(head + [f"{name}[{channel}]" for channel, name in channels])
+    for row in evaluation.rows:
+        line = [*row.parameters.values(), row.kind, row.samples, row.diverged]
+        line += [row.values[name] for name in FIGURES]
+        writer.writerow(line + [row.channels[channel][name] for channel, name in channels])
+    return text.getvalue()
+
+
+def _finite(value):
+    """Replace NaN and infinity, which JSON does not know, by None."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _place(path: Path, text: str) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
