@@ -1,1 +1,16 @@
 """Numerical solvers that write the same files the readers open."""
+
+from .parameters import LogUniform, Uniform, Values, parse
+from .simulation import EQUATIONS, Equation, Parameter, find_equation, simulate
+
+__all__ = [
+    "EQUATIONS",
+    "Equation",
+    "LogUniform",
+    "Parameter",
+    "Uniform",
+    "Values",
+    "find_equation",
+    "parse",
+    "simulate",
+]

@@ -1,0 +1,142 @@
+"""Values a parameter takes in simulated data: a list (one file each) or a range (one value per sample)."""
+
+import math
+import zlib
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+
+@dataclass(frozen=True)
+class Values:
+    """Fixed values; each gets a file of its own, with the same initial conditions in every file."""
+
+    values: tuple[float, ...]
+
+    def __post_init__(self):
+        values = tuple(float(v) for v in self.values)
+        object.__setattr__(self, "values", values)
+        if not values:
+            raise ValueError("expected at least one parameter value, got none")
+        if not all(math.isfinite(v) for v in values):
+            raise ValueError(f"expected finite parameter values, got {values}")
+        if len(set(values)) != len(values):
+            raise ValueError(f"expected every parameter value once (each has its own file), got {values}")
+
+    @property
+    def choices(self) -> tuple["Values", ...]:
+        """One `Values` per file."""
+        return tuple(Values((value,)) for value in self.values)
+
+    @property
+    def label(self) -> str:
+        """Text for a file name, such as 0.01."""
+        return ",".join(str(v) for v in self.values)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest value."""
+        return min(self.values), max(self.values)
+
+    def draw(self, key: Key[Array, ""], samples: int) -> Float[np.ndarray, " sample"]:
+        """Return the one value for every sample."""
+        (value,) = self.values
+        return np.full(samples, value)
+
+
+@dataclass(frozen=True)
+class _Range:
+    low: float
+    high: float
+
+    def __post_init__(self):
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"expected a range with low < high, got {self.low} to {self.high}")
+
+    @property
+    def choices(self) -> tuple["_Range", ...]:
+        """A range goes into one file."""
+        return (self,)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Ends of the range."""
+        return self.low, self.high
+
+    def _unit(self, key, samples):
+        """Numbers in [0, 1), the i-th a function of the key and i alone."""
+        with jax.enable_x64(True):
+            keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(samples, dtype=jnp.uint32))
+            return np.asarray(jax.vmap(lambda k: jax.random.uniform(k, (), jnp.float64))(keys))
+
+
+@dataclass(frozen=True)
+class Uniform(_Range):
+    """One value per sample, uniform in [low, high)."""
+
+    @property
+    def label(self) -> str:
+        """Text for a file name, such as 0.1-4.0_uniform."""
+        return f"{float(self.low)}-{float(self.high)}_uniform"
+
+    def draw(self, key: Key[Array, ""], samples: int) -> Float[np.ndarray, " sample"]:
+        """Draw one value per sample, reproducible from the key alone."""
+        return self.low + (self.high - self.low) * self._unit(key, samples)
+
+
+@dataclass(frozen=True)
+class LogUniform(_Range):
+    """One value per sample, its logarithm uniform in [log low, log high); both ends positive."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.low <= 0:
+            raise ValueError(f"expected positive ends of a log-uniform range, got {self.low} to {self.high}")
+
+    @property
+    def label(self) -> str:
+        """Text for a file name, such as 0.001-1.0."""
+        return f"{float(self.low)}-{float(self.high)}"
+
+    def draw(self, key: Key[Array, ""], samples: int) -> Float[np.ndarray, " sample"]:
+        """Draw one value per sample, reproducible from the key alone."""
+        return self.low * (self.high / self.low) ** self._unit(key, samples)
+
+
+ParameterValues = Values | Uniform | LogUniform
+
+
+def parse(text: str) -> ParameterValues:
+    """Read parameter values from text: "0.01,0.1", "uniform:0.1:4" or "loguniform:1e-3:1".
+
+    Raises:
+        ValueError: when the text is none of these.
+    """
+    kinds = {"uniform": Uniform, "loguniform": LogUniform}
+    kind, *ends = text.strip().split(":")
+    try:
+        if not ends:
+            return Values(tuple(_number(part) for part in kind.split(",")))
+        if kind in kinds and len(ends) == 2:
+            return kinds[kind](*(_number(end) for end in ends))
+    except ValueError as error:
+        raise ValueError(f"cannot read the parameter values {text!r}: {error}") from None
+    raise ValueError(
+        f"cannot read the parameter values {text!r}: expected numbers (0.01,0.1) or a range "
+        "(uniform:LOW:HIGH or loguniform:LOW:HIGH)"
+    )
+
+
+def key_of(seed: int, name: str) -> Key[Array, ""]:
+    """Return the random key of one named thing (a parameter, the initial conditions) under a seed."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()) % 2**31)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text.strip()!r} is not a number") from None

@@ -1,0 +1,215 @@
+"""Simulated data sets: one entry per equation, and one function that writes their files."""
+
+import difflib
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Array, Key
+from tqdm import tqdm
+
+from . import advection, burgers, reaction_diffusion
+from .initial_conditions import InitialConditions, cell_centres, normalised_waves, random_waves
+from .parameters import ParameterValues, key_of, parse
+from .writer import refuse_existing, writing
+
+LOWEST_RESOLUTION = 16
+MOST_SAMPLES = 1_000_000  # numbers of initial conditions: seed * MOST_SAMPLES + sample
+CELLS_PER_BATCH = 2**23  # frames * cells of one batch of samples held in memory
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of an equation: its name in files, its spelling in file names, the values it may take."""
+
+    name: str
+    spelling: str
+    lowest: float = -np.inf
+    zero: bool = True  # whether the lowest value itself is allowed
+
+
+@dataclass(frozen=True)
+class Equation:
+    """An equation that can be simulated.
+
+    `solve(initial, *parameters, resolution=, times=)` takes one array [sample] per parameter, in the order
+    of `parameters`, and returns u[sample, time, x]; `initial_conditions(key, samples)` draws its initial
+    conditions.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    solve: Callable[..., np.ndarray]
+    file_prefix: str
+    initial_conditions: Callable[[Key[Array, ""], int], InitialConditions] = random_waves
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def file_name(self, values: Mapping[str, ParameterValues]) -> str:
+        """Return the benchmark's name for a file, such as ReacDiff_Nu0.5_Rho1.0.hdf5."""
+        labels = [f"{p.spelling}{values[p.name].label}" for p in self.parameters]
+        return "_".join([self.file_prefix, *labels]) + ".hdf5"
+
+
+VISCOSITY = Parameter("Nu", "Nu", lowest=0.0, zero=False)
+EQUATIONS = {
+    equation.name: equation
+    for equation in (
+        Equation("advection", (Parameter("beta", "beta"),), advection.solve, "1D_Advection_Sols"),
+        Equation("burgers", (VISCOSITY,), burgers.solve, "1D_Burgers_Sols"),
+        Equation(
+            "reaction-diffusion",
+            (VISCOSITY, Parameter("rho", "Rho", lowest=0.0)),
+            reaction_diffusion.solve,
+            "ReacDiff",
+            normalised_waves,
+        ),
+    )
+}
+
+
+def simulate(
+    equation: str | Equation,
+    folder: Path,
+    parameters: Mapping[str, ParameterValues | str],
+    samples: int,
+    seed: int = 0,
+    resolution: int = 128,
+    frames: int = 41,
+    t_end: float = 2.0,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> list[Path]:
+    """Simulate an equation and write its files in the layout and with the names of PDEBench.
+
+    Listed values (`Values`, or text such as "0.01,0.1") make one file each, several listed parameters one
+    for every combination; ranges ("loguniform:1e-3:1") one value per sample in one file. Sample i starts
+    from the same initial condition in every file of one seed, whatever the parameters, the resolution and
+    the number of samples, and `initial-condition` in the file says so.
+
+    Args:
+        equation: a name in `EQUATIONS`, or an `Equation` of your own.
+        folder: where the files go; made when missing.
+        parameters: values by name, one for every parameter of the equation.
+        samples: trajectories in each file.
+        seed: everything random follows from it.
+        resolution: cells on [0, 1).
+        frames: number of frames, the initial condition included, equidistant from 0 to t_end.
+        t_end: time of the last frame.
+        overwrite: replace files that are there already.
+        progress: show a progress bar.
+
+    Returns:
+        The paths of the files written.
+
+    Raises:
+        ValueError: for an unknown equation, missing or unknown parameters, values out of range, too few
+            samples, frames or cells.
+        FileExistsError: when a file is there already and `overwrite` is false; nothing is written then.
+    """
+    equation = find_equation(equation) if isinstance(equation, str) else equation
+    given = {
+        name: parse(values) if isinstance(values, str) else values for name, values in parameters.items()
+    }
+    _check_parameters(equation, given)
+    _check_sizes(samples, seed, resolution, frames, t_end)
+    combinations = [
+        dict(zip(equation.parameter_names, choice, strict=True))
+        for choice in itertools.product(*(given[name].choices for name in equation.parameter_names))
+    ]
+    paths = [Path(folder) / equation.file_name(values) for values in combinations]
+    refuse_existing(paths, overwrite)
+
+    initial = equation.initial_conditions(key_of(seed, "initial-condition"), samples)
+    times = np.linspace(0.0, t_end, frames)
+    batch = _batch_size(samples, frames * max(resolution, 1024))
+    with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
+        for path, values in zip(paths, combinations, strict=True):
+            bar.set_description(path.name)
+            columns = [values[name].draw(key_of(seed, name), samples) for name in equation.parameter_names]
+            with writing(
+                path,
+                parameters=np.stack(columns, axis=1),
+                parameter_names=equation.parameter_names,
+                x=cell_centres(resolution),
+                times=times,
+                initial_conditions=seed * MOST_SAMPLES + np.arange(samples),
+                attributes=_provenance(equation, seed, resolution),
+                overwrite=overwrite,
+            ) as tensor:
+                for start in range(0, samples, batch):
+                    part = slice(start, min(start + batch, samples))
+                    u = equation.solve(
+                        initial.select(part), *(c[part] for c in columns), resolution=resolution, times=times
+                    )
+                    _check_finite(u, path)
+                    tensor[part] = u
+                    bar.update(part.stop - start)
+    return paths
+
+
+def find_equation(name: str) -> Equation:
+    """Return the equation of this name; the error for an unknown one names the closest."""
+    if name not in EQUATIONS:
+        close = difflib.get_close_matches(name, EQUATIONS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(EQUATIONS)}"
+        raise ValueError(f"unknown equation {name!r}; {hint}")
+    return EQUATIONS[name]
+
+
+def _check_parameters(equation: Equation, given: Mapping[str, ParameterValues]) -> None:
+    names = equation.parameter_names
+    missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
+    if missing or unknown:
+        raise ValueError(
+            f"{equation.name} takes the parameters {', '.join(names)}; "
+            f"missing: {', '.join(missing) or 'none'}, unknown: {', '.join(unknown) or 'none'}"
+        )
+    for parameter in equation.parameters:
+        low, _ = given[parameter.name].bounds
+        if low < parameter.lowest or (low == parameter.lowest and not parameter.zero):
+            sign = ">=" if parameter.zero else ">"
+            raise ValueError(
+                f"{equation.name} needs {parameter.name} {sign} {parameter.lowest:g}, got {low:g}"
+            )
+
+
+def _check_sizes(samples: int, seed: int, resolution: int, frames: int, t_end: float) -> None:
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise ValueError(f"expected samples between 1 and {MOST_SAMPLES}, got {samples}")
+    if not 0 <= seed < 2**31:
+        raise ValueError(f"expected a seed between 0 and 2147483647, got {seed}")
+    if resolution < LOWEST_RESOLUTION:
+        raise ValueError(f"expected a resolution of at least {LOWEST_RESOLUTION} cells, got {resolution}")
+    if frames < 2:
+        raise ValueError(f"expected at least 2 frames (the initial condition is one), got {frames}")
+    if not (np.isfinite(t_end) and t_end > 0):
+        raise ValueError(f"expected a positive t_end, got {t_end}")
+
+
+def _check_finite(u: np.ndarray, path: Path) -> None:
+    if not np.isfinite(u).all():
+        raise ValueError(
+            f"{path.name}: the solver gave values that are not finite; ask for other parameter values or an "
+            "earlier t_end"
+        )
+
+
+def _batch_size(samples: int, cells: int) -> int:
+    """Equal batches (one compilation), of at most 64 samples and CELLS_PER_BATCH cells."""
+    most = int(np.clip(CELLS_PER_BATCH // cells, 1, 64))
+    return -(-samples // -(-samples // most))
+
+
+def _provenance(equation: Equation, seed: int, resolution: int) -> dict[str, str | int]:
+    try:
+        package = f"cape-jax {version('cape-jax')}"
+    except PackageNotFoundError:
+        package = "cape-jax (not installed)"
+    return {"equation": equation.name, "generator": package, "seed": seed, "resolution": resolution}

@@ -1,0 +1,103 @@
+"""Writing trajectories in PDEBench's layout for scalar equations: whole files or none."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+
+@contextmanager
+def writing(
+    path: Path,
+    *,
+    parameters: Float[np.ndarray, "sample parameter"],
+    parameter_names: Sequence[str],
+    x: Float[np.ndarray, " x"],
+    times: Float[np.ndarray, " time"],
+    initial_conditions: Int[np.ndarray, " sample"],
+    attributes: Mapping[str, str | int | float],
+    overwrite: bool = False,
+) -> Iterator[h5py.Dataset]:
+    """Open a new file for writing sample by sample: `with writing(...) as tensor: tensor[a:b] = u`.
+
+    The layout is that of the benchmark: `tensor` [sample, time, x] float32 (contiguous), `x-coordinate`
+    (cell centres), `t-coordinate` (one longer than the frames, as published), a root attribute for each
+    parameter that is the same in every sample. Added to it: a float64 dataset [sample] for each parameter
+    that varies, the dataset `initial-condition` (equal numbers mean equal initial conditions), and the
+    attributes given.
+
+    The file is written under a temporary name in the same folder and gets its own name only when complete;
+    after an error nothing is left.
+
+    Raises:
+        ValueError: when shapes do not fit together.
+        FileExistsError: when the file is there already and `overwrite` is false.
+    """
+    path = Path(path)
+    parameters = np.asarray(parameters, np.float64)
+    samples = len(initial_conditions)
+    if parameters.shape != (samples, len(parameter_names)):
+        raise ValueError(
+            f"{path.name}: expected parameters ({samples}, {len(parameter_names)}), one column for each of "
+            f"{tuple(parameter_names)}, got {parameters.shape}"
+        )
+    refuse_existing([path], overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        with h5py.File(temporary, "w") as file:
+            file.attrs.update(dict(attributes))
+            for column, parameter in enumerate(parameter_names):
+                values = parameters[:, column]
+                if (values == values[0]).all():
+                    file.attrs[parameter] = values[0]
+                else:
+                    file[parameter] = values
+            file["x-coordinate"] = np.asarray(x, np.float32)
+            file["t-coordinate"] = _one_longer(times).astype(np.float32)
+            file["initial-condition"] = np.asarray(initial_conditions, np.int64)
+            yield file.create_dataset("tensor", (samples, len(times), len(x)), np.float32)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(path: Path, u: Shaped[np.ndarray, "sample time x"], **layout) -> Path:
+    """Write a whole array u[sample, time, x]; further arguments are those of `writing`."""
+    expected = (len(layout["initial_conditions"]), len(layout["times"]), len(layout["x"]))
+    if u.shape != expected:
+        raise ValueError(
+            f"{Path(path).name}: expected u (sample, time, x) of shape {expected}, got {u.shape}"
+        )
+    with writing(path, **layout) as tensor:
+        tensor[...] = u
+    return Path(path)
+
+
+def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
+    """Raise FileExistsError naming the files that are there already, unless they may be overwritten."""
+    existing = [str(path) for path in paths if Path(path).exists()]
+    if existing and not overwrite:
+        raise FileExistsError(
+            f"already there: {', '.join(existing)}; choose another folder or ask to overwrite"
+        )
+
+
+def _one_longer(times: np.ndarray) -> np.ndarray:
+    times = np.asarray(times, np.float64)
+    step = times[-1] - times[-2] if len(times) > 1 else 1.0
+    return np.append(times, times[-1] + step)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
