@@ -84,7 +84,7 @@ def layout_of(path: Path) -> Layout:
 def inspect(paths: Paths, check_values: bool = False) -> str:
     """Describe files for a human: layout, axes, names, parameters, boundaries, times, and what to beware of.
 
-    Reads no field, unless `check_values` asks for the range of each channel and a search for NaN and infinity.
+    Reads no field, unless `check_values` asks for the range of each channel and a search for NaN.
 
     Raises:
         ValueError: for a missing or unknown file. That files do not go together is told in the text.

@@ -50,8 +50,8 @@ class InitialConditionSplit:
         for name, count in counts.items():
             if count < 1 and (name == "train" or getattr(self, name) > 0):
                 raise ValueError(
-                    f"{trajectories.source}: no initial condition left for {name}: {len(ids)} in all, "
-                    f"split by validation={self.validation}, test={self.test}; give more samples or other fractions"
+                    f"{trajectories.source}: no initial condition left for {name}: {len(ids)} in all, split "
+                    f"by validation={self.validation}, test={self.test}; give more samples or other fractions"
                 )
         shuffled = np.random.default_rng(self.seed).permutation(ids)
         test, validation, train = np.split(shuffled, [counts["test"], counts["test"] + counts["validation"]])

@@ -1,0 +1,50 @@
+"""Write small files in PDEBench's layouts, for tests."""
+
+import h5py
+import numpy as np
+
+
+def scalar_field(samples=6, frames=5, points=8, dtype=np.float32):
+    """u[sample, time, x] whose value tells its place: 100·sample + 10·time + x/10."""
+    n, t, x = np.ogrid[:samples, :frames, :points]
+    return (100.0 * n + 10.0 * t + x / 10).astype(dtype)
+
+
+def cell_centres(points):
+    return ((np.arange(points) + 0.5) / points).astype(np.float32)
+
+
+def write_scalar(path, u=None, times=None, x=None, datasets=None, without=(), **attributes):
+    """Write `tensor`, coordinates (time one longer than the frames), root attributes, further datasets."""
+    u = scalar_field() if u is None else u
+    contents = {
+        "tensor": u,
+        "t-coordinate": 0.25 * np.arange(u.shape[1] + 1, dtype=np.float32) if times is None else times,
+        "x-coordinate": cell_centres(u.shape[2]) if x is None else x,
+        **(datasets or {}),
+    }
+    return _write(path, contents, without, attributes)
+
+
+def write_compressible(
+    path, dimension=1, samples=3, frames=4, points=8, without=(), datasets=None, **attributes
+):
+    """Write density, pressure, Vx...: channel c is 1000·c + 100·sample + 10·time + x + y/10 + z/100 (indices)."""
+    shape = (samples, frames, *(points,) * dimension)
+    grid = np.ogrid[tuple(slice(0, n) for n in shape)]
+    weights = (100.0, 10.0, 1.0, 0.1, 0.01)
+    place = sum(w * g for w, g in zip(weights, grid, strict=False))
+    names = ("density", "pressure", "Vx", "Vy", "Vz")[: 2 + dimension]
+    contents = {name: (place + 1000.0 * c).astype(np.float32) for c, name in enumerate(names)}
+    contents |= {f"{axis}-coordinate": cell_centres(points) for axis in "xyz"[:dimension]}
+    contents["t-coordinate"] = 0.05 * np.arange(frames + 1, dtype=np.float32)
+    return _write(path, contents | (datasets or {}), without, attributes)
+
+
+def _write(path, contents, without, attributes):
+    with h5py.File(path, "w") as file:
+        for name, values in contents.items():
+            if name not in without:
+                file[name] = values
+        file.attrs.update(attributes)
+    return path
