@@ -29,7 +29,7 @@ def write_scalar(path, u=None, times=None, x=None, datasets=None, without=(), **
 def write_compressible(
     path, dimension=1, samples=3, frames=4, points=8, without=(), datasets=None, **attributes
 ):
-    """Write density, pressure, Vx...: channel c is 1000·c + 100·sample + 10·time + x + y/10 + z/100 (indices)."""
+    """Write density, pressure, Vx...: channel c is 1000·c + 100·sample + 10·time + x + y/10 + z/100."""
     shape = (samples, frames, *(points,) * dimension)
     grid = np.ogrid[tuple(slice(0, n) for n in shape)]
     weights = (100.0, 10.0, 1.0, 0.1, 0.01)
