@@ -138,8 +138,9 @@ def _request(file: PublishedFile, done: int) -> HTTPResponse | None:
         raise OSError(
             f"{file.name} cannot be downloaded: HTTP {error.code} {error.reason}, {file.url}"
         ) from error
-    except urllib.error.URLError as error:
-        raise OSError(f"{file.name} cannot be downloaded: {error.reason}, {file.url}") from error
+    except (OSError, HTTPException) as error:
+        why = getattr(error, "reason", error)
+        raise OSError(f"{file.name} cannot be downloaded: {why}, {file.url}") from error
 
 
 def _read(response: HTTPResponse, file: PublishedFile, part: Path) -> bytes:
