@@ -1,12 +1,11 @@
 """Random initial conditions as functions, which every resolution evaluates on its own grid."""
 
+import zlib
 from dataclasses import dataclass
 from typing import Protocol
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Float
 
 
 class InitialConditions(Protocol):
@@ -66,7 +65,7 @@ class Normalised:
 
 
 def random_waves(
-    key: Key[Array, ""],
+    seed: int,
     samples: int,
     *,
     modes: int = 2,
@@ -76,38 +75,42 @@ def random_waves(
 ) -> Waves:
     """Draw waves like those of the public 1D benchmark files.
 
-    Each is a sum of `modes` sines with wave number uniform in {1, …, highest_wave_number}, amplitude
-    uniform in [0, 1) and phase uniform in [0, 2π). With probability `probability_absolute` it is replaced
-    by its absolute value with a random sign, with probability `probability_window` it is cut to zero
-    outside a random interval (length uniform in [0.1, 0.9)).
+    Each is a sum of `modes` sines with wave number uniform in {1, …, highest_wave_number}, amplitude uniform
+    in [0, 1) and phase uniform in [0, 2π). With probability `probability_absolute` it is replaced by its
+    absolute value with a random sign, with probability `probability_window` it is cut to zero outside a
+    random interval (length uniform in [0.1, 0.9)).
 
-    Sample i depends on the key and on i alone: not on how many samples are asked for, nor on any parameter.
+    Sample i depends on the seed and on i alone: not on how many samples are asked for, nor on any parameter.
 
     Raises:
         ValueError: when fewer than one sample is asked for.
     """
     if samples < 1:
         raise ValueError(f"expected at least one sample, got samples={samples}")
-
-    def draw(sample):
-        keys = jax.random.split(jax.random.fold_in(key, sample), 8)
-        uniform = [jax.random.uniform(k, (), jnp.float64) for k in keys[:5]]
-        wave_numbers = jax.random.randint(keys[5], (modes,), 1, highest_wave_number + 1)
-        amplitudes = jax.random.uniform(keys[6], (modes,), jnp.float64)
-        phases = 2 * jnp.pi * jax.random.uniform(keys[7], (modes,), jnp.float64)
-        sign = jnp.where(uniform[1] < 0.5, -1.0, 1.0)
-        rectified = jnp.where(uniform[0] < probability_absolute, sign, 0.0)
-        length = jnp.where(uniform[2] < probability_window, 0.1 + 0.8 * uniform[3], 1.0)
-        return wave_numbers.astype(jnp.float64), amplitudes, phases, rectified, uniform[4], length
-
-    with jax.enable_x64(True):
-        columns = jax.vmap(draw)(jnp.arange(samples, dtype=jnp.uint32))
-        return Waves(*(np.asarray(column) for column in columns))
+    uniform = uniform_numbers(seed, "initial-condition", samples, 5 + 3 * modes)
+    absolute, sign, window, length, start = uniform[:, :5].T
+    wave_numbers, amplitudes, phases = uniform[:, 5:].reshape(samples, 3, modes).swapaxes(0, 1)
+    return Waves(
+        wave_numbers=1.0 + np.floor(highest_wave_number * wave_numbers),
+        amplitudes=amplitudes,
+        phases=2 * np.pi * phases,
+        rectified=np.where(absolute < probability_absolute, np.where(sign < 0.5, -1.0, 1.0), 0.0),
+        window_start=start,
+        window_length=np.where(window < probability_window, 0.1 + 0.8 * length, 1.0),
+    )
 
 
-def normalised_waves(key: Key[Array, ""], samples: int) -> Normalised:
+def uniform_numbers(
+    seed: int, purpose: str, samples: int, numbers: int
+) -> Float[np.ndarray, "sample number"]:
+    """Draw numbers in [0, 1) whose row i is a function of (seed, purpose, i) alone."""
+    stream = zlib.crc32(purpose.encode())
+    return np.stack([np.random.default_rng((seed, stream, i)).random(numbers) for i in range(samples)])
+
+
+def normalised_waves(seed: int, samples: int) -> Normalised:
     """Draw `random_waves` and scale each to [0, 1]; a sample that vanishes everywhere stays zero."""
-    waves = random_waves(key, samples)
+    waves = random_waves(seed, samples)
     x = (np.arange(4096) + 0.5) / 4096
     largest = np.concatenate(
         [np.abs(waves.select(slice(i, i + 256))(x)).max(axis=1) for i in range(0, samples, 256)]

@@ -1,13 +1,12 @@
 """Values a parameter takes in simulated data: a list (one file each) or a range (one value per sample)."""
 
 import math
-import zlib
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Float
+
+from .initial_conditions import uniform_numbers
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Values:
         """Smallest and largest value."""
         return min(self.values), max(self.values)
 
-    def draw(self, key: Key[Array, ""], samples: int) -> Float[np.ndarray, " sample"]:
+    def draw(self, seed: int, name: str, samples: int) -> Float[np.ndarray, " sample"]:
         """Return the one value for every sample."""
         (value,) = self.values
         return np.full(samples, value)
@@ -66,12 +65,6 @@ class _Range:
         """Ends of the range."""
         return self.low, self.high
 
-    def _unit(self, key, samples):
-        """Numbers in [0, 1), the i-th a function of the key and i alone."""
-        with jax.enable_x64(True):
-            keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(samples, dtype=jnp.uint32))
-            return np.asarray(jax.vmap(lambda k: jax.random.uniform(k, (), jnp.float64))(keys))
-
 
 @dataclass(frozen=True)
 class Uniform(_Range):
@@ -82,9 +75,9 @@ class Uniform(_Range):
         """Text for a file name, such as 0.1-4.0_uniform."""
         return f"{float(self.low)}-{float(self.high)}_uniform"
 
-    def draw(self, key: Key[Array, ""], samples: int) -> Float[np.ndarray, " sample"]:
-        """Draw one value per sample, reproducible from the key alone."""
-        return self.low + (self.high - self.low) * self._unit(key, samples)
+    def draw(self, seed: int, name: str, samples: int) -> Float[np.ndarray, " sample"]:
+        """Draw one value per sample, reproducible from the seed and the parameter's name."""
+        return self.low + (self.high - self.low) * uniform_numbers(seed, name, samples, 1)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -101,9 +94,9 @@ class LogUniform(_Range):
         """Text for a file name, such as 0.001-1.0."""
         return f"{float(self.low)}-{float(self.high)}"
 
-    def draw(self, key: Key[Array, ""], samples: int) -> Float[np.ndarray, " sample"]:
-        """Draw one value per sample, reproducible from the key alone."""
-        return self.low * (self.high / self.low) ** self._unit(key, samples)
+    def draw(self, seed: int, name: str, samples: int) -> Float[np.ndarray, " sample"]:
+        """Draw one value per sample, reproducible from the seed and the parameter's name."""
+        return self.low * (self.high / self.low) ** uniform_numbers(seed, name, samples, 1)[:, 0]
 
 
 ParameterValues = Values | Uniform | LogUniform
@@ -128,11 +121,6 @@ def parse(text: str) -> ParameterValues:
         f"cannot read the parameter values {text!r}: expected numbers (0.01,0.1) or a range "
         "(uniform:LOW:HIGH or loguniform:LOW:HIGH)"
     )
-
-
-def key_of(seed: int, name: str) -> Key[Array, ""]:
-    """Return the random key of one named thing (a parameter, the initial conditions) under a seed."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()) % 2**31)
 
 
 def _number(text: str) -> float:

@@ -8,12 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Array, Key
 from tqdm import tqdm
 
 from . import advection, burgers, reaction_diffusion
 from .initial_conditions import InitialConditions, cell_centres, normalised_waves, random_waves
-from .parameters import ParameterValues, key_of, parse
+from .parameters import ParameterValues, parse
 from .writer import refuse_existing, writing
 
 LOWEST_RESOLUTION = 16
@@ -36,7 +35,7 @@ class Equation:
     """An equation that can be simulated.
 
     `solve(initial, *parameters, resolution=, times=)` takes one array [sample] per parameter, in the order
-    of `parameters`, and returns u[sample, time, x]; `initial_conditions(key, samples)` draws its initial
+    of `parameters`, and returns u[sample, time, x]; `initial_conditions(seed, samples)` draws its initial
     conditions.
     """
 
@@ -44,7 +43,7 @@ class Equation:
     parameters: tuple[Parameter, ...]
     solve: Callable[..., np.ndarray]
     file_prefix: str
-    initial_conditions: Callable[[Key[Array, ""], int], InitialConditions] = random_waves
+    initial_conditions: Callable[[int, int], InitialConditions] = random_waves
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -126,13 +125,13 @@ def simulate(
     paths = [Path(folder) / equation.file_name(values) for values in combinations]
     refuse_existing(paths, overwrite)
 
-    initial = equation.initial_conditions(key_of(seed, "initial-condition"), samples)
+    initial = equation.initial_conditions(seed, samples)
     times = np.linspace(0.0, t_end, frames)
     batch = _batch_size(samples, frames * max(resolution, 1024))
     with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
         for path, values in zip(paths, combinations, strict=True):
             bar.set_description(path.name)
-            columns = [values[name].draw(key_of(seed, name), samples) for name in equation.parameter_names]
+            columns = [values[name].draw(seed, name, samples) for name in equation.parameter_names]
             with writing(
                 path,
                 parameters=np.stack(columns, axis=1),
