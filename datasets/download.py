@@ -61,7 +61,7 @@ def find_published(names_or_globs: str | Sequence[str]) -> list[PublishedFile]:
 
 
 def download(
-    names: str | Sequence[str] | Sequence[PublishedFile], folder: str | Path, progress: bool = True
+    names: str | Sequence[str | PublishedFile], folder: str | Path, progress: bool = True
 ) -> list[Path]:
     """Download published files (names, patterns or entries of the table) into a folder; give their paths.
 
@@ -73,8 +73,9 @@ def download(
             there before is left as it is).
         OSError: where the transfer fails (the part is kept, to be continued by the same call).
     """
-    chosen = [names] if isinstance(names, str) else list(names)
-    files = [f for n in chosen for f in ([n] if isinstance(n, PublishedFile) else find_published(n))]
+    files: list[PublishedFile] = []
+    for name in [names] if isinstance(names, str) else names:
+        files.extend([name] if isinstance(name, PublishedFile) else find_published(name))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return [_download_one(file, folder, progress) for file in dict.fromkeys(files)]

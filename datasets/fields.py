@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import h5py
 import numpy as np
@@ -15,6 +15,7 @@ BLOCK_BYTES = 128 * 2**20  # a read never holds more of one dataset than this (o
 GAP = 4  # unwanted samples between two wanted ones that are cheaper to read than to skip
 
 
+@runtime_checkable
 class Store(Protocol):
     """Where fields are: `shape` is [sample, time, *space, channel] as stored, `name` is for messages."""
 

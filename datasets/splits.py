@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from .trajectories import Trajectories
 
@@ -55,21 +55,21 @@ class InitialConditionSplit:
                 )
         shuffled = np.random.default_rng(self.seed).permutation(ids)
         test, validation, train = np.split(shuffled, [counts["test"], counts["test"] + counts["validation"]])
-        return tuple(
-            trajectories.select(np.flatnonzero(np.isin(trajectories.initial_conditions, part)))
-            for part in (train, validation, test)
+        ids = trajectories.initial_conditions
+        return (
+            trajectories.select(np.isin(ids, train)),
+            trajectories.select(np.isin(ids, validation)),
+            trajectories.select(np.isin(ids, test)),
         )
 
 
-def kind_of(
-    values: Float[np.ndarray, " parameter"], training_values: Float[np.ndarray, "n parameter"]
-) -> Kind:
-    """Tell how one parameter vector lies to the n vectors of training.
+def kind_of(values: ArrayLike, training_values: ArrayLike) -> Kind:
+    """Tell how one parameter vector [parameter] lies to those of training [n, parameter].
 
     "seen": equal to one of them to relative 1e-6; "interpolated": each parameter within the range it had in
     training; "extrapolated": otherwise.
     """
-    values = np.atleast_1d(np.asarray(values, np.float64))
+    values = np.asarray(values, np.float64)
     trained = np.asarray(training_values, np.float64)
     if values.ndim != 1 or trained.ndim != 2 or trained.shape[1:] != values.shape or len(trained) == 0:
         raise ValueError(

@@ -35,7 +35,7 @@ class Trajectories:
     parameters: Float[np.ndarray, "sample parameter"]
     parameter_names: tuple[str, ...]
     channel_names: tuple[str, ...]
-    coordinates: tuple[Float[np.ndarray, " n"], ...]
+    coordinates: tuple[Float[np.ndarray, " _"], ...]
     times: Float[np.ndarray, " time"]
     boundaries: tuple[str, ...]
     initial_conditions: Int[np.ndarray, " sample"]
@@ -111,6 +111,7 @@ class Trajectories:
                 f"{self.source}: samples {chosen.min()} to {chosen.max()} asked for, "
                 f"expected numbers from 0 to {self.samples - 1}"
             )
+        chosen = np.flatnonzero(chosen) if is_mask else chosen
         return replace(
             self,
             fields=self.fields.select(chosen),

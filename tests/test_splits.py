@@ -43,7 +43,7 @@ def test_split_depends_on_seed_and_initial_conditions_only():
 
 
 def test_parts_not_asked_for_are_empty():
-    train, validation, test = InitialConditionSplit(validation=0, test=0).split(trajectories([1, 2]))
+    train, validation, test = InitialConditionSplit(validation=0.0, test=0.0).split(trajectories([1, 2]))
     assert (train.samples, validation.samples, test.samples) == (2, 0, 0)
 
 

@@ -199,7 +199,7 @@ def test_what_differs_does_not_go_together(tmp_path, what, u, changes):
 
 def test_from_arrays_refuses_shapes_that_do_not_belong_together():
     with pytest.raises(ValueError, match=r"expected parameters of shape \[6, 1\]"):
-        in_memory(parameters=np.zeros((5, 1)))
+        in_memory(parameters=np.zeros((6, 2)))
     with pytest.raises(ValueError, match=r"expected times of shape \[5\]"):
         in_memory(times=np.arange(6))
     with pytest.raises(ValueError, match=r"expected u as \[sample, time, \*space, channel\]"):
@@ -220,3 +220,18 @@ def test_time_step_needs_uniform_times():
 def test_nothing_to_concatenate():
     with pytest.raises(ValueError, match="at least one"):
         concatenate([])
+
+
+def test_axes_may_have_different_lengths():
+    u = np.arange(2 * 3 * 4 * 6 * 2.0).reshape(2, 3, 4, 6, 2)
+    t = from_arrays(
+        u,
+        np.ones((2, 1)),
+        ["eta"],
+        channel_names=["density", "Vx"],
+        coordinates=[(np.arange(4) + 0.5) / 2, (np.arange(6) + 0.5) / 6],
+        times=[0.0, 0.1, 0.2],
+        boundaries=["outgoing", "periodic"],
+    )
+    assert t.resolution == (4, 6) and t.lengths == pytest.approx((2.0, 1.0))
+    np.testing.assert_array_equal(t.subsample(space=2).read(), u[:, :, ::2, ::2])
