@@ -16,14 +16,13 @@ from jaxtyping import Array, Float
 from cape import metrics
 from cape.datasets.splits import kind_of
 from cape.datasets.trajectories import Trajectories
-from cape.rollout import rollout
+from cape.rollout import Step, rollout
 
 KINDS = ("seen", "interpolated", "extrapolated")
 FIGURES = ("RMSE", "nRMSE", "nRMSE_median", "VRMSE", "conserved_RMSE", "max_error", "boundary_RMSE")
 FIGURES += ("Fourier_low", "Fourier_mid", "Fourier_high", "persistence_RMSE", "persistence_nRMSE")
 BINS = 10  # per parameter, where values are continuous
 
-Step = Callable[[Float[Array, "batch *space channel"]], Float[Array, "batch *space channel"]]
 
 
 @dataclass(frozen=True, eq=False)
