@@ -51,14 +51,17 @@ def is_wide(values: np.ndarray) -> bool:
 
 
 def log_axis(axes, which: str) -> None:
-    """Make the "x" or "y" axis logarithmic with plain numbers: 1, 2, 5 a decade where there is room."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """Make the "x" or "y" axis logarithmic, labelled with plain numbers, also over less than a decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     axes.set(**{f"{which}scale": "log"})
     axis = getattr(axes, f"{which}axis")
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1600 * low else (1,), numticks=20))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if high < 5 * low:
+        axis.set_major_locator(MaxNLocator(5))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1600 * low else (1,), numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
     axis.set_minor_formatter(NullFormatter())
 
 

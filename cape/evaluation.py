@@ -24,7 +24,6 @@ FIGURES += ("Fourier_low", "Fourier_mid", "Fourier_high", "persistence_RMSE", "p
 BINS = 10  # per parameter, where values are continuous
 
 
-
 @dataclass(frozen=True, eq=False)
 class Row:
     """Errors at one parameter value (or one bin of continuous values, named by their median).

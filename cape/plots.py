@@ -175,12 +175,8 @@ def _draw_space_time(canvas, line, example: Example, channel: int) -> None:
     error = prediction - truth
     top = np.abs(error[np.isfinite(error)]).max(initial=0.0) or 1.0
     x, t = example.coordinates[0], example.times
-    box = {
-        "extent": (t[0], t[-1], x[0], x[-1]),
-        "origin": "lower",
-        "aspect": "auto",
-        "interpolation": "nearest",
-    }
+    edges = [edge for axis in (t, x) for edge in (axis[0] - _half(axis), axis[-1] + _half(axis))]
+    box = {"extent": edges, "origin": "lower", "aspect": "auto", "interpolation": "nearest"}
     scale = {"vmin": truth.min(), "vmax": truth.max(), "cmap": "viridis"}
     shown = line[0].imshow(truth, **box, **scale)
     line[1].imshow(prediction, **box, **scale)
@@ -194,6 +190,10 @@ def _draw_space_time(canvas, line, example: Example, channel: int) -> None:
     line[0].text(0.02, 0.96, f"{value}  ({example.kind})", transform=line[0].transAxes, va="top", **TAG)
     if not np.isfinite(prediction).all():
         line[1].text(0.97, 0.05, "diverged", transform=line[1].transAxes, ha="right", **TAG)
+
+
+def _half(centres: np.ndarray) -> float:
+    return (centres[-1] - centres[0]) / max(len(centres) - 1, 1) / 2
 
 
 def training_curves(records: Sequence[Mapping[str, object]], path: str | Path) -> None:
