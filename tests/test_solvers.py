@@ -1,0 +1,291 @@
+"""Base solvers: spectral layers against numpy's FFT, convolutions against loops, symmetries, errors."""
+
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from scipy.special import erf
+
+from cape.solvers.activation import gelu
+from cape.solvers.convolution import Convolution, DepthwiseConvolution, Pointwise
+from cape.solvers.fno import FNO
+from cape.solvers.spectral import SpectralConvolution
+from cape.solvers.unet import Doubling, UNet, halve
+
+RANDOM = np.random.default_rng(0)
+
+
+def field(*shape):
+    return jnp.asarray(RANDOM.normal(size=shape), jnp.float32)
+
+
+@nnx.jit
+def apply(model, u):
+    return model(u)
+
+
+def close(a, b, tolerance=1e-5):
+    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(np.asarray(b)).max())
+
+
+def spectral_by_fft(u, real, imaginary, modes):
+    """The published operator, in double precision: rfftn, blocks written one after the other, irfftn."""
+    axes = tuple(range(1, u.ndim - 1))
+    space = u.shape[1:-1]
+    weight = (np.asarray(real) + 1j * np.asarray(imaginary)).astype(complex)
+    spectrum = np.fft.rfftn(np.asarray(u, float), axes=axes)
+    result = np.zeros((*spectrum.shape[:-1], weight.shape[-1]), complex)
+    last = min(modes[-1], space[-1] // 2 + 1)
+    for signs in product((False, True), repeat=len(space) - 1):
+        rows = [slice(-m, None) if negative else slice(m) for negative, m in zip(signs, modes, strict=False)]
+        held = [slice(m, None) if negative else slice(m) for negative, m in zip(signs, modes, strict=False)]
+        where = (slice(None), *rows, slice(last))
+        result[where] = np.einsum("b...i,...io->b...o", spectrum[where], weight[(*held, slice(last))])
+    return np.fft.irfftn(result, s=space, axes=axes)
+
+
+@pytest.mark.parametrize(
+    ("space", "modes"),
+    [
+        ((32,), (5,)),
+        ((33,), (17,)),  # all of an odd grid's frequencies
+        ((16,), (9,)),  # with Nyquist
+        ((12,), (9,)),  # fewer than asked for
+        ((16, 20), (5, 6)),
+        (
+            (16, 16),
+            (9, 9),
+        ),  # the published 2D block: 16 rows, two blocks of 9, the second overwrites rows 7 and 8
+        ((8, 10, 12), (3, 4, 5)),
+        ((6, 5, 8), (4, 4, 5)),  # overlaps on both two-sided axes
+    ],
+)
+def test_spectral_convolution_equals_fft(space, modes):
+    layer = SpectralConvolution(3, 2, modes, dimension=len(space), rngs=nnx.Rngs(0))
+    u = field(2, *space, 3)
+    close(layer(u), spectral_by_fft(u, layer.real[...], layer.imaginary[...], modes))
+
+
+def test_spectral_convolution_reads_true_frequencies_without_overwrite():
+    """On a coarser grid that still resolves the input, the layer is the same function; overwriting is not."""
+    layer = SpectralConvolution(1, 1, 6, dimension=2, overwrite=False, rngs=nnx.Rngs(0))
+    x = np.arange(40) / 40 * 2 * np.pi
+    fine = np.cos(3 * x[:, None] + 2 * x) + np.sin(-2 * x[:, None] + x) + 0.5
+    fine = jnp.asarray(fine[None, :, :, None], jnp.float32)
+    close(layer(fine[:, ::5, ::5]), layer(fine)[:, ::5, ::5])  # 8 points: fewer than 2 x 6 rows
+    close(layer(fine[:, ::10, ::4]).shape, (1, 4, 10, 1))  # fewer points than modes: works
+    overwriting = SpectralConvolution(1, 1, 6, dimension=2, rngs=nnx.Rngs(0))
+    assert np.abs(overwriting(fine[:, ::5, ::5]) - overwriting(fine)[:, ::5, ::5]).max() > 1e-2
+
+
+def test_spectral_weights_start_as_published():
+    layer = SpectralConvolution(4, 8, 6, dimension=2, rngs=nnx.Rngs(0))
+    for part in (layer.real[...], layer.imaginary[...]):
+        assert part.shape == (12, 6, 4, 8) and part.dtype == jnp.float32
+        assert part.min() >= 0 and part.max() < 1 / 32
+        assert abs(float(part.mean()) * 64 - 1) < 0.05
+
+
+def test_gelu_is_exact():
+    x = np.linspace(-6, 6, 1001)
+    np.testing.assert_allclose(
+        gelu(jnp.asarray(x, jnp.float32)), x * (1 + erf(x / np.sqrt(2))) / 2, atol=1e-6
+    )
+
+
+def convolution_by_loop(u, weight, boundaries, depthwise=1):
+    modes = {"periodic": "wrap", "outgoing": "edge", "wall": "edge", "zeros": "constant"}
+    u, weight = np.asarray(u, float), np.asarray(weight, float)
+    kernel = weight.shape[: len(boundaries)]
+    space = u.shape[1:-1]
+    for axis, (k, kind) in enumerate(zip(kernel, boundaries, strict=True), start=1):
+        around = [(0, 0)] * u.ndim
+        around[axis] = (k // 2, k // 2)
+        u = np.pad(u, around, mode=modes[kind])
+    y = 0.0
+    for entry in product(*map(range, kernel)):
+        view = u[(slice(None), *(slice(i, i + n) for i, n in zip(entry, space, strict=True)))]
+        y = y + (
+            np.repeat(view, depthwise, axis=-1) * weight[entry] if depthwise > 1 else view @ weight[entry]
+        )
+    return y
+
+
+BOUNDARIES = [("periodic",), ("zeros",), ("outgoing", "periodic"), ("periodic", "zeros", "wall")]
+
+
+@pytest.mark.parametrize("boundaries", BOUNDARIES)
+@pytest.mark.parametrize("channels", [1, 4])  # few channels take another path
+def test_convolution_equals_a_loop(boundaries, channels):
+    kernel = (3, 5, 3)[: len(boundaries)]
+    layer = Convolution(channels, 5, kernel, boundaries=boundaries, rngs=nnx.Rngs(0))
+    u = field(2, *(7, 6, 8)[: len(boundaries)], channels)
+    close(layer(u), convolution_by_loop(u, layer.weight[...], boundaries) + np.asarray(layer.bias[...]))
+    bare = Convolution(channels, 5, kernel, boundaries=boundaries, bias=False, rngs=nnx.Rngs(0))
+    close(bare(u), convolution_by_loop(u, bare.weight[...], boundaries))
+
+
+@pytest.mark.parametrize("boundaries", BOUNDARIES)
+def test_depthwise_convolution_equals_a_loop(boundaries):
+    layer = DepthwiseConvolution(3, 2, 5, boundaries=boundaries, bias=True, rngs=nnx.Rngs(0))
+    u = field(2, *(7, 6, 8)[: len(boundaries)], 3)
+    expected = convolution_by_loop(u, layer.weight[...], boundaries, 2)
+    close(layer(u), expected + np.asarray(layer.bias[...]))
+
+
+def test_weights_start_as_in_pytorch():
+    layers = [
+        (Convolution(4, 64, 5, boundaries=("zeros",) * 2, rngs=nnx.Rngs(0)), 100),
+        (DepthwiseConvolution(64, 2, 5, boundaries=("zeros",), bias=True, rngs=nnx.Rngs(0)), 5),
+        (Pointwise(64, 64, rngs=nnx.Rngs(0)), 64),
+        (Doubling(16, 32, dimension=2, rngs=nnx.Rngs(0)), 128),
+    ]
+    for layer, fan_in in layers:
+        for values in (layer.weight[...], layer.bias[...]):
+            assert 0.8 * fan_in**-0.5 < np.abs(values).max() <= fan_in**-0.5
+
+
+@pytest.mark.parametrize("space", [(6,), (4, 6), (2, 4, 6)])
+def test_halving_and_doubling(space):
+    u = field(2, *space, 3)
+    half = np.asarray(u)
+    for axis, n in enumerate(space, start=1):
+        half = half.reshape(*half.shape[:axis], n // 2, 2, *half.shape[axis + 1 :]).max(axis + 1)
+    np.testing.assert_array_equal(halve(u), half)
+    layer = Doubling(3, 5, dimension=len(space), rngs=nnx.Rngs(0))
+    y = layer(u)
+    assert y.shape == (2, *(2 * n for n in space), 5)
+    for entry in product((0, 1), repeat=len(space)):
+        part = np.asarray(y)[(slice(None), *(slice(i, None, 2) for i in entry))]
+        close(part, np.asarray(u) @ np.asarray(layer.weight[...])[entry] + np.asarray(layer.bias[...]))
+
+
+SOLVERS = [
+    (FNO, {"width": 8, "modes": 3, "layers": 2, "projection": 16}),
+    (UNet, {"features": 4, "levels": 2}),
+]
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize(("solver", "options"), SOLVERS)
+def test_solvers_commute_with_shifts_and_call_the_hook(solver, options, dimension):
+    space = (16, 12, 8)[:dimension]
+    model = solver(2, 3, boundaries=("periodic",) * dimension, **options, rngs=nnx.Rngs(0))
+    u = field(2, *space, 2)
+    shift = (4,) * dimension  # a multiple of 2^levels: as far as pooling commutes
+    axes = tuple(range(1, dimension + 1))
+    y = apply(model, u)
+    assert y.shape == (2, *space, 3)
+    close(apply(model, jnp.roll(u, shift, axes)), jnp.roll(y, shift, axes), 2e-5)
+
+    seen = []
+
+    def modulate(i, h):
+        seen.append((i, h.shape[-1]))
+        return 2.0 * h
+
+    modulated = nnx.jit(lambda model, u: model(u, modulate))(model, u)
+    assert np.abs(modulated - y).max() > 1e-6
+    assert seen == list(enumerate(model.hidden_channels))
+
+
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_fno_is_the_same_function_on_a_finer_grid(dimension):
+    """32 points resolve the hidden feature maps too: what gelu adds above their Nyquist is below 1e-4."""
+    model = FNO(1, 1, boundaries=("periodic",) * dimension, width=8, modes=5, layers=3, rngs=nnx.Rngs(0))
+    x = np.meshgrid(*[np.arange(64) / 64 * 2 * np.pi] * dimension, indexing="ij")
+    fine = 0.3 + np.sin(sum(x)) + 0.5 * np.cos(2 * x[0])
+    fine = jnp.asarray(fine[None, ..., None], jnp.float32)
+    coarse = fine[(slice(None), *(slice(None, None, 2),) * dimension)]
+    on_coarse = apply(model, coarse)
+    close(apply(model, fine)[(slice(None), *(slice(None, None, 2),) * dimension)], on_coarse, 1e-4)
+
+
+def test_fno_coordinates_break_the_symmetry():
+    model = FNO(1, 1, boundaries=("periodic",), coordinates=((0.0, 1.0),), pad=2, rngs=nnx.Rngs(0))
+    u = field(1, 32, 1)
+    assert np.abs(model(jnp.roll(u, 4, 1)) - jnp.roll(model(u), 4, 1)).max() > 1e-5
+
+
+def test_batch_norm_switches_between_batch_and_running_statistics():
+    model = UNet(
+        1, 1, boundaries=("periodic",), features=4, levels=1, normalization="batch", rngs=nnx.Rngs(0)
+    )
+    u = 3.0 + field(4, 16, 1)
+    model.eval()
+    before = nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+    evaluated = apply(model, u)
+    jax.tree.map(np.testing.assert_array_equal, before, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat)))
+    close(apply(model, u[:1]), evaluated[:1])  # a sample is judged alone
+    model.train()
+    first = model.encoders[0]
+    h = first.convolution1(u)
+    apply(model, u)
+    close(first.norm1.mean[...], 0.1 * h.mean((0, 1)))
+    close(first.norm1.var[...], 0.9 + 0.1 * jnp.var(h, (0, 1), ddof=1))
+
+
+def test_group_norm_judges_every_sample_alone():
+    model = UNet(1, 1, boundaries=("wall",), features=4, levels=2, rngs=nnx.Rngs(0))
+    u = field(3, 16, 1)
+    close(apply(model, u)[1:2], apply(model, u[1:2]))
+
+
+def solver_of(kind, **options):
+    return lambda: kind(1, 1, **{"boundaries": ("periodic",), **options}, rngs=nnx.Rngs(0))
+
+
+def spectral_of(modes, dimension=1, channels=1):
+    return lambda: SpectralConvolution(channels, 1, modes, dimension=dimension, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (spectral_of((3, 3)), "expected modes"),
+        (spectral_of(0), "expected modes"),
+        (spectral_of(3, dimension=0), "spatial axis"),
+        (spectral_of(3, channels=0), "channel"),
+        (solver_of(Convolution, kernel=4), "odd kernel"),
+        (solver_of(Convolution, kernel=(3, 3)), "odd kernel"),
+        (solver_of(Convolution, kernel=3, boundaries=("open",)), "boundary"),
+        (solver_of(DepthwiseConvolution, kernel=2), "odd kernel"),
+        (solver_of(FNO, width=0), "width"),
+        (solver_of(FNO, layers=0), "layers"),
+        (solver_of(FNO, projection=0), "projection"),
+        (solver_of(FNO, pad=-1), "pad"),
+        (solver_of(FNO, boundaries=()), "boundary"),
+        (solver_of(FNO, boundaries="periodic"), "boundary"),
+        (solver_of(FNO, coordinates=((0.0, 1.0),) * 2), "coordinates"),
+        (solver_of(UNet, features=0), "features"),
+        (solver_of(UNet, levels=0), "levels"),
+        (solver_of(UNet, normalization="layer"), "normalization"),
+        (solver_of(UNet, activation="relu"), "activation"),
+    ],
+)
+def test_impossible_options_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_wrong_inputs_are_refused():
+    layers = [
+        spectral_of(3)(),
+        solver_of(Convolution, kernel=3)(),
+        solver_of(DepthwiseConvolution, kernel=3)(),
+        solver_of(FNO, width=1, layers=1, projection=1)(),
+        solver_of(UNet, features=1, levels=1)(),
+    ]
+    for layer in layers:
+        with pytest.raises(ValueError, match=r"expected u of shape \(batch, points, 1 channels\)"):
+            layer(field(2, 16, 2))
+        with pytest.raises(ValueError, match="expected u of shape"):
+            layer(field(2, 16, 16, 1))
+    with pytest.raises(ValueError, match=r"divisible by 2\^levels = 16"):
+        solver_of(UNet, features=1)()(field(2, 24, 1))
+    batch = solver_of(UNet, features=1, levels=1, normalization="batch")()
+    with pytest.raises(ValueError, match="more than one value per channel"):
+        batch(field(1, 2, 1))  # one sample, one point at the bottom
