@@ -8,7 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import Pointwise, check_boundaries, check_field
+from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field
 from .spectral import SpectralConvolution
 
 
@@ -28,7 +28,9 @@ def grid_coordinates(
 class FNO(nnx.Module):
     """Map u(t) to u(t + dt) with layers of spectral convolution + pointwise map (Fourier neural operator).
 
-    lift -> `layers` times h = gelu(K h + W h + b), no gelu after the last -> Linear, gelu, Linear.
+    lift -> `layers` times h = gelu(K h + W h + b [+ D h]), no gelu after the last -> Linear, gelu, Linear.
+    The optional local branch D, a depthwise convolution, sees what lies above the highest mode, such as
+    fronts; it is `kernel` points wide on whatever grid.
     The default sees no coordinates and pads nothing: on periodic axes it commutes with shifts, and it is the
     same function on every grid that resolves its input. The published form has width 20 to 36,
     coordinates=((origin, length), ...) and pad=2.
@@ -42,6 +44,8 @@ class FNO(nnx.Module):
         projection: channels between the two last linear maps.
         coordinates: (origin, length) per axis: append the grid's coordinates to the input; None: do not.
         pad: points of zeros appended at the end of each axis between lifting and projection.
+        kernel: width of the local branch, an odd number, or 0 for none.
+        spread: standard deviation of the initial spectral weights, see `SpectralConvolution`.
 
     `hidden_channels` is (width,) * layers; `modulate(i, h)` acts on the sum of layer i before its
     nonlinearity. Raises ValueError for impossible sizes and for input of the wrong shape.
@@ -60,6 +64,8 @@ class FNO(nnx.Module):
         projection: int = 128,
         coordinates: tuple[tuple[float, float], ...] | None = None,
         pad: int = 0,
+        kernel: int = 0,
+        spread: float | None = None,
         rngs: nnx.Rngs,
     ):
         self.boundaries = check_boundaries(boundaries)
@@ -80,8 +86,14 @@ class FNO(nnx.Module):
         lifted = in_channels + (dimension if coordinates is not None else 0)
         self.lift = Pointwise(lifted, width, rngs=rngs)
         self.spectral = nnx.List(
-            SpectralConvolution(width, width, modes, dimension=dimension, overwrite=False, rngs=rngs)
+            SpectralConvolution(
+                width, width, modes, dimension=dimension, overwrite=False, spread=spread, rngs=rngs
+            )
             for _ in range(layers)
+        )
+        self.local = nnx.List(
+            DepthwiseConvolution(width, 1, kernel, boundaries=self.boundaries, rngs=rngs)
+            for _ in range(layers if kernel else 0)
         )
         self.pointwise = nnx.List(Pointwise(width, width, rngs=rngs) for _ in range(layers))
         self.project = Pointwise(width, projection, rngs=rngs)
@@ -103,7 +115,10 @@ class FNO(nnx.Module):
             h = jnp.pad(h, [(0, 0), *[(0, self.pad)] * dimension, (0, 0)])
         last = len(self.hidden_channels) - 1
         for i, (spectral, pointwise) in enumerate(zip(self.spectral, self.pointwise, strict=True)):
-            h = modulate(i, spectral(h) + pointwise(h))
+            linear = spectral(h) + pointwise(h)
+            if len(self.local):
+                linear = linear + self.local[i](h)
+            h = modulate(i, linear)
             h = gelu(h) if i < last else h
         if self.pad:
             h = h[(slice(None), *(slice(n) for n in space))]

@@ -85,7 +85,7 @@ class SpectralConvolution(nnx.Module):
 
     Weights `real` and `imaginary`: [*rows, in, out], with `modes` rows (frequencies 0..m-1) for the last axis
     and 2 `modes` rows (0..m-1, then -m..-1) for every other axis: the two blocks of the published FNO in 2D,
-    four in 3D. Initialised uniform in [0, 1) / (in out), as published.
+    four in 3D. Initialised uniform in [0, 1) / (in out), as published, unless `spread` is given.
 
     Args:
         in_channels, out_channels: channels of the input and the output.
@@ -94,6 +94,7 @@ class SpectralConvolution(nnx.Module):
         overwrite: what happens on an axis with fewer than 2 `modes` points, see `two_sided_rows`: True is the
             published form, False reads every row as its true frequency (better on grids coarser than trained
             on).
+        spread: standard deviation of centred normal initial weights; None: the published ones.
 
     Raises ValueError for an impossible number of modes or channels and for input of the wrong shape.
     Source: Li et al., Fourier Neural Operator, arXiv 2010.08895, equation 4.
@@ -107,6 +108,7 @@ class SpectralConvolution(nnx.Module):
         *,
         dimension: int,
         overwrite: bool = True,
+        spread: float | None = None,
         rngs: nnx.Rngs,
     ):
         if dimension < 1:
@@ -122,9 +124,10 @@ class SpectralConvolution(nnx.Module):
         self.out_channels = out_channels
         self.overwrite = overwrite
         shape = (*(2 * m for m in self.modes[:-1]), self.modes[-1], in_channels, out_channels)
-        scale = 1.0 / (in_channels * out_channels)
-        self.real = nnx.Param(scale * jax.random.uniform(rngs.params(), shape))
-        self.imaginary = nnx.Param(scale * jax.random.uniform(rngs.params(), shape))
+        draw = jax.random.uniform if spread is None else jax.random.normal
+        scale = 1.0 / (in_channels * out_channels) if spread is None else spread
+        self.real = nnx.Param(scale * draw(rngs.params(), shape))
+        self.imaginary = nnx.Param(scale * draw(rngs.params(), shape))
 
     def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
         dimension = len(self.modes)

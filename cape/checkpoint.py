@@ -1,0 +1,48 @@
+"""Checkpoints of a running training: the only file that imports orbax."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+
+
+class Checkpoints:
+    """Save and restore the training state (a pytree of arrays), keeping the newest.
+
+    Saving is atomic: a process killed in mid-save leaves the previous checkpoint loadable.
+    """
+
+    def __init__(self, folder: Path):
+        import orbax.checkpoint as ocp  # here, because importing orbax takes a second that inference need not pay
+
+        self._ocp = ocp
+        policy = ocp.checkpoint_managers.preservation_policy.LatestN(1)
+        options = ocp.CheckpointManagerOptions(preservation_policy=policy, enable_async_checkpointing=False)
+        self._manager = ocp.CheckpointManager(Path(folder).absolute(), options=options)
+
+    def newest(self) -> int | None:
+        """Return the step of the newest checkpoint, or None."""
+        return self._manager.latest_step()
+
+    def save(self, step: int, state: Any) -> None:
+        self._manager.save(step, args=self._ocp.args.StandardSave(state))
+        self._manager.wait_until_finished()
+
+    def restore(self, step: int, template: Any) -> Any:
+        """Restore into the structure, shapes and dtypes of `template`.
+
+        Raises:
+            ValueError: the checkpoint belongs to another model or optimiser.
+        """
+        abstract = jax.tree.map(jax.typeof, template)
+        abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), abstract)
+        try:
+            return self._manager.restore(step, args=self._ocp.args.StandardRestore(abstract))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self._manager.directory}: the checkpoint does not fit the configured model and optimiser; resume "
+                f"with the configuration it was written with, or choose a new folder ({error})"
+            ) from error
+
+    def close(self) -> None:
+        self._manager.close()

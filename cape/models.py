@@ -1,0 +1,211 @@
+"""Architectures as data: which base solver, which conditioning, of which size."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from flax import nnx
+
+from cape.conditioning import CAPE, FiLM, PaperCAPE, ParameterChannels, Unconditioned
+from cape.problem import Problem
+from cape.solvers.fno import FNO as FNOSolver
+from cape.solvers.unet import UNet as UNetSolver
+
+
+@dataclasses.dataclass(frozen=True)
+class FNO:
+    """Fourier neural operator with a local (depthwise) branch in every layer.
+
+    Attributes:
+        width: hidden channels.
+        modes: Fourier modes per axis.
+        layers: number of layers.
+        projection: channels between the two last linear maps.
+        kernel: width of the local branch; 0 leaves it out.
+    """
+
+    width: int = 20
+    modes: int = 12
+    layers: int = 4
+    projection: int = 64
+    kernel: int = 5
+
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
+        # what has boundaries gets to see where it is; periodic domains are the same everywhere
+        somewhere = any(kind != "periodic" for kind in problem.boundaries)
+        coordinates = tuple((0.0, 1.0) for _ in problem.boundaries) if somewhere else None
+        return lambda inputs, outputs: FNOSolver(
+            inputs,
+            outputs,
+            boundaries=problem.boundaries,
+            **dataclasses.asdict(self),
+            coordinates=coordinates,
+            spread=0.35 * self.width**-0.5,  # keeps the variance of a layer's output near that of its input
+            rngs=rngs,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PaperFNO:
+    """Fourier neural operator in its published form: with grid coordinates, padded by 2 points."""
+
+    width: int = 20
+    modes: int = 12
+    layers: int = 4
+    projection: int = 128
+    pad: int = 2
+
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
+        coordinates = tuple(zip(problem.origin, problem.length, strict=True))
+        return lambda inputs, outputs: FNOSolver(
+            inputs,
+            outputs,
+            boundaries=problem.boundaries,
+            **dataclasses.asdict(self),
+            coordinates=coordinates,
+            rngs=rngs,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class UNet:
+    """U-Net with group normalisation, gelu and padding by boundary kind."""
+
+    features: int = 16
+    levels: int = 3
+
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
+        return lambda inputs, outputs: UNetSolver(
+            inputs,
+            outputs,
+            boundaries=problem.boundaries,
+            features=self.features,
+            levels=self.levels,
+            normalization="group",
+            activation="gelu",
+            rngs=rngs,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PaperUNet:
+    """U-Net in its published form: batch normalisation, tanh, zero padding."""
+
+    features: int = 32
+    levels: int = 4
+
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
+        return lambda inputs, outputs: UNetSolver(
+            inputs,
+            outputs,
+            boundaries=("zeros",) * problem.dimension,
+            features=self.features,
+            levels=self.levels,
+            normalization="batch",
+            activation="tanh",
+            rngs=rngs,
+        )
+
+
+Base = FNO | UNet | PaperFNO | PaperUNet
+
+
+@dataclasses.dataclass(frozen=True)
+class Cape:
+    """CAPE, our default: propagator heads in front, channel attention at every hidden layer of the base.
+
+    Attributes:
+        heads: number of propagators.
+        reach: largest initial displacement over one step, in domain lengths.
+        width: hidden units of the attention's perceptron.
+    """
+
+    heads: int = 8
+    reach: float = 1.0
+    width: int = 32
+
+    def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
+        return CAPE(problem, build_base, **dataclasses.asdict(self), rngs=rngs)
+
+
+@dataclasses.dataclass(frozen=True)
+class PaperCape:
+    """CAPE in its published form, tied to one resolution."""
+
+    widening: int = 64
+    kernel: int = 5
+
+    def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
+        return PaperCAPE(problem, build_base, **dataclasses.asdict(self), rngs=rngs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Film:
+    """FiLM: a gain and an offset from the parameters on every hidden channel of the base."""
+
+    width: int = 32
+
+    def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
+        return FiLM(problem, build_base, width=self.width, rngs=rngs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Channels:
+    """The parameters as further input channels; `residual=False` is the published form."""
+
+    residual: bool = True
+
+    def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
+        return ParameterChannels(problem, build_base, residual=self.residual, rngs=rngs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unaware:
+    """No conditioning: the base solver never learns the parameters; `residual=False` is the published form."""
+
+    residual: bool = True
+
+    def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
+        return Unconditioned(problem, build_base, residual=self.residual, rngs=rngs)
+
+
+Conditioning = Cape | PaperCape | Film | Channels | Unaware
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """A base solver, the conditioning around it, and whether fields are normalised (not in the published form)."""
+
+    base: Base = FNO()
+    conditioning: Conditioning = Cape()
+    normalise: bool = True
+
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> Any:
+        if not isinstance(self.conditioning, Unaware) and not problem.parameters:
+            raise ValueError("conditioning asks for PDE parameters, and the data name none; use `unaware`")
+        return self.conditioning.build(problem, self.base.build(problem, rngs), rngs)
+
+
+def match_size(config: ModelConfig, target: int, count: Callable[[ModelConfig], int]) -> ModelConfig:
+    """Choose the width (FNO) or features (U-Net) of the base that comes closest to `target` without exceeding it.
+
+    Args:
+        config: the model whose base is resized; everything else stays.
+        target: largest number of trained parameters.
+        count: counts the parameters of a config, e.g. `lambda c: count_parameters(build(c))`.
+
+    Raises:
+        ValueError: even the narrowest base has more than `target` parameters.
+    """
+    name = "width" if hasattr(config.base, "width") else "features"
+    step = 1 if name == "width" else 4  # group normalisation wants features in fours
+
+    def resized(size: int) -> ModelConfig:
+        return dataclasses.replace(config, base=dataclasses.replace(config.base, **{name: size}))
+
+    size = step
+    if count(resized(size)) > target:
+        raise ValueError(f"expected a target of at least {count(resized(size))} parameters, got {target}")
+    while count(resized(size + step)) <= target:
+        size += step
+    return resized(size)

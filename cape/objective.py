@@ -1,0 +1,185 @@
+"""The training objective: one-step losses along trajectories, under a curriculum.
+
+Two ways of taking gradients of the same losses:
+    cut           the inputs are made first, without gradient; then every step of every sample is one big batch
+                  of one-step problems. This is the published method: its noise draw passes no gradient back.
+    through time  a scan over the trajectory, rematerialised; gradients flow back through fed-back predictions.
+
+Frames are time-major here, [time, batch, *space, channel], and `Model` is the surrogate as pure functions.
+"""
+
+import dataclasses
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from cape.conditioning import Prediction
+from cape.losses import relative_l2
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What is minimised.
+
+        Σ_t mean_b l(prediction_t, truth_t) + auxiliary Σ_t w_t mean_b l(u'_t, truth_t)
+
+    with l the relative L2 error over space and channels and u' the conditioning's own guess (CAPE).
+
+    Attributes:
+        gradients: "cut" or "through_time".
+        auxiliary: weight of the auxiliary loss; conditionings without a guess have none.
+        auxiliary_accumulates: w_t = T − t as in the published code, which adds the running sum again at every
+            step; else w_t = 1.
+        noise: standard deviation of the Gaussian noise on every input, in normalised units.
+    """
+
+    gradients: Literal["cut", "through_time"] = "cut"
+    auxiliary: float = 0.3
+    auxiliary_accumulates: bool = False
+    noise: float = 1e-2
+
+    def __post_init__(self):
+        if self.auxiliary < 0 or self.noise < 0:
+            raise ValueError(f"expected auxiliary and noise >= 0, got {self.auxiliary} and {self.noise}")
+
+
+class Model(NamedTuple):
+    """A surrogate as pure functions of its parameters and its other state (running statistics)."""
+
+    graphdef: Any
+
+    def prepare(self, params, rest, p: Float[Array, "batch parameter"]):
+        return nnx.merge(self.graphdef, params, rest).prepare(p)
+
+    def predict(self, params, rest, u, prepared) -> tuple[Prediction, Any]:
+        surrogate = nnx.merge(self.graphdef, params, rest)
+        prediction = surrogate.predict(u, prepared)
+        return prediction, nnx.to_pure_dict(nnx.state(surrogate, nnx.Not(nnx.Param)))
+
+
+class Losses(NamedTuple):
+    """Loss of the predictions and of the auxiliary guesses, each summed over steps, and the total."""
+
+    total: Float[Array, ""]
+    prediction: Float[Array, ""]
+    auxiliary: Float[Array, ""]
+
+
+class Schedule(NamedTuple):
+    """A curriculum's plan as traced integers, so that it changes without compiling anew."""
+
+    feedback: Int[Array, ""]
+    pushes: Int[Array, ""]
+
+
+def evaluate(
+    objective: Objective,
+    model: Model,
+    params,
+    rest,
+    frames: Float[Array, "time batch *space channel"],
+    p: Float[Array, "batch parameter"],
+    schedule: Schedule,
+    key: PRNGKeyArray,
+    scale: Float[Array, "channel"],
+) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
+    """Compute the objective on a batch of trajectories: (total, (losses, other state)).
+
+    Args:
+        frames: true frames, physical units, T + 1 of them for T transitions.
+        schedule: see `curriculum.Plan`.
+        scale: standard deviation of each channel, the unit of the noise.
+    """
+    if objective.gradients == "cut":
+        inputs = make_inputs(objective, model, params, rest, frames, p, schedule, key, scale)
+        predictions, rest = _all_at_once(model, params, rest, jax.lax.stop_gradient(inputs), p)
+    else:
+        predictions, rest = _through_time(objective, model, params, rest, frames, p, schedule, key, scale)
+    losses = _losses(objective, predictions, frames[1:])
+    return losses.total, (losses, rest)
+
+
+def evaluate_guess(
+    objective: Objective, model: Model, params, rest, frames, p, key: PRNGKeyArray, scale
+) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
+    """Compute the warm-up objective, the auxiliary loss alone on true inputs; arguments as in `evaluate`."""
+    inputs = frames[:-1] + _noise(objective, key, 0, frames[:-1].shape, scale)
+    predictions, rest = _all_at_once(model, params, rest, inputs, p)
+    losses = _losses(objective, predictions, frames[1:])
+    return losses.auxiliary, (losses._replace(total=losses.auxiliary), rest)
+
+
+def make_inputs(
+    objective: Objective, model: Model, params, rest, frames, p, schedule: Schedule, key: PRNGKeyArray, scale
+) -> Float[Array, "time batch *space channel"]:
+    """Make the T inputs of a trajectory's T steps: true frames, own predictions where fed back, plus noise.
+
+    The number of steps fed back is traced: one program serves the whole curriculum.
+    """
+    prepared = model.prepare(params, rest, p)
+    inputs = frames[:-1] + _noise(objective, key, 0, frames[:-1].shape, scale)
+    transitions = inputs.shape[0]
+
+    def feed_back(t, inputs):
+        prediction, _ = model.predict(params, rest, inputs[t - 1], prepared)
+        noise = _noise(objective, key, t, prediction.next.shape, scale)
+        return inputs.at[t].set(prediction.next + noise)
+
+    inputs = jax.lax.fori_loop(1, jnp.minimum(schedule.feedback, transitions), feed_back, inputs)
+
+    def push(i, inputs):
+        predictions, _ = _all_at_once(model, params, rest, inputs, p)
+        noise = _noise(objective, key, transitions + i, inputs.shape, scale)
+        pushed = jnp.concatenate([inputs[:1], (predictions.next + noise)[:-1]])
+        own = (jnp.arange(transitions) < schedule.feedback).reshape(-1, *(1,) * (inputs.ndim - 1))
+        return jnp.where(own, inputs, pushed)
+
+    return jax.lax.fori_loop(0, schedule.pushes, push, inputs)
+
+
+def _all_at_once(model: Model, params, rest, inputs, p) -> tuple[Prediction, Any]:
+    """Predict from every input [time, batch, ...] in one batch of time x batch."""
+    time, batch = inputs.shape[:2]
+    prepared = model.prepare(params, rest, p)
+    prepared = jax.tree.map(lambda a: jnp.tile(a, (time,) + (1,) * (a.ndim - 1)), prepared)
+    prediction, rest = model.predict(params, rest, inputs.reshape(time * batch, *inputs.shape[2:]), prepared)
+    return jax.tree.map(lambda a: a.reshape(time, batch, *a.shape[1:]), prediction), rest
+
+
+def _through_time(objective, model, params, rest, frames, p, schedule, key, scale) -> tuple[Prediction, Any]:
+    prepared = model.prepare(params, rest, p)
+
+    @jax.checkpoint
+    def advance(carry, at):
+        previous, rest = carry
+        t, truth = at
+        own = (t > 0) & (t < schedule.feedback)
+        u = jnp.where(own, previous, truth) + _noise(objective, key, t, truth.shape, scale)
+        prediction, rest = model.predict(params, rest, u, prepared)
+        return (prediction.next, rest), prediction
+
+    steps = (jnp.arange(frames.shape[0] - 1), frames[:-1])
+    (_, rest), predictions = jax.lax.scan(advance, (frames[0], rest), steps)
+    return predictions, rest
+
+
+def _losses(objective: Objective, predictions: Prediction, targets) -> Losses:
+    # flattened behind time and batch: the loss is over space and channels, mean over the batch, sum over time
+    prediction = relative_l2(predictions.next, targets, leading=2).mean(1).sum()
+    if predictions.auxiliary is None:
+        return Losses(prediction, prediction, jnp.zeros_like(prediction))
+    each = relative_l2(predictions.auxiliary, targets, leading=2).mean(1)
+    if objective.auxiliary_accumulates:
+        each = each * jnp.arange(each.shape[0], 0, -1, dtype=each.dtype)
+    auxiliary = each.sum()
+    return Losses(prediction + objective.auxiliary * auxiliary, prediction, auxiliary)
+
+
+def _noise(objective: Objective, key, t, shape, scale) -> Array:
+    if objective.noise == 0:
+        return jnp.zeros((1,) * len(shape))
+    drawn = jax.random.normal(jax.random.fold_in(key, t), shape)
+    return objective.noise * scale.reshape((1,) * (len(shape) - 1) + (-1,)) * drawn

@@ -1,0 +1,149 @@
+"""Problem: what a surrogate is asked to solve, as plain data that travels with its weights."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cape.datasets.trajectories import Trajectories
+
+_MOST_LISTED_VALUES = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """Names, grid, time step, statistics and parameter range of the training data.
+
+    Everything is a float, a string or a tuple of them, so a problem is hashable and goes to JSON as it is.
+
+    Attributes:
+        equation: name of the equation, as the files give it.
+        channels: names of the fields, in channel order.
+        parameters: names of the PDE parameters, in the order every parameter vector follows.
+        boundaries: "periodic", "outgoing" or "wall", one per axis; its length is the dimension.
+        resolution: grid points per axis during training.
+        origin: coordinate of the first cell centre per axis.
+        length: extent of the domain per axis (points times spacing).
+        dt: time between two frames, i.e. the time one step of the surrogate advances.
+        steps: the longest rollout seen in training.
+        channel_mean, channel_std: statistics of the training fields, per channel.
+        low, high: smallest and largest training value per parameter.
+        values: the distinct training vectors, where they are few enough to list; else empty.
+    """
+
+    equation: str
+    channels: tuple[str, ...]
+    parameters: tuple[str, ...]
+    boundaries: tuple[str, ...]
+    resolution: tuple[int, ...]
+    origin: tuple[float, ...]
+    length: tuple[float, ...]
+    dt: float
+    steps: int
+    channel_mean: tuple[float, ...]
+    channel_std: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def dimension(self) -> int:
+        return len(self.boundaries)
+
+    def outside(self, parameters: np.ndarray) -> tuple[str, ...]:
+        """Describe every parameter of `parameters` [batch, parameter] that lies outside the trained range."""
+        described = []
+        for i, name in enumerate(self.parameters):
+            smallest, largest = float(parameters[:, i].min()), float(parameters[:, i].max())
+            tolerance = 1e-6 * max(abs(self.low[i]), abs(self.high[i]))
+            if smallest < self.low[i] - tolerance or largest > self.high[i] + tolerance:
+                asked = f"{smallest:g}" if smallest == largest else f"{smallest:g} to {largest:g}"
+                described.append(f"{name} = {asked} (trained on {self.low[i]:g} to {self.high[i]:g})")
+        return tuple(described)
+
+    def parameter_array(self, parameters, batch: int) -> jax.Array:
+        """Bring named or positional parameters to [batch, parameter] float32.
+
+        Args:
+            parameters: a mapping from every parameter name to a number or an array [batch], or an array
+                [parameter] or [batch, parameter] in the order of `Problem.parameters`.
+            batch: number of samples; single values are repeated for all of them.
+
+        Raises:
+            ValueError: a name is missing or unknown, or a shape does not fit.
+        """
+        expected = f"expected parameters {self.parameters} for {batch} sample(s)"
+        if isinstance(parameters, Mapping):
+            if set(parameters) != set(self.parameters):
+                raise ValueError(f"{expected}, got {tuple(parameters)}")
+            columns = [jnp.asarray(parameters[name], jnp.float32) for name in self.parameters]
+            for name, column in zip(self.parameters, columns, strict=True):
+                if column.shape not in ((), (1,), (batch,)):
+                    raise ValueError(
+                        f"{expected}: {name} must be a number or [{batch}], got shape {column.shape}"
+                    )
+            columns = [jnp.broadcast_to(column.reshape(-1), (batch,)) for column in columns]
+            return jnp.stack(columns, -1) if columns else jnp.zeros((batch, 0), jnp.float32)
+        array = jnp.asarray(parameters, jnp.float32)
+        width = len(self.parameters)
+        if array.shape == (width,):
+            array = jnp.broadcast_to(array[None], (batch, width))
+        if array.shape != (batch, width):
+            raise ValueError(
+                f"expected parameters ({batch}, {width}) in the order {self.parameters}, got {array.shape}"
+            )
+        return array
+
+    def check_state(self, u) -> None:
+        """Raise ValueError unless `u` is [batch, *space, channel] with this problem's dimension and channels."""
+        expected = f"expected u [batch, {self.dimension} space axes, {len(self.channels)} channel(s) {self.channels}]"
+        if u.ndim != self.dimension + 2 or u.shape[-1] != len(self.channels):
+            raise ValueError(f"{expected}, got shape {tuple(u.shape)}")
+
+    @classmethod
+    def of(cls, trajectories: Trajectories, fields: np.ndarray) -> "Problem":
+        """Describe training data: `fields` [sample, time, *space, channel] are what `trajectories` hold."""
+        axes = tuple(range(fields.ndim - 1))
+        # float64: the mean of 1e8 float32 numbers is not a float32 affair
+        mean, std = fields.mean(axes, dtype=np.float64), fields.std(axes, dtype=np.float64)
+        flat = [name for name, s in zip(trajectories.channel_names, std, strict=True) if s == 0]
+        if flat:
+            raise ValueError(f"channel(s) {flat} are constant over all training data: leave them out")
+        parameters = trajectories.parameters
+        distinct = np.unique(parameters, axis=0)
+        return cls(
+            equation=trajectories.equation,
+            channels=tuple(trajectories.channel_names),
+            parameters=tuple(trajectories.parameter_names),
+            boundaries=tuple(trajectories.boundaries),
+            resolution=tuple(int(n) for n in trajectories.resolution),
+            origin=tuple(float(x[0]) for x in trajectories.coordinates),
+            length=trajectories.lengths,
+            dt=float(trajectories.dt),
+            steps=int(trajectories.frames) - 1,
+            channel_mean=tuple(map(float, mean)),
+            channel_std=tuple(map(float, std)),
+            low=tuple(map(float, parameters.min(0))),
+            high=tuple(map(float, parameters.max(0))),
+            values=tuple(tuple(map(float, row)) for row in distinct)
+            if len(distinct) <= _MOST_LISTED_VALUES
+            else (),
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping) -> "Problem":
+        """Rebuild a problem from what `dataclasses.asdict` and JSON made of it."""
+        fields = {field.name for field in dataclasses.fields(cls)}
+        if set(data) != fields:
+            raise ValueError(f"problem: expected the keys {sorted(fields)}, got {sorted(data)}")
+        problem = cls(**{key: _tuples(value) for key, value in data.items()})
+        if not math.isfinite(problem.dt) or problem.dt <= 0:
+            raise ValueError(f"problem: dt must be positive, got {problem.dt}")
+        return problem
+
+
+def _tuples(value):
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,110 @@
+"""Propagator attention: the parameter-guided spectral branch of our CAPE block.
+
+Each head is the exact propagator over one time step of a linear PDE whose coefficients are linear in the
+parameters: it displaces and diffuses the field. Structure, not capacity, is what carries over to parameter
+values never seen: whatever a multilayer perceptron may do with p, it does as a table over the trained values.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Complex, Float
+
+from cape.embedding import linear
+from cape.problem import Problem
+
+_WEAKEST, _STRONGEST = -9.0, -0.5  # initial log of the heads' diffusion over one step, in squared domains
+
+
+class Propagator(nnx.Module):
+    """Apply J propagators to every channel and mix the results into a first guess of u(t + dt).
+
+    Head j multiplies Fourier mode k (integer wave numbers, one per axis) by
+
+        exp(−2πi k·s_j(p) − |2πk|² d_j(p)),   s_j(p) = S_j0 + Σ_q S_jq p_q/p̂_q,   d_j(p) = e^D_j0 + Σ_q e^D_jq |p_q|/p̂_q
+
+    with displacement s_j [domain lengths] and diffusion d_j ≥ 0 [domain lengths²] over one step, p̂_q the
+    largest trained |p_q|. The first guess is a p-independent linear mix of all heads of all channels, started at
+    their mean. One smooth function of k: the same map on every grid, at a cost of a few numbers a head.
+
+    Axes that are not periodic are mirrored at their ends before the transform.
+
+    Args:
+        problem: gives channels, boundaries and the trained range of the parameters.
+        heads: number J of propagators.
+        reach: the largest initial displacement over one step at p̂, in domain lengths.
+    """
+
+    def __init__(self, problem: Problem, *, heads: int, reach: float, rngs: nnx.Rngs):
+        if heads < 1:
+            raise ValueError(f"expected at least one propagator head, got {heads}")
+        self.heads, self.low, self.high, self.boundaries = (
+            heads,
+            problem.low,
+            problem.high,
+            problem.boundaries,
+        )
+        parameters, channels = len(problem.parameters), len(problem.channels)
+        spread = _directions(rngs, heads, problem.dimension) * reach
+        displacement = jnp.zeros((heads, 1 + parameters, problem.dimension))
+        self.displacement = nnx.Param(displacement.at[:, 1:].set(spread[:, None]))
+        ladder = jax.random.permutation(rngs.params(), jnp.linspace(_WEAKEST, _STRONGEST, heads))
+        diffusion = jnp.full((heads, 1 + parameters), _WEAKEST, jnp.float32)
+        self.log_diffusion = nnx.Param(diffusion.at[:, 1:].set(ladder[:, None]))
+        mix = jnp.eye(channels)[:, None, :] / heads
+        self.mix = nnx.Param(jnp.broadcast_to(mix, (channels, heads, channels)) * 1.0)
+
+    def rates(
+        self, p: Float[Array, "batch parameter"]
+    ) -> tuple[Float[Array, "batch head axis"], Float[Array, "batch head"]]:
+        """Compute displacement [domain lengths] and diffusion [domain lengths²] of every head over one step."""
+        scaled = linear(p, self.low, self.high)
+        scaled = jnp.concatenate([jnp.ones((p.shape[0], 1), p.dtype), scaled], -1)
+        displacement = jnp.einsum("bq,jqa->bja", scaled, self.displacement[...])
+        diffusion = jnp.einsum("bq,jq->bj", jnp.abs(scaled), jnp.exp(self.log_diffusion[...]))
+        return displacement, diffusion
+
+    def __call__(
+        self,
+        u: Float[Array, "batch *space channel"],
+        rates: tuple[Float[Array, "batch head axis"], Float[Array, "batch head"]],
+    ) -> tuple[Float[Array, "batch *space channel"], Float[Array, "batch *space head_channel"]]:
+        """Return the first guess of u(t + dt) and the output of every head on every channel."""
+        space = u.shape[1:-1]
+        axes = tuple(range(1, 1 + len(space)))
+        for axis, kind in zip(axes, self.boundaries, strict=True):
+            if kind != "periodic":
+                u = jnp.concatenate([u, jnp.flip(u, axis)], axis)
+        grid = u.shape[1:-1]
+        mirrored = tuple(n // m for n, m in zip(grid, space, strict=True))
+        spectrum = jnp.fft.rfftn(u, axes=axes)
+        turned = spectrum[..., None, :] * self._multiplier(grid, mirrored, rates)[..., None]
+        heads = jnp.fft.irfftn(turned, s=grid, axes=axes)
+        heads = heads[(slice(None), *(slice(n) for n in space))]
+        guess = jnp.einsum("b...jc,cjd->b...d", heads, self.mix[...])
+        return guess, heads.reshape(*heads.shape[:-2], -1)
+
+    def _multiplier(self, grid, mirrored, rates) -> Complex[Array, "batch *modes head"]:
+        """Evaluate exp(−2πi k·s − |2πk|² d) on the modes of rfftn over `grid`.
+
+        A mirrored axis is twice as long as the domain, so its wave numbers count half.
+        """
+        displacement, diffusion = rates
+        frequency = [np.fft.fftfreq(n, 1 / n) for n in grid[:-1]] + [np.fft.rfftfreq(grid[-1], 1 / grid[-1])]
+        waves = [2 * np.pi * k / twice for k, twice in zip(frequency, mirrored, strict=True)]
+        mesh = jnp.asarray(np.stack(np.meshgrid(*waves, indexing="ij"), -1), displacement.dtype)
+        squared = jnp.sum(mesh**2, -1)[None, ..., None]
+        spread = diffusion.reshape(diffusion.shape[0], *(1,) * len(grid), -1)
+        angle = jnp.einsum("...a,bja->b...j", mesh, displacement)
+        decay = jnp.exp(-squared * spread)
+        return jax.lax.complex(decay * jnp.cos(angle), -decay * jnp.sin(angle))
+
+
+def _directions(rngs: nnx.Rngs, heads: int, dimension: int) -> Float[Array, "head axis"]:
+    """Spread `heads` displacements evenly over [-1, 1] in 1D, over the unit ball in more dimensions."""
+    radius = jnp.linspace(-1.0, 1.0, heads) if heads > 1 else jnp.zeros(1)
+    if dimension == 1:
+        return radius[:, None]
+    direction = jax.random.normal(rngs.params(), (heads, dimension))
+    return radius[:, None] * direction / jnp.linalg.norm(direction, axis=-1, keepdims=True)

@@ -1,0 +1,35 @@
+"""Rollout: a one-step map applied to its own output."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Step = Callable[[Float[Array, "batch *space channel"]], Float[Array, "batch *space channel"]]
+
+
+def rollout(
+    step: Step, u0: Float[Array, "batch *space channel"], steps: int
+) -> Float[Array, "batch steps *space channel"]:
+    """Predict `steps` frames after `u0`: step(u0), step(step(u0)), ...; u0 itself is not included.
+
+    Any one-step map will do: a surrogate's `.at(p)`, a base solver, a numerical scheme, an exact solution.
+
+    Raises:
+        ValueError: for fewer than one step.
+    """
+    if steps < 1:
+        raise ValueError(f"expected at least one step, got {steps}")
+
+    def advance(u, _):
+        u = step(u)
+        return u, u
+
+    _, frames = jax.lax.scan(advance, u0, length=steps)
+    return jnp.moveaxis(frames, 0, 1)
+
+
+def persistence(u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
+    """Return u: the one-step map that predicts no change, the floor that every model has to beat."""
+    return u

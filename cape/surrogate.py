@@ -1,0 +1,111 @@
+"""Surrogate: normalisation, conditioning and base solver as one parameter-aware one-step map."""
+
+import functools
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from cape.conditioning import Prediction
+from cape.models import ModelConfig
+from cape.problem import Problem
+from cape.rollout import Step, rollout
+
+Parameters = Mapping[str, ArrayLike] | ArrayLike
+
+
+class OutsideTrainedRange(UserWarning):
+    """A parameter value lies outside the range the surrogate was trained on."""
+
+
+class Surrogate(nnx.Module):
+    """A neural solver of one PDE: advances u by `problem.dt` at any value of the parameters.
+
+    Fields go in and come out in physical units, [batch, *space, channel]; inside they are normalised by the
+    channel statistics of the problem (not in the published form).
+
+    Attributes:
+        problem: names, units of time and space, statistics and trained range.
+        config: the architecture; with the problem it is all that is needed to rebuild the module.
+    """
+
+    def __init__(self, problem: Problem, config: ModelConfig, *, rngs: nnx.Rngs):
+        self.problem, self.config = problem, config
+        self.conditioned = config.build(problem, rngs)
+        self.eval()  # `fit` alone calls train()
+
+    def prepare(self, parameters: Float[Array, "batch parameter"]) -> Any:
+        """Compute whatever depends on the parameters alone; every leaf leads with the batch axis."""
+        return self.conditioned.prepare(parameters)
+
+    def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
+        """Advance u by one step, with the conditioning's own guess beside it, in physical units."""
+        offset, scale = self._statistics(u.ndim)
+        following, auxiliary = self.conditioned((u - offset) / scale, prepared)
+        back = None if auxiliary is None else auxiliary * scale + offset
+        return Prediction(following * scale + offset, back)
+
+    def at(self, parameters: Float[Array, "batch parameter"]) -> Step:
+        """Bind the surrogate to parameters: a one-step map u -> u(t + dt) for `rollout` and everything else.
+
+        Traceable; makes no checks of range. For named parameters use `rollout` or `problem.parameter_array`.
+        """
+        prepared = self.prepare(parameters)
+        return lambda u: self.predict(u, prepared).next
+
+    def rollout(
+        self, u0: Float[ArrayLike, "batch *space channel"], parameters: Parameters, steps: int
+    ) -> Float[Array, "batch steps *space channel"]:
+        """Predict `steps` frames after u0 (u0 not included), compiled once per shape.
+
+        Args:
+            u0: initial frames in physical units.
+            parameters: a mapping from names to numbers or arrays [batch], or an array in the problem's order.
+            steps: number of steps of `problem.dt` each.
+
+        Warns:
+            OutsideTrainedRange: a parameter lies outside the trained range.
+
+        Raises:
+            ValueError: a shape or a parameter name does not fit, or a value is not finite.
+        """
+        u0 = jnp.asarray(u0, jnp.float32)
+        self.problem.check_state(u0)
+        array = self.problem.parameter_array(parameters, u0.shape[0])
+        self.warn_outside(array)
+        graphdef, state = nnx.split(self)
+        return _rollout(graphdef, state, u0, array, steps)
+
+    def warn_outside(self, parameters: Float[Array, "batch parameter"]) -> None:
+        """Warn (OutsideTrainedRange) where parameters leave the trained range; refuse values not finite."""
+        values = np.asarray(parameters)
+        if not np.isfinite(values).all():
+            raise ValueError(f"expected finite parameters {self.problem.parameters}, got NaN or infinity")
+        outside = self.problem.outside(values)
+        if outside:
+            warnings.warn(
+                f"{'; '.join(outside)}: the surrogate extrapolates", OutsideTrainedRange, stacklevel=3
+            )
+
+    def _statistics(self, ndim: int) -> tuple[Array, Array]:
+        if not self.config.normalise:
+            return jnp.zeros((1,) * ndim), jnp.ones((1,) * ndim)
+        shape = (1,) * (ndim - 1) + (-1,)
+        mean, std = self.problem.channel_mean, self.problem.channel_std
+        return jnp.asarray(mean, jnp.float32).reshape(shape), jnp.asarray(std, jnp.float32).reshape(shape)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _rollout(graphdef, state, u0, parameters, steps: int):
+    return rollout(nnx.merge(graphdef, state).at(parameters), u0, steps)
+
+
+def count_parameters(module: nnx.Module) -> int:
+    """Count the trained numbers; a complex weight counts as two, its real and its imaginary part."""
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))
