@@ -3,6 +3,7 @@
 No pyplot, so no global state and no display: figures are objects, saved whole or not at all.
 """
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,12 @@ STYLE = {
 }
 
 
+def require() -> None:
+    """Raise ImportError, saying what to do, where matplotlib is not installed; does not import it."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ImportError("figures need matplotlib: pip install 'cape-jax[plot]'")
+
+
 @contextmanager
 def drawing(path: str | Path, width: float, height: float) -> Iterator:
     """Give an empty matplotlib figure (inches) and save it as `path` in the format of its suffix.
@@ -28,11 +35,10 @@ def drawing(path: str | Path, width: float, height: float) -> Iterator:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("figures need matplotlib: pip install 'cape-jax[plot]'") from error
+    require()
+    import matplotlib
+    from matplotlib.figure import Figure
+
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with matplotlib.rc_context(STYLE):

@@ -180,8 +180,13 @@ class ModelConfig:
     conditioning: Conditioning = Cape()
     normalise: bool = True
 
+    @property
+    def conditioned(self) -> bool:
+        """Whether the model sees the PDE parameters."""
+        return not isinstance(self.conditioning, Unaware)
+
     def build(self, problem: Problem, rngs: nnx.Rngs) -> Any:
-        if not isinstance(self.conditioning, Unaware) and not problem.parameters:
+        if self.conditioned and not problem.parameters:
             raise ValueError("conditioning asks for PDE parameters, and the data name none; use `unaware`")
         return self.conditioning.build(problem, self.base.build(problem, rngs), rngs)
 

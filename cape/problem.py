@@ -53,6 +53,11 @@ class Problem:
     def dimension(self) -> int:
         return len(self.boundaries)
 
+    @property
+    def training_values(self) -> np.ndarray:
+        """The training vectors [n, parameter], or the two ends of their range where they are too many to list."""
+        return np.array(self.values or (self.low, self.high), np.float64).reshape(-1, len(self.parameters))
+
     def outside(self, parameters: np.ndarray) -> tuple[str, ...]:
         """Describe every parameter of `parameters` [batch, parameter] that lies outside the trained range."""
         described = []
@@ -102,6 +107,16 @@ class Problem:
         expected = f"expected u [batch, {self.dimension} space axes, {len(self.channels)} channel(s) {self.channels}]"
         if u.ndim != self.dimension + 2 or u.shape[-1] != len(self.channels):
             raise ValueError(f"{expected}, got shape {tuple(u.shape)}")
+
+    def check_trajectories(self, trajectories: Trajectories) -> None:
+        """Raise ValueError unless trajectories have this problem's channels, parameters and boundaries, in order."""
+        for name, found, expected in (
+            ("channels", trajectories.channel_names, self.channels),
+            ("parameters", trajectories.parameter_names, self.parameters),
+            ("boundaries", trajectories.boundaries, self.boundaries),
+        ):
+            if tuple(found) != tuple(expected):
+                raise ValueError(f"{trajectories.source}: expected {name} {expected}, got {tuple(found)}")
 
     @classmethod
     def of(cls, trajectories: Trajectories, fields: np.ndarray) -> "Problem":

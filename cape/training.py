@@ -99,7 +99,9 @@ def fit(
         Diverged: the loss is no longer finite; the best weights so far are in the folder.
     """
     for trajectories in (training, validation):
-        _check(surrogate, trajectories)
+        surrogate.problem.check_trajectories(trajectories)
+        if trajectories.frames < 2:
+            raise ValueError(f"{trajectories.source}: expected at least 2 frames to learn a step, got 1")
 
     # ---- the model as pure functions, its state as plain arrays ----------------------------------------------
     surrogate.train()
@@ -317,16 +319,3 @@ def _with(surrogate: Surrogate, params, rest) -> Surrogate:
     nnx.replace_by_pure_dict(own_params, jax.tree.map(jnp.asarray, params))
     nnx.replace_by_pure_dict(own_rest, jax.tree.map(jnp.asarray, rest))
     return nnx.merge(graphdef, own_params, own_rest)
-
-
-def _check(surrogate: Surrogate, trajectories: Trajectories) -> None:
-    problem = surrogate.problem
-    for name, found, expected in (
-        ("channels", trajectories.channel_names, problem.channels),
-        ("parameters", trajectories.parameter_names, problem.parameters),
-        ("boundaries", trajectories.boundaries, problem.boundaries),
-    ):
-        if tuple(found) != tuple(expected):
-            raise ValueError(f"{trajectories.source}: expected {name} {expected}, got {tuple(found)}")
-    if trajectories.frames < 2:
-        raise ValueError(f"{trajectories.source}: expected at least 2 frames to learn a step, got 1")

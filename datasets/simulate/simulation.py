@@ -136,19 +136,19 @@ def simulate(
                 path,
                 parameters=np.stack(columns, axis=1),
                 parameter_names=equation.parameter_names,
-                x=cell_centres(resolution),
+                coordinates=(cell_centres(resolution),),
                 times=times,
                 initial_conditions=seed * MOST_SAMPLES + np.arange(samples),
                 attributes=_provenance(equation, seed, resolution),
                 overwrite=overwrite,
-            ) as tensor:
+            ) as put:
                 for start in range(0, samples, batch):
                     part = slice(start, min(start + batch, samples))
                     u = equation.solve(
                         initial.select(part), *(c[part] for c in columns), resolution=resolution, times=times
                     )
                     _check_finite(u, path)
-                    tensor[part] = u
+                    put(part, slice(None), u[..., None])
                     bar.update(part.stop - start)
     return paths
 

@@ -1,14 +1,17 @@
-"""Writing trajectories in PDEBench's layout for scalar equations: whole files or none."""
+"""Writing trajectories in PDEBench's layout, one file per parameter value or range: whole files or none."""
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 from jaxtyping import Float, Int, Shaped
+
+AXES = ("x-coordinate", "y-coordinate", "z-coordinate")
+Put = Callable[[slice, slice, Shaped[np.ndarray, "sample time *space channel"]], None]
 
 
 @contextmanager
@@ -17,19 +20,21 @@ def writing(
     *,
     parameters: Float[np.ndarray, "sample parameter"],
     parameter_names: Sequence[str],
-    x: Float[np.ndarray, " x"],
+    coordinates: Sequence[Float[np.ndarray, " n"]],
     times: Float[np.ndarray, " time"],
     initial_conditions: Int[np.ndarray, " sample"],
     attributes: Mapping[str, str | int | float],
+    channel_names: Sequence[str] = ("u",),
     overwrite: bool = False,
-) -> Iterator[h5py.Dataset]:
-    """Open a new file for writing sample by sample: `with writing(...) as tensor: tensor[a:b] = u`.
+) -> Iterator[Put]:
+    """Open a new file for writing piece by piece: `with writing(...) as put: put(samples, frames, u)`.
 
-    The layout is that of the benchmark: `tensor` [sample, time, x] float32 (contiguous), `x-coordinate`
-    (cell centres), `t-coordinate` (one longer than the frames, as published), a root attribute for each
-    parameter that is the same in every sample. Added to it: a float64 dataset [sample] for each parameter
-    that varies, the dataset `initial-condition` (equal numbers mean equal initial conditions), and the
-    attributes given.
+    `put` takes a slice of samples, a slice of frames and u [sample, time, *space, channel]. The layout is that
+    of the benchmark: `tensor` [sample, time, *space] for a single field, else a dataset per channel, float32
+    (contiguous); `x-coordinate`, ... (cell centres); `t-coordinate` (one longer than the frames, as published);
+    a root attribute for each parameter that is the same in every sample. Added to it: a float64 dataset
+    [sample] for each parameter that varies, the dataset `initial-condition` (equal numbers mean equal initial
+    conditions), and the attributes given.
 
     The file is written under a temporary name in the same folder and gets its own name only when complete;
     after an error nothing is left.
@@ -60,25 +65,36 @@ def writing(
                     file.attrs[parameter] = values[0]
                 else:
                     file[parameter] = values
-            file["x-coordinate"] = np.asarray(x, np.float32)
+            for name, points in zip(AXES, coordinates, strict=False):
+                file[name] = np.asarray(points, np.float32)
             file["t-coordinate"] = _one_longer(times).astype(np.float32)
             file["initial-condition"] = np.asarray(initial_conditions, np.int64)
-            yield file.create_dataset("tensor", (samples, len(times), len(x)), np.float32)
+            shape = (samples, len(times), *map(len, coordinates))
+            names = ("tensor",) if len(channel_names) == 1 else tuple(channel_names)
+            fields = [file.create_dataset(name, shape, np.float32) for name in names]
+
+            def put(rows: slice, frames: slice, u: np.ndarray) -> None:
+                for channel, field in enumerate(fields):
+                    field[rows, frames] = u[..., channel]
+
+            yield put
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write(path: Path, u: Shaped[np.ndarray, "sample time x"], **layout) -> Path:
-    """Write a whole array u[sample, time, x]; further arguments are those of `writing`."""
-    expected = (len(layout["initial_conditions"]), len(layout["times"]), len(layout["x"]))
+def write(path: Path, u: Shaped[np.ndarray, "sample time *space channel"], **layout) -> Path:
+    """Write a whole array u[sample, time, *space, channel]; further arguments are those of `writing`."""
+    space = tuple(map(len, layout["coordinates"]))
+    channels = len(layout.get("channel_names", ("u",)))
+    expected = (len(layout["initial_conditions"]), len(layout["times"]), *space, channels)
     if u.shape != expected:
         raise ValueError(
-            f"{Path(path).name}: expected u (sample, time, x) of shape {expected}, got {u.shape}"
+            f"{Path(path).name}: expected u (sample, time, *space, channel) of shape {expected}, got {u.shape}"
         )
-    with writing(path, **layout) as tensor:
-        tensor[...] = u
+    with writing(path, **layout) as put:
+        put(slice(None), slice(None), u)
     return Path(path)
 
 

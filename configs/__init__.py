@@ -1,0 +1,1 @@
+"""Presets: one TOML file each, read by `cape train NAME`."""
