@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from math import prod
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
+
+from .initialisation import torch_uniform
 
 # How a boundary continues a field beyond the domain, in the words of jnp.pad. "zeros" is the published form,
 # which pads every domain with zeros whatever its boundary.
@@ -39,12 +40,6 @@ def pad(u: Float[Array, "batch *space channel"], widths: Sequence[int], boundari
     return u
 
 
-def uniform(rngs: nnx.Rngs, shape: tuple[int, ...], fan_in: int) -> nnx.Param:
-    """Draw from U(-1/√fan_in, 1/√fan_in), PyTorch's default for weights and biases of these layers."""
-    bound = fan_in**-0.5
-    return nnx.Param(jax.random.uniform(rngs.params(), shape, minval=-bound, maxval=bound))
-
-
 def shifts(u: Array, kernel: tuple[int, ...]) -> list[Array]:
     """List the views of a padded u that the entries of `kernel` see, in row-major order of the entries."""
     sizes = [n - k + 1 for n, k in zip(u.shape[1:-1], kernel, strict=True)]
@@ -69,8 +64,8 @@ class Pointwise(nnx.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, bias: bool = True, rngs: nnx.Rngs):
-        self.weight = uniform(rngs, (in_channels, out_channels), in_channels)
-        self.bias = uniform(rngs, (out_channels,), in_channels) if bias else None
+        self.weight = torch_uniform(rngs, (in_channels, out_channels), in_channels)
+        self.bias = torch_uniform(rngs, (out_channels,), in_channels) if bias else None
 
     def __call__(self, u: Float[Array, "*batch channel"]) -> Float[Array, "*batch out"]:
         y = u @ self.weight[...]
@@ -100,8 +95,8 @@ class Convolution(nnx.Module):
         self.kernel = kernel_of(kernel, len(boundaries))
         self.in_channels = in_channels
         fan_in = in_channels * prod(self.kernel)
-        self.weight = uniform(rngs, (*self.kernel, in_channels, out_channels), fan_in)
-        self.bias = uniform(rngs, (out_channels,), fan_in) if bias else None
+        self.weight = torch_uniform(rngs, (*self.kernel, in_channels, out_channels), fan_in)
+        self.bias = torch_uniform(rngs, (out_channels,), fan_in) if bias else None
 
     def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
         check_field(u, len(self.kernel), self.in_channels)
@@ -144,8 +139,8 @@ class DepthwiseConvolution(nnx.Module):
         self.channels = channels
         self.multiplier = multiplier
         fan_in = prod(self.kernel)
-        self.weight = uniform(rngs, (*self.kernel, channels * multiplier), fan_in)
-        self.bias = uniform(rngs, (channels * multiplier,), fan_in) if bias else None
+        self.weight = torch_uniform(rngs, (*self.kernel, channels * multiplier), fan_in)
+        self.bias = torch_uniform(rngs, (channels * multiplier,), fan_in) if bias else None
 
     def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
         check_field(u, len(self.kernel), self.channels)

@@ -2,13 +2,13 @@
 
 from functools import lru_cache
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
 from .convolution import check_field
+from .initialisation import normal, uniform
 
 
 @lru_cache(maxsize=256)
@@ -124,10 +124,11 @@ class SpectralConvolution(nnx.Module):
         self.out_channels = out_channels
         self.overwrite = overwrite
         shape = (*(2 * m for m in self.modes[:-1]), self.modes[-1], in_channels, out_channels)
-        draw = jax.random.uniform if spread is None else jax.random.normal
-        scale = 1.0 / (in_channels * out_channels) if spread is None else spread
-        self.real = nnx.Param(scale * draw(rngs.params(), shape))
-        self.imaginary = nnx.Param(scale * draw(rngs.params(), shape))
+        published = 1.0 / (in_channels * out_channels)
+        self.real, self.imaginary = (
+            uniform(rngs, shape, 0.0, published) if spread is None else normal(rngs, shape, spread)
+            for _ in ("real", "imaginary")
+        )
 
     def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
         dimension = len(self.modes)

@@ -7,8 +7,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import Convolution, Pointwise, check_boundaries, check_field, uniform
+from .convolution import Convolution, Pointwise, check_boundaries, check_field
 from .fno import unmodulated
+from .initialisation import torch_uniform
 from .normalization import NORMALIZATIONS
 
 ACTIVATIONS = {"gelu": gelu, "tanh": jnp.tanh}
@@ -30,8 +31,8 @@ class Doubling(nnx.Module):
 
     def __init__(self, in_channels: int, out_channels: int, *, dimension: int, rngs: nnx.Rngs):
         fan_in = out_channels * 2**dimension  # PyTorch counts a transposed convolution's outputs
-        self.weight = uniform(rngs, (2,) * dimension + (in_channels, out_channels), fan_in)
-        self.bias = uniform(rngs, (out_channels,), fan_in)
+        self.weight = torch_uniform(rngs, (2,) * dimension + (in_channels, out_channels), fan_in)
+        self.bias = torch_uniform(rngs, (out_channels,), fan_in)
 
     def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *double out"]:
         dimension = u.ndim - 2
