@@ -8,11 +8,12 @@ def relative_l2(
     prediction: Float[Array, "*leading space_channel"],
     target: Float[Array, "*leading space_channel"],
     leading: int,
+    floor: float = 0.0,
 ) -> Float[Array, "*leading"]:
-    """Compute ‖prediction − target‖₂ / ‖target‖₂ over all axes behind the first `leading` ones.
+    """Compute ‖prediction − target‖₂ / max(‖target‖₂, floor) over all axes behind the first `leading` ones.
 
-    Dimensionless; one value for each index of the leading axes (batch, or time and batch). A target that
-    vanishes identically gives infinity: a relative error of nothing has no meaning.
+    Dimensionless; one value for each index of the leading axes (batch, or time and batch). Without a floor a
+    target that vanishes identically gives infinity: a relative error of nothing has no meaning.
 
     Raises:
         ValueError: the shapes differ.
@@ -22,4 +23,5 @@ def relative_l2(
             f"expected prediction and target of one shape, got {prediction.shape} and {target.shape}"
         )
     axes = tuple(range(leading, target.ndim))
-    return jnp.sqrt(jnp.sum((prediction - target) ** 2, axes)) / jnp.sqrt(jnp.sum(target**2, axes))
+    size = jnp.maximum(jnp.sqrt(jnp.sum(target**2, axes)), floor)
+    return jnp.sqrt(jnp.sum((prediction - target) ** 2, axes)) / size

@@ -9,6 +9,7 @@ Frames are time-major here, [time, batch, *space, channel], and `Model` is the s
 """
 
 import dataclasses
+import math
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -31,19 +32,23 @@ class Objective:
     Attributes:
         gradients: "cut" or "through_time".
         auxiliary: weight of the auxiliary loss; conditionings without a guess have none.
-        auxiliary_accumulates: w_t = T − t as in the published code, which adds the running sum again at every
-            step; else w_t = 1.
+        auxiliary_accumulates: w_t = T − t for step t = 1 ... T as in the published code, which adds the running
+            sum again at every step but the last; in the warm-up w_t = 1, and 0 at the last step. Else w_t = 1.
         noise: standard deviation of the Gaussian noise on every input, in normalised units.
+        floor: smallest root mean square of a true frame, in normalised units, that errors are relative to; what
+            has decayed below it does not drown the rest.
     """
 
     gradients: Literal["cut", "through_time"] = "cut"
     auxiliary: float = 0.3
     auxiliary_accumulates: bool = False
     noise: float = 1e-2
+    floor: float = 1e-2
 
     def __post_init__(self):
-        if self.auxiliary < 0 or self.noise < 0:
-            raise ValueError(f"expected auxiliary and noise >= 0, got {self.auxiliary} and {self.noise}")
+        for name in ("auxiliary", "noise", "floor"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"objective.{name}: expected at least 0, got {getattr(self, name)}")
 
 
 class Model(NamedTuple):
@@ -61,7 +66,7 @@ class Model(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """Loss of the predictions and of the auxiliary guesses, each summed over steps, and the total."""
+    """Loss of the predictions and of the auxiliary guesses, each summed over steps (w_t aside), and the total."""
 
     total: Float[Array, ""]
     prediction: Float[Array, ""]
@@ -98,7 +103,7 @@ def evaluate(
         predictions, rest = _all_at_once(model, params, rest, jax.lax.stop_gradient(inputs), p)
     else:
         predictions, rest = _through_time(objective, model, params, rest, frames, p, schedule, key, scale)
-    losses = _losses(objective, predictions, frames[1:])
+    losses = _losses(objective, predictions, frames[1:], scale)
     return losses.total, (losses, rest)
 
 
@@ -108,7 +113,7 @@ def evaluate_guess(
     """Compute the warm-up objective, the auxiliary loss alone on true inputs; arguments as in `evaluate`."""
     inputs = frames[:-1] + _noise(objective, key, 0, frames[:-1].shape, scale)
     predictions, rest = _all_at_once(model, params, rest, inputs, p)
-    losses = _losses(objective, predictions, frames[1:])
+    losses = _losses(objective, predictions, frames[1:], scale)
     return losses.auxiliary, (losses._replace(total=losses.auxiliary), rest)
 
 
@@ -166,16 +171,22 @@ def _through_time(objective, model, params, rest, frames, p, schedule, key, scal
     return predictions, rest
 
 
-def _losses(objective: Objective, predictions: Prediction, targets) -> Losses:
-    # flattened behind time and batch: the loss is over space and channels, mean over the batch, sum over time
-    prediction = relative_l2(predictions.next, targets, leading=2).mean(1).sum()
+def frame_errors(objective: Objective, prediction, target, scale) -> Float[Array, "first second"]:
+    """Compute the relative L2 error of every frame [first, second, *space, channel], with the objective's floor."""
+    points = math.prod(target.shape[2:-1])
+    floor = objective.floor * jnp.sqrt(points * jnp.sum(scale**2))
+    return relative_l2(prediction, target, leading=2, floor=floor)
+
+
+def _losses(objective: Objective, predictions: Prediction, targets, scale) -> Losses:
+    prediction = frame_errors(objective, predictions.next, targets, scale).mean(1).sum()
     if predictions.auxiliary is None:
         return Losses(prediction, prediction, jnp.zeros_like(prediction))
-    each = relative_l2(predictions.auxiliary, targets, leading=2).mean(1)
+    each = frame_errors(objective, predictions.auxiliary, targets, scale).mean(1)
+    auxiliary = weighted = each.sum()
     if objective.auxiliary_accumulates:
-        each = each * jnp.arange(each.shape[0], 0, -1, dtype=each.dtype)
-    auxiliary = each.sum()
-    return Losses(prediction + objective.auxiliary * auxiliary, prediction, auxiliary)
+        auxiliary, weighted = each[:-1].sum(), jnp.cumsum(each)[:-1].sum()
+    return Losses(prediction + objective.auxiliary * weighted, prediction, auxiliary)
 
 
 def _noise(objective: Objective, key, t, shape, scale) -> Array:

@@ -197,15 +197,15 @@ def _half(centres: np.ndarray) -> float:
 
 
 def training_curves(records: Sequence[Mapping[str, object]], path: str | Path) -> None:
-    """Draw training loss and validation nRMSE over the optimiser steps, the phases shaded and named.
+    """Draw training loss and validation error over the optimiser steps, the phases shaded and named.
 
     Args:
-        records: dicts with "step" and any of "loss", "validation_nRMSE", "phase", in order.
+        records: dicts with "step" and any of "loss", "validation_error", "phase", in order.
 
     Raises:
         ValueError: no record has a step and a loss.
     """
-    loss, validation = _series(records, "loss"), _series(records, "validation_nRMSE")
+    loss, validation = _series(records, "loss"), _series(records, "validation_error")
     if not loss.size:
         raise ValueError("no training curve to draw: expected records with 'step' and 'loss'")
     with drawing(path, 7.0, 5.0 if validation.size else 3.2) as canvas:
@@ -221,7 +221,7 @@ def training_curves(records: Sequence[Mapping[str, object]], path: str | Path) -
             panels[1].plot(*best, marker="*", ms=13, color=COLOURS[1], mec="k", mew=0.7, ls="")
             panels[1].annotate(f"best {best[1]:.3g}", best, (0, -17), textcoords="offset points", ha="center")
             panels[1].margins(y=0.18)
-            panels[1].set_ylabel("validation nRMSE")
+            panels[1].set_ylabel("validation error")
         phases = _phases(records)
         centres = np.array([(start + stop) / 2 for _, start, stop in phases])
         crowded = (np.diff(centres) < 0.15 * (loss[-1, 0] - loss[0, 0])).any()

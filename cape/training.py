@@ -19,7 +19,6 @@ from cape.checkpoint import Checkpoints
 from cape.curriculum import Curriculum, TanhTransition
 from cape.datasets.batches import batch_indices, steps_per_epoch, stream
 from cape.datasets.trajectories import Trajectories
-from cape.metrics import nrmse
 from cape.objective import Model, Objective, Schedule
 from cape.optimisers import AdamW, Optimiser
 from cape.pretrained import save
@@ -130,7 +129,7 @@ def fit(
         state, best, start = restored["state"], jax.tree.map(np.array, restored["best"]), newest
     records = Records(folder, from_step=start * per_epoch, tensorboard=config.tensorboard)
     batches = _batches(training, config, start * per_epoch)
-    validate = _validator(surrogate, validation, config.batch)
+    validate = _validator(surrogate, validation, config, scale)
 
     # ---- epochs ----------------------------------------------------------------------------------------------
     bar = tqdm(
@@ -169,13 +168,13 @@ def fit(
         if not np.isfinite(total):
             raise Diverged(
                 f"the loss is {total} in epoch {epoch + 1}; lower optimiser.learning_rate or optimiser.clip. "
-                f"The best weights so far (validation nRMSE {best['error']:.4g}) are kept."
+                f"The best weights so far (validation error {best['error']:.4g}) are kept."
             )
         last = epoch + 1 == config.epochs
         if not warming and ((epoch + 1) % config.validate_every == 0 or last):
             kept = state["ema"] if config.ema else state["params"]
             error = validate(kept, state["rest"])
-            record["validation_nRMSE"] = error
+            record["validation_error"] = error
             if error < best["error"] or (last and not np.isfinite(best["error"])):
                 best = {"error": np.float32(error), "params": kept, "rest": state["rest"]}
                 best = jax.tree.map(np.array, best)  # copies: the next update donates these buffers
@@ -292,8 +291,10 @@ def _batches(
         step += 1
 
 
-def _validator(surrogate: Surrogate, validation: Trajectories, batch: int) -> Callable[[Any, Any], float]:
-    """Make `validate(params, rest)`: mean nRMSE of full rollouts over all validation trajectories."""
+def _validator(
+    surrogate: Surrogate, validation: Trajectories, config: TrainingConfig, scale
+) -> Callable[[Any, Any], float]:
+    """Make `validate(params, rest)`: the mean error of all frames of full rollouts over the validation data."""
     truth = validation.read()
     parameters = validation.parameters.astype(np.float32)
     graphdef, _, _ = nnx.split(surrogate, nnx.Param, ...)
@@ -301,10 +302,10 @@ def _validator(surrogate: Surrogate, validation: Trajectories, batch: int) -> Ca
     @jax.jit
     def errors(params, rest, truth, p):
         prediction = rollout(nnx.merge(graphdef, params, rest).at(p), truth[:, 0], truth.shape[1] - 1)
-        return jax.vmap(lambda a, b: nrmse(a[None], b[None]).mean())(prediction, truth[:, 1:])
+        return objectives.frame_errors(config.objective, prediction, truth[:, 1:], scale).mean(1)
 
     def validate(params, rest) -> float:
-        size = min(max(batch, 32), len(truth))
+        size = min(max(config.batch, 32), len(truth))
         each = []
         for first in range(0, len(truth), size):
             chosen = np.arange(first, first + size) % len(truth)  # the last batch is filled up, then cut

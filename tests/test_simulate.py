@@ -1,6 +1,7 @@
 """Simulated data: closed forms first, then the files."""
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import h5py
@@ -59,7 +60,7 @@ def cole_hopf(waves, diffusion, x, t):
 
 
 def smooth(samples):
-    return random_waves(SEED, samples, probability_absolute=0.0, probability_window=0.0)
+    return random_waves(SEED, samples, probability_absolute=0.0, probability_window=0.0, largest_offset=0.0)
 
 
 def sine(wave_number, amplitude=1.0):
@@ -94,9 +95,10 @@ def test_random_waves_have_the_described_distribution():
     assert (waves.rectified != 0).mean() == pytest.approx(0.1, abs=0.02)
     assert waves.rectified.sum() == pytest.approx(0, abs=60)
     assert (waves.window_length < 1).mean() == pytest.approx(0.1, abs=0.02)
-    u = waves(X)
+    assert np.abs(waves.offsets).max() <= 1 and waves.offsets.std() == pytest.approx(3**-0.5, abs=0.02)
+    u = waves(X) - waves.offsets[:, None]
     assert (u[waves.rectified > 0] >= 0).all() and (u[waves.rectified < 0] <= 0).all()
-    assert ((u == 0).mean(axis=1) > 0.05).sum() == (waves.window_length < 0.95).sum()
+    assert ((np.abs(u) < 1e-15).mean(axis=1) > 0.05).sum() == (waves.window_length < 0.95).sum()
 
 
 def test_normalised_waves_lie_between_zero_and_one():
@@ -140,6 +142,13 @@ def test_burgers_agrees_with_cole_hopf(nu):
     ]
     np.testing.assert_array_equal(u[:, 0], waves(X))
     assert relative_error(u[:, 1:, ::4], np.array(exact)) < 3e-4
+
+
+def test_burgers_with_a_mean_is_carried_by_it():
+    waves, nu = smooth(3), np.full(3, 0.05)
+    carried = replace(waves, offsets=np.full(3, 0.5))  # by a quarter of the domain until t = 0.5
+    still, moved = (burgers.solve(w, nu, resolution=128, times=np.array([0, 0.5])) for w in (waves, carried))
+    assert relative_error(moved[:, 1] - 0.5, np.roll(still[:, 1], 32, axis=-1)) < 1e-3
 
 
 def test_burgers_conserves_mass_and_makes_no_new_extremum():

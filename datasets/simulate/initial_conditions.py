@@ -18,7 +18,7 @@ class InitialConditions(Protocol):
 
 @dataclass(frozen=True)
 class Waves:
-    """Periodic waves, u₀(x) = s(∑ₘ aₘ sin(2π kₘ x + φₘ)) · w(x), with s(v) = v or ±|v| and w a window or one.
+    """Periodic waves, u₀(x) = c + s(∑ₘ aₘ sin(2π kₘ x + φₘ)) · w(x), with s(v) = v or ±|v|, w a window or one.
 
     All arrays are float64 and carry one row per sample. A window covers [start, start + length) modulo 1.
     """
@@ -29,6 +29,7 @@ class Waves:
     rectified: np.ndarray  # [sample]: 0 leaves the waves alone, ±1 takes ±|v|
     window_start: np.ndarray  # [sample]
     window_length: np.ndarray  # [sample]: 1 means no window
+    offsets: np.ndarray  # [sample]: c
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Evaluate at points x[point] (shared) or x[sample, point] -> float64 [sample, point]."""
@@ -37,7 +38,7 @@ class Waves:
         u = (self.amplitudes[..., None] * np.sin(angles)).sum(axis=1)
         u = np.where(self.rectified[:, None] == 0, u, self.rectified[:, None] * np.abs(u))
         inside = (x - self.window_start[:, None]) % 1.0 < self.window_length[:, None]
-        return np.where(inside, u, 0.0)
+        return np.where(inside, u, 0.0) + self.offsets[:, None]
 
     def select(self, samples: slice) -> "Waves":
         """Return these samples only."""
@@ -72,13 +73,16 @@ def random_waves(
     highest_wave_number: int = 4,
     probability_absolute: float = 0.1,
     probability_window: float = 0.1,
+    largest_offset: float = 1.0,
 ) -> Waves:
     """Draw waves like those of the public 1D benchmark files.
 
     Each is a sum of `modes` sines with wave number uniform in {1, …, highest_wave_number}, amplitude uniform
     in [0, 1) and phase uniform in [0, 2π). With probability `probability_absolute` it is replaced by its
     absolute value with a random sign, with probability `probability_window` it is cut to zero outside a
-    random interval (length uniform in [0.1, 0.9)).
+    random interval (length uniform in [0.1, 0.9)). A constant, uniform in ±`largest_offset`, is added: the
+    public files have mean values of about that size, and a state that decays to exactly nothing leaves
+    relative errors without meaning.
 
     Sample i depends on the seed and on i alone: not on how many samples are asked for, nor on any parameter.
 
@@ -87,9 +91,9 @@ def random_waves(
     """
     if samples < 1:
         raise ValueError(f"expected at least one sample, got samples={samples}")
-    uniform = uniform_numbers(seed, "initial-condition", samples, 5 + 3 * modes)
+    uniform = uniform_numbers(seed, "initial-condition", samples, 6 + 3 * modes)
     absolute, sign, window, length, start = uniform[:, :5].T
-    wave_numbers, amplitudes, phases = uniform[:, 5:].reshape(samples, 3, modes).swapaxes(0, 1)
+    wave_numbers, amplitudes, phases = uniform[:, 5:-1].reshape(samples, 3, modes).swapaxes(0, 1)
     return Waves(
         wave_numbers=1.0 + np.floor(highest_wave_number * wave_numbers),
         amplitudes=amplitudes,
@@ -97,6 +101,7 @@ def random_waves(
         rectified=np.where(absolute < probability_absolute, np.where(sign < 0.5, -1.0, 1.0), 0.0),
         window_start=start,
         window_length=np.where(window < probability_window, 0.1 + 0.8 * length, 1.0),
+        offsets=largest_offset * (2.0 * uniform[:, -1] - 1.0),
     )
 
 
@@ -110,7 +115,7 @@ def uniform_numbers(
 
 def normalised_waves(seed: int, samples: int) -> Normalised:
     """Draw `random_waves` and scale each to [0, 1]; a sample that vanishes everywhere stays zero."""
-    waves = random_waves(seed, samples)
+    waves = random_waves(seed, samples, largest_offset=0.0)
     x = (np.arange(4096) + 0.5) / 4096
     largest = np.concatenate(
         [np.abs(waves.select(slice(i, i + 256))(x)).max(axis=1) for i in range(0, samples, 256)]
