@@ -57,7 +57,7 @@ class Pushforward:
 class TanhTransition:
     """From teacher forcing to autoregressive along g = (1 + tanh((s − center) / width)) / 2, as published.
 
-    n_ar = clip(⌊frames · g⌋, 1, frames) at progress s.
+    n_ar = clip(⌊frames · g⌋, 1, transitions) at progress s.
     """
 
     center: float = 0.5
@@ -116,5 +116,4 @@ Curriculum = (
 
 
 def _fraction(g: float, transitions: int) -> Plan:
-    frames = transitions + 1
-    return Plan(feedback=min(max(math.floor(frames * g), 1), frames))
+    return Plan(feedback=min(max(math.floor((transitions + 1) * g), 1), transitions))

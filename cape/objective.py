@@ -99,8 +99,9 @@ def evaluate(
         scale: standard deviation of each channel, the unit of the noise.
     """
     if objective.gradients == "cut":
-        inputs = make_inputs(objective, model, params, rest, frames, p, schedule, key, scale)
-        predictions, rest = _all_at_once(model, params, rest, jax.lax.stop_gradient(inputs), p)
+        fixed = jax.lax.stop_gradient(params)
+        inputs = make_inputs(objective, model, fixed, rest, frames, p, schedule, key, scale)
+        predictions, rest = _all_at_once(model, params, rest, inputs, p)
     else:
         predictions, rest = _through_time(objective, model, params, rest, frames, p, schedule, key, scale)
     losses = _losses(objective, predictions, frames[1:], scale)

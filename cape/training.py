@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from cape import objective as objectives
 from cape.checkpoint import Checkpoints
-from cape.curriculum import Curriculum, TanhTransition
+from cape.curriculum import Curriculum, Pushforward, TanhTransition
 from cape.datasets.batches import batch_indices, steps_per_epoch, stream
 from cape.datasets.trajectories import Trajectories
 from cape.objective import Model, Objective, Schedule
@@ -74,6 +74,8 @@ class TrainingConfig:
                 f"training.warmup_epochs: expected 0 to {self.epochs - 1} of {self.epochs} epochs, "
                 f"got {self.warmup_epochs}"
             )
+        if isinstance(self.curriculum, Pushforward) and self.objective.gradients == "through_time":
+            raise ValueError('training: Pushforward has no gradients through time; use gradients = "cut"')
         if not 0 <= self.ema < 1:
             raise ValueError(f"training.ema: expected a decay in [0, 1), got {self.ema}")
 
@@ -201,6 +203,8 @@ def initial_state(
     averaged: bool,
 ) -> State:
     """Make the training state: a dictionary of arrays, saved and restored as it is."""
+    # copies: an update donates its state, and the module that `params` come from shall live on
+    params, rest = jax.tree.map(jnp.array, (params, rest))
     block = params["conditioned"].get("block", {})
     return {
         "step": jnp.int32(0),
