@@ -111,3 +111,35 @@ def load_unet(model, arrays, prefix):
         set_linear(doubling, arrays, f"{prefix}upconv{i}", transposed)
     set_linear(model.out, arrays, f"{prefix}conv")
     return model
+
+
+def load_block(block, arrays, prefix):
+    """Fill a CAPEBlock from `arrays` whose names start with `prefix` (such as "sd.PrmEmb_Pre.0.")."""
+    set_linear(block.first, arrays, f"{prefix}CNN_0", convolution)
+    set_spectral(block.spectral, arrays, f"{prefix}CNN_SC")
+    set_linear(block.pointwise, arrays, f"{prefix}CNN_AC")
+    set_linear(block.depthwise, arrays, f"{prefix}CNN_AD", depthwise)
+    set_linear(block.unattended, arrays, f"{prefix}CNN_1")
+    set_linear(block.last, arrays, f"{prefix}CNN_2", linear if block.last.weight.ndim == 2 else convolution)
+    for i, layers in enumerate(block.attention):
+        for layer, name in zip(layers, "ab", strict=True):
+            set_linear(layer, arrays, f"{prefix}fc{i}{name}")
+    block.norm_weight[...] = arrays[f"{prefix}LN.weight"]
+    block.norm_bias[...] = arrays[f"{prefix}LN.bias"]
+    return block
+
+
+def load_surrogate(surrogate, arrays, prefix):
+    """Fill a Surrogate in published form (CAPE or not) from `arrays` whose names start with `prefix`."""
+    conditioned = surrogate.conditioned
+    if f"{prefix}mix_emb.weight" in arrays:
+        set_linear(conditioned.mix, arrays, f"{prefix}mix_emb")
+        load_block(conditioned.block, arrays, f"{prefix}PrmEmb_Pre.0.")
+    outputs, last = conditioned.base.out.bias.shape[0], f"{prefix}model.fc2"
+    if last + ".bias" in arrays:  # the conditional baseline has outputs for the parameters too, never used
+        arrays = arrays | {
+            f"{last}.{name}": arrays[f"{last}.{name}"][:outputs] for name in ("weight", "bias")
+        }
+    load = load_fno if hasattr(conditioned.base, "lift") else load_unet
+    load(conditioned.base, arrays, f"{prefix}model.")
+    return surrogate
