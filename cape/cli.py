@@ -1,47 +1,54 @@
-"""The command line: `cape COMMAND ...`. Every mistake a user can make ends in one line and a non-zero exit."""
+"""The command line: `cape COMMAND ...`. Every mistake a user can make ends in one line and a non-zero exit.
+
+Nothing heavy is imported before a command needs it: help and `cape inspect` answer without jax.
+"""
 
 import dataclasses
-import difflib
 import importlib.resources
 import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from cape.config import nearest
+
+if TYPE_CHECKING:
+    from cape.datasets.trajectories import Trajectories
+
 DEFAULT_PRESET = "burgers1d"
-Files = Annotated[tuple[str, ...], tyro.conf.Positional]
+_LONGEST_MESSAGE = 1000  # characters; compilers' messages can run over pages
+
+Files = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE...")]
+Model = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+Texts = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE...")]
+Paths = Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE...")]
 
 
 def train(arguments: Sequence[str]) -> None:
-    """Train a surrogate and evaluate it: cape train [PRESET | CONFIG] [--out DIR] [overrides].
-
-    PRESET is a name (`cape train --list`), CONFIG a .toml file or the config.json of a run; every setting can be
-    overridden (`cape train PRESET --help`).
-    """
+    """Train a surrogate and evaluate it: cape train [PRESET | CONFIG] [--out DIR] [overrides]."""
     from cape import report
     from cape.config import load_json, load_toml
     from cape.experiment import Experiment, run
 
     arguments = list(arguments)
     if arguments == ["--list"]:
-        print("\n".join(sorted(presets())))
+        print("\n".join(presets()))
         return
     name = arguments.pop(0) if arguments and not arguments[0].startswith("-") else DEFAULT_PRESET
     path = presets().get(name) or Path(name)
     if not path.is_file():
-        raise ValueError(f"no preset or file {name!r}{_nearest(name, presets())}")
+        raise ValueError(f"no preset or file {name!r}; {nearest(name, presets())}")
     preset = load_json(Experiment, path) if path.suffix == ".json" else load_toml(Experiment, path)
+    own = path.absolute().parent.name if path.name == "config.json" else path.stem
 
     @dataclasses.dataclass(frozen=True)
     class Train:
-        """Train a surrogate and evaluate it on parameters it has never seen."""
-
         experiment: Annotated[Experiment, tyro.conf.arg(name="")] = preset
-        out: str = f"runs/{path.stem}"
+        out: str = f"runs/{own}"
         """folder of the run; a run stopped there goes on"""
         figures: bool = True
         """draw figures of the evaluation (needs the extra `plot`)"""
@@ -49,20 +56,26 @@ def train(arguments: Sequence[str]) -> None:
         """no progress bar"""
 
     asked = tyro.cli(
-        Train, args=arguments, prog=f"cape train {name}", config=(tyro.conf.CascadeSubcommandArgs,)
+        Train,
+        args=arguments,
+        prog=f"cape train {name}",
+        description="Train a surrogate and evaluate it at parameter values it has never seen: cape train [PRESET | "
+        f"CONFIG] [options]. PRESET is one of {', '.join(presets())} (default: {DEFAULT_PRESET}); CONFIG is a .toml "
+        f"file or the config.json of a run. The defaults below are those of {name}.",
+        config=(tyro.conf.CascadeSubcommandArgs,),
     )
     evaluation = run(asked.experiment, Path(asked.out), progress=not asked.quiet, figures=asked.figures)
     print(report.table(evaluation))
-    print(f"figures, evaluation.json and evaluation.csv are in {Path(asked.out) / 'evaluation'}")
+    _say_where(Path(asked.out) / "evaluation", asked.figures)
 
 
 def evaluate(
-    model: Annotated[str, tyro.conf.Positional],
+    model: Model,
     /,
-    data: tuple[str, ...],
+    data: Paths,
     out: str,
-    space_stride: int = 1,
-    time_stride: int = 1,
+    space_stride: int = 0,
+    time_stride: int = 0,
     steps: int = 0,
     all_samples: bool = False,
     figures: bool = True,
@@ -73,58 +86,74 @@ def evaluate(
         model: folder of a run or of a pretrained surrogate.
         data: files or folders, evaluated together.
         out: folder for evaluation.json, evaluation.csv and figures.
-        space_stride: use every n-th point of each axis.
-        time_stride: use every n-th frame.
+        space_stride: use every n-th point of each axis; 0: as in training.
+        time_stride: use every n-th frame; 0: frames one step of the surrogate apart.
         steps: number of steps to roll out; 0 for all the files have.
         all_samples: also evaluate on initial conditions the run was trained or validated on.
-        figures: draw figures.
+        figures: draw figures (needs the extra `plot`).
     """
     from cape import canvas, plots, report
     from cape.datasets.opening import open_files
     from cape.evaluation import evaluate as measure
+    from cape.inputs import in_steps, on_grid
     from cape.pretrained import load
 
     if figures:
         canvas.require()
     surrogate = load(model)
-    trajectories = open_files(list(data)).subsample(space=space_stride, time=time_stride)
-    surrogate.problem.check_trajectories(trajectories)
+    problem = surrogate.problem
+    trajectories = open_files(list(data))
+    trajectories = in_steps(problem, on_grid(problem, trajectories, space_stride), time_stride)
     if not all_samples:
         trajectories = _untrained(Path(model), trajectories)
-    values = surrogate.problem.training_values
-    evaluation = measure(surrogate.at, trajectories, values, steps=steps or None)
+    evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps or None)
     report.write(evaluation, out)
     if figures:
         plots.write_figures(evaluation, out)
     print(report.table(evaluation))
+    _say_where(Path(out), figures)
 
 
 def predict(
-    model: Annotated[str, tyro.conf.Positional],
+    model: Model,
     /,
-    initial: tuple[str, ...],
+    initial: Paths,
     out: str,
     steps: int,
-    parameter: tuple[str, ...] = (),
+    parameter: Texts = (),
     samples: int = 0,
-    space_stride: int = 1,
+    space_stride: int = 0,
     overwrite: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Roll a surrogate out from the first frames of files, and write what it predicts in their layout.
 
     Args:
         model: folder of a run or of a pretrained surrogate.
         initial: files or folders; the first frame of every sample is an initial condition.
-        out: file to write; every reader here opens it.
+        out: HDF5 file to write; `cape inspect` and `cape evaluate` read it.
         steps: number of steps to predict.
         parameter: values to predict at, such as Nu=0.03; parameters left out keep the files' values.
         samples: use the first n samples; 0 for all.
-        space_stride: use every n-th point of each axis.
+        space_stride: use every n-th point of each axis; 0: as in training.
         overwrite: replace the file if it is there.
+        quiet: no progress bar.
     """
-    from cape.prediction import predict as write_prediction
+    from cape.prediction import predict as write
 
-    print(write_prediction(model, initial, out, steps, parameter, samples, space_stride, overwrite=overwrite))
+    print(
+        write(
+            model,
+            initial,
+            out,
+            steps,
+            parameter,
+            samples,
+            space_stride,
+            overwrite=overwrite,
+            progress=not quiet,
+        )
+    )
 
 
 def inspect(files: Files, /, check_values: bool = False) -> None:
@@ -132,7 +161,7 @@ def inspect(files: Files, /, check_values: bool = False) -> None:
 
     Args:
         files: files or folders, described one by one and together.
-        check_values: read all fields and report NaN and infinity.
+        check_values: read all fields; print their ranges, and warn of NaN and infinity.
     """
     from cape.datasets.opening import inspect as describe
 
@@ -140,9 +169,9 @@ def inspect(files: Files, /, check_values: bool = False) -> None:
 
 
 def simulate(
-    equation: Annotated[str, tyro.conf.Positional],
+    equation: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EQUATION")],
     /,
-    parameter: tuple[str, ...],
+    parameter: Texts,
     samples: int = 100,
     out: str = "data",
     seed: int = 0,
@@ -150,6 +179,7 @@ def simulate(
     frames: int = 41,
     t_end: float = 2.0,
     overwrite: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Simulate an equation and write files in PDEBench's layout.
 
@@ -163,13 +193,14 @@ def simulate(
         frames: frames, the initial condition included.
         t_end: time of the last frame.
         overwrite: replace files that are there.
+        quiet: no progress bar.
     """
+    from cape.assignment import assignments
     from cape.datasets.simulate.simulation import simulate as solve
-    from cape.experiment import assignment
 
-    values = dict(assignment(text, "--parameter") for text in parameter)
+    values = assignments(parameter, "--parameter")
     sizes = {"seed": seed, "resolution": resolution, "frames": frames, "t_end": t_end}
-    for path in solve(equation, Path(out), values, samples, overwrite=overwrite, **sizes):
+    for path in solve(equation, Path(out), values, samples, overwrite=overwrite, progress=not quiet, **sizes):
         print(path)
 
 
@@ -182,6 +213,8 @@ def download(names: Files, /, out: str = "data") -> None:
     """
     from cape.datasets.download import download as fetch
 
+    if not names:
+        raise ValueError("expected names or patterns of published files, such as '1D_Burgers_*'")
     for path in fetch(list(names), Path(out)):
         print(path)
 
@@ -194,10 +227,12 @@ COMMANDS: dict[str, Callable] = {
     "simulate": simulate,
     "download": download,
 }
+_COMPILING = ("train", "evaluate", "predict", "simulate")
+_WHEN_INTERRUPTED = {"train": "; the same command goes on", "download": "; the same command goes on"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; give the exit status: 0, 1 after a mistake that was named, 2 for an unknown command."""
+    """Run a command; give the exit status: 0, 1 after a mistake that was named, 2 for a misspelt command or option."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command = arguments.pop(0) if arguments else "--help"
     if command in ("-h", "--help"):
@@ -209,56 +244,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(__version__)
         return 0
     if command not in COMMANDS:
-        print(f"cape: unknown command {command!r}{_nearest(command, COMMANDS)}", file=sys.stderr)
+        print(f"cape: unknown command {command!r}; {nearest(command, COMMANDS)}", file=sys.stderr)
         return 2
-    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+        return _run(command, arguments)
+
+
+def presets() -> dict[str, Path]:
+    """List the presets that come with the package: name -> file, by name."""
+    folder = importlib.resources.files("cape.configs")
+    paths = [Path(str(file)) for file in folder.iterdir() if file.name.endswith(".toml")]
+    return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
+
+
+def _run(command: str, arguments: list[str]) -> int:
     try:
-        _cache_compilations()
+        if command in _COMPILING:
+            _cache_compilations()
         if command == "train":
             train(arguments)
         else:
             tyro.cli(COMMANDS[command], args=arguments, prog=f"cape {command}")
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        sys.stdout.flush()
+    except SystemExit as status:  # help was asked for, or tyro has named a mistake
+        return int(status.code or 0)
+    except BrokenPipeError:  # whoever read our output (head, less) has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, so that the exit flushes nothing into the closed pipe
+        return 141
+    except KeyboardInterrupt:
+        print(f"\ncape {command}: interrupted{_WHEN_INTERRUPTED.get(command, '')}", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as error:
         if os.environ.get("CAPE_TRACEBACK"):
             raise
-        print(f"cape {command}: {' '.join(str(error).split())}", file=sys.stderr)
+        message = " ".join(str(error).split()) or type(error).__name__
+        shown = message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + " ..."
+        print(f"cape {command}: {shown}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(
-            f"\ncape {command}: interrupted; the same command goes on from the last checkpoint",
-            file=sys.stderr,
-        )
-        return 130
     return 0
 
 
-def presets() -> dict[str, Path]:
-    """List the presets that come with the package: name -> file."""
-    folder = importlib.resources.files("cape.configs")
-    return {Path(str(f)).stem: Path(str(f)) for f in folder.iterdir() if f.name.endswith(".toml")}
-
-
-def _untrained(model: Path, trajectories):
+def _untrained(model: Path, trajectories: "Trajectories") -> "Trajectories":
     """Leave out the initial conditions a run was trained or validated on, as far as its folder tells."""
-    from cape.config import load_json
-    from cape.experiment import Experiment, prepare
-
-    if not (model / "config.json").is_file() or not (model / "model").is_dir():
-        return trajectories
-    data = prepare(load_json(Experiment, model / "config.json").data)
-    if data.training.equation != trajectories.equation:
-        return trajectories
     import numpy as np
 
-    known = np.union1d(data.training.initial_conditions, data.validation.initial_conditions)
+    from cape.experiment import trained_on
+
+    known = trained_on(model)
+    if known is None:
+        return trajectories
     fresh = ~np.isin(trajectories.initial_conditions, known)
     if not fresh.any():
         raise ValueError(
             "every initial condition of these files was trained or validated on; --all-samples evaluates on them"
         )
     if not fresh.all():
-        print(f"left out {(~fresh).sum()} of {len(fresh)} samples: their initial conditions were trained on")
-    return trajectories.select(np.flatnonzero(fresh))
+        print(
+            f"left out {(~fresh).sum()} of {len(fresh)} samples: their initial conditions were trained or validated "
+            "on (--all-samples keeps them)"
+        )
+    return trajectories.select(fresh)
+
+
+def _say_where(folder: Path, figures: bool) -> None:
+    print(f"evaluation.json, evaluation.csv{' and figures' if figures else ''} are in {folder}")
 
 
 def _cache_compilations() -> None:
@@ -266,18 +316,21 @@ def _cache_compilations() -> None:
     import jax
 
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(Path.home() / ".cache" / "cape-jax")
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError:
+        return  # a home that cannot be written to
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _overview() -> str:
-    lines = ["usage: cape COMMAND ...; cape COMMAND --help says more", ""]
+    lines = ["usage: cape COMMAND ...      (cape COMMAND --help says more)", ""]
     for name, command in COMMANDS.items():
         lines.append(f"  {name:<10}{(command.__doc__ or '').splitlines()[0]}")
+    lines += [
+        "",
+        "With CAPE_TRACEBACK=1 in the environment, an error also shows where in the code it was raised.",
+    ]
     return "\n".join(lines)
-
-
-def _nearest(found: str, known) -> str:
-    near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"

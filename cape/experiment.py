@@ -1,20 +1,20 @@
 """An experiment: data, model and training as one configuration, and the run that follows from it."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from cape import canvas, plots, records, report
-from cape.config import load_json, to_dict
-from cape.datasets.opening import open_files
-from cape.datasets.simulate.simulation import simulate
-from cape.datasets.splits import InitialConditionSplit
+from cape.config import differences, load_json, to_dict
+from cape.data import Data, DataConfig, prepare, value_list
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation import Evaluation, evaluate
 from cape.models import ModelConfig
@@ -24,73 +24,12 @@ from cape.training import TrainingConfig, fit
 
 
 @dataclasses.dataclass(frozen=True)
-class SimulationConfig:
-    """Data to simulate where no files are given.
-
-    Attributes:
-        equation: advection, burgers or reaction-diffusion.
-        parameters: values by parameter, such as "beta=0.2,0.4" (a file each), "Nu=loguniform:1e-3:1" or
-            "Nu=uniform:0.1:4" (one value per sample).
-        samples: trajectories per value, or in all for a range.
-        resolution, frames, t_end, seed: grid points, frames, time of the last frame, random seed.
-    """
-
-    equation: str = "burgers"
-    parameters: tuple[str, ...] = ("Nu=0.01,0.1,1.0",)
-    samples: int = 100
-    resolution: int = 128
-    frames: int = 41
-    t_end: float = 2.0
-    seed: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """Which trajectories are trained on, and which are kept for evaluation.
-
-    Attributes:
-        files: files or folders, given together; empty: simulate.
-        simulation: what to simulate where no files are given.
-        folder: where simulated files are kept, to be used again.
-        held_out: parameter values never trained on, such as "Nu=0.01" or "M=1,eta=0.1".
-        samples: number of initial conditions to train, validate and test with; the others, if any, are for
-            evaluation only. 0 for all.
-        space_stride, time_stride: use every n-th point of each axis, every n-th frame.
-        validation, test: fractions of the initial conditions.
-        split_seed: of the split by initial condition.
-    """
-
-    files: tuple[str, ...] = ()
-    simulation: SimulationConfig = SimulationConfig()
-    folder: str = "data"
-    held_out: tuple[str, ...] = ()
-    samples: int = 0
-    space_stride: int = 1
-    time_stride: int = 1
-    validation: float = 0.1
-    test: float = 0.1
-    split_seed: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
 class Experiment:
     """Everything a run follows from; saved with it as `config.json`, and enough to repeat it."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
-
-
-@dataclasses.dataclass(frozen=True)
-class Data:
-    """The parts of an experiment's data. No initial condition of `training` or `validation` is in `test`.
-
-    `test` holds seen and held-out parameter values alike.
-    """
-
-    training: Trajectories
-    validation: Trajectories
-    test: Trajectories
 
 
 def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures: bool = True) -> Evaluation:
@@ -104,12 +43,19 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
     folder = Path(folder)
     if figures:
         canvas.require()  # before the training, not after it
+    refuse_other(experiment, folder)
     data = prepare(experiment.data, progress=progress)
     surrogate = build(experiment, data.training)
-    claim(experiment, folder)
     if progress:
         print(describe(surrogate, data))
-    surrogate = fit(surrogate, data.training, data.validation, experiment.training, folder, progress=progress)
+    claim(experiment, data, folder)
+    try:
+        surrogate = fit(
+            surrogate, data.training, data.validation, experiment.training, folder, progress=progress
+        )
+    except BaseException:
+        abandon(folder)
+        raise
     evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values)
     report.write(evaluation, folder / "evaluation")
     if figures:
@@ -118,85 +64,12 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
     return evaluation
 
 
-def prepare(config: DataConfig, *, progress: bool = True) -> Data:
-    """Open (or simulate) the data of an experiment and split them; reads no field.
-
-    Raises:
-        ValueError: files that do not go together, or a split that leaves a part empty.
-    """
-    files = list(config.files) or [simulated(config, progress=progress)]
-    everything = open_files(files).subsample(space=config.space_stride, time=config.time_stride)
-    held_out = held_out_samples(config.held_out, everything)
-    if held_out.all():
-        raise ValueError(f"data.held_out: {config.held_out} leaves no sample to train on")
-    conditions = np.unique(everything.initial_conditions)
-    chosen = conditions[: config.samples or None]
-    pool = everything.select(np.flatnonzero(~held_out & np.isin(everything.initial_conditions, chosen)))
-    split = InitialConditionSplit(config.validation, config.test, config.split_seed)
-    training, validation, _ = split.split(pool)
-    known = np.union1d(training.initial_conditions, validation.initial_conditions)
-    test = everything.select(np.flatnonzero(~np.isin(everything.initial_conditions, known)))
-    return Data(training, validation, test)
-
-
-def simulated(config: DataConfig, *, progress: bool = True) -> Path:
-    """Simulate the files of a configuration, or find them where an earlier run left them; give their folder."""
-    what = config.simulation
-    settings = json.dumps(to_dict(what), sort_keys=True)
-    folder = Path(config.folder) / f"{what.equation}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
-    if folder.is_dir():
-        return folder
-    partial = folder.with_name(folder.name + ".part")
-    shutil.rmtree(partial, ignore_errors=True)
-    values = dict(assignment(text, "data.simulation.parameters") for text in what.parameters)
-    sizes = {"samples": what.samples, "seed": what.seed, "resolution": what.resolution}
-    sizes |= {"frames": what.frames, "t_end": what.t_end}
-    try:
-        simulate(what.equation, partial, values, **sizes, progress=progress)
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return folder
-
-
-def assignment(text: str, where: str) -> tuple[str, str]:
-    """Split "name=values" into both. Raises ValueError for anything else."""
-    name, equals, values = text.partition("=")
-    if not equals or not name.strip() or not values.strip():
-        raise ValueError(f"{where}: expected NAME=VALUE, such as Nu=0.01, got {text!r}")
-    return name.strip(), values.strip()
-
-
-def number(text: str, where: str) -> float:
-    """Read a number. Raises ValueError for anything else."""
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{where}: expected a number, got {text!r}") from None
-
-
-def held_out_samples(held_out: tuple[str, ...], trajectories: Trajectories) -> np.ndarray:
-    """Mark the samples whose parameters equal (to relative 1e-6) one of the values held out."""
-    marked = np.zeros(trajectories.samples, bool)
-    for text in held_out:
-        equal = np.ones(trajectories.samples, bool)
-        for part in text.split(","):
-            name, value = assignment(part, "data.held_out")
-            if name not in trajectories.parameter_names:
-                raise ValueError(
-                    f"data.held_out: no parameter {name!r}, the data have {trajectories.parameter_names}"
-                )
-            column = trajectories.parameters[:, trajectories.parameter_names.index(name)]
-            equal &= np.isclose(column, number(value, "data.held_out"), rtol=1e-6, atol=0.0)
-        marked |= equal
-    return marked
-
-
 def build(experiment: Experiment, training: Trajectories) -> Surrogate:
     """Build the untrained surrogate for training data, from the experiment's seed.
 
     Raises:
-        ValueError: the model is conditioned on parameters of which none varies in the training data.
+        ValueError: the model is conditioned on parameters of which none varies in the training data, or does
+            not fit their grid.
     """
     problem = Problem.of(training, training.read())
     constant = [
@@ -207,38 +80,91 @@ def build(experiment: Experiment, training: Trajectories) -> Surrogate:
             f"no parameter varies in the training data ({', '.join(constant) or 'none is named'}): a model conditioned "
             "on them would learn nothing from them; give files with several values, or use model.conditioning:unaware"
         )
-    return Surrogate(problem, experiment.model, rngs=nnx.Rngs(experiment.training.seed))
+    surrogate = Surrogate(problem, experiment.model, rngs=nnx.Rngs(experiment.training.seed))
+    u = jax.ShapeDtypeStruct((1, *problem.resolution, len(problem.channels)), jnp.float32)
+    p = jax.ShapeDtypeStruct((1, len(problem.parameters)), jnp.float32)
+    jax.eval_shape(lambda u, p: surrogate.at(p)(u), u, p)  # finds what does not fit before a file is written
+    modes, most = getattr(experiment.model.base, "modes", 0), max(problem.resolution) // 2 + 1
+    if modes > most:
+        warnings.warn(
+            f"model.base.modes = {modes}: a grid of {max(problem.resolution)} points has {most} modes, weights "
+            "of the others stay untrained",
+            stacklevel=2,
+        )
+    return surrogate
 
 
-def claim(experiment: Experiment, folder: Path) -> None:
-    """Write config.json into a run's folder, or check that the run there is of the same experiment."""
+def refuse_other(experiment: Experiment, folder: Path) -> None:
+    """Raise ValueError where a folder holds a run of another configuration that has trained an epoch or more."""
     file = folder / "config.json"
-    if file.exists():
-        if load_json(Experiment, file) != experiment:
-            raise ValueError(
-                f"{folder}: holds a run of another configuration ({file}); choose another --out, or remove it"
-            )
+    if not (file.exists() and _has_trained(folder)):
         return
+    differing = differences(load_json(Experiment, file), experiment)
+    if differing:
+        shown = ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if differing[3:] else "")
+        raise ValueError(
+            f"{folder}: holds a run of another configuration ({shown}); choose another --out, or remove it"
+        )
+
+
+def claim(experiment: Experiment, data: Data, folder: Path) -> None:
+    """Write what a run follows from into its folder: config.json, and split.json (see `trained_on`).
+
+    Raises:
+        ValueError: see `refuse_other`.
+    """
+    refuse_other(experiment, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".part")
-    partial.write_text(json.dumps(to_dict(experiment), indent=1) + "\n")
-    os.replace(partial, file)
+    ids = {"training": data.training.initial_conditions, "validation": data.validation.initial_conditions}
+    split = {name: np.unique(numbers).tolist() for name, numbers in ids.items()}
+    for name, content in (("split.json", split), ("config.json", to_dict(experiment))):
+        partial = folder / (name + ".part")
+        partial.write_text(json.dumps(content, indent=1 if name == "config.json" else None) + "\n")
+        os.replace(partial, folder / name)
+
+
+def abandon(folder: Path) -> None:
+    """Take away what a run wrote into its folder, if it stopped before its first checkpoint."""
+    if _has_trained(folder):
+        return
+    for name in ("config.json", "split.json", "metrics.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def trained_on(folder: Path) -> np.ndarray | None:
+    """Give the initial conditions a run was trained or validated on; None for a folder that does not tell.
+
+    Raises:
+        ValueError: split.json is damaged.
+    """
+    file = Path(folder) / "split.json"
+    if not file.is_file():
+        return None
+    try:
+        content = json.loads(file.read_text())
+        return np.union1d(content["training"], content["validation"]).astype(np.int64)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file}: expected lists `training` and `validation` ({error!r})") from error
 
 
 def describe(surrogate: Surrogate, data: Data) -> str:
     """Summarise an experiment in a few lines."""
     problem = surrogate.problem
-    ranges = ", ".join(
-        f"{name} {low:g} to {high:g}"
-        for name, low, high in zip(problem.parameters, problem.low, problem.high, strict=True)
-    )
     grid = " x ".join(map(str, problem.resolution))
     config = surrogate.config
     return (
-        f"{problem.equation}: {', '.join(problem.channels)} on {grid} points, dt {problem.dt:.4g}, "
-        f"{problem.steps} steps; {ranges}\n"
-        f"{data.training.samples} trajectories to train on, {data.validation.samples} to validate, "
-        f"{data.test.samples} to evaluate\n"
-        f"{type(config.conditioning).__name__} around {type(config.base).__name__}, "
-        f"{count_parameters(surrogate):,} parameters"
+        f"{problem.equation}: {', '.join(problem.channels)} on {grid} points, {problem.steps} steps of "
+        f"{problem.dt:.4g}\n"
+        f"train      {data.training.samples:5} trajectories, {value_list(data.training)}\n"
+        f"validate   {data.validation.samples:5}\n"
+        f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n"
+        f"{type(config.conditioning).__name__} around {type(config.base).__name__}: "
+        f"{count_parameters(surrogate):,} parameters to train"
     )
+
+
+def _has_trained(folder: Path) -> bool:
+    return any(path.name.isdigit() for path in folder.glob("checkpoints/*"))

@@ -12,6 +12,14 @@ from cape.solvers.fno import FNO as FNOSolver
 from cape.solvers.unet import UNet as UNetSolver
 
 
+def _at_least(config: Any, **lowest: int) -> None:
+    """Raise ValueError where a setting of a configuration is below the lowest number that makes sense."""
+    for name, low in lowest.items():
+        if getattr(config, name) < low:
+            kind = type(config).__name__
+            raise ValueError(f"{kind}.{name}: expected at least {low}, got {getattr(config, name)}")
+
+
 @dataclasses.dataclass(frozen=True)
 class FNO:
     """Fourier neural operator with a local (depthwise) branch in every layer.
@@ -29,6 +37,9 @@ class FNO:
     layers: int = 4
     projection: int = 64
     kernel: int = 5
+
+    def __post_init__(self):
+        _at_least(self, width=1, modes=1, layers=1, projection=1, kernel=0)
 
     def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
         # what has boundaries gets to see where it is; periodic domains are the same everywhere
@@ -55,6 +66,9 @@ class PaperFNO:
     projection: int = 128
     pad: int = 2
 
+    def __post_init__(self):
+        _at_least(self, width=1, modes=1, layers=1, projection=1, pad=0)
+
     def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
         coordinates = tuple(zip(problem.origin, problem.length, strict=True))
         return lambda inputs, outputs: FNOSolver(
@@ -73,6 +87,9 @@ class UNet:
 
     features: int = 16
     levels: int = 3
+
+    def __post_init__(self):
+        _at_least(self, features=1, levels=1)
 
     def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
         return lambda inputs, outputs: UNetSolver(
@@ -93,6 +110,9 @@ class PaperUNet:
 
     features: int = 32
     levels: int = 4
+
+    def __post_init__(self):
+        _at_least(self, features=1, levels=1)
 
     def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
         return lambda inputs, outputs: UNetSolver(
@@ -124,6 +144,9 @@ class Cape:
     reach: float = 1.0
     width: int = 32
 
+    def __post_init__(self):
+        _at_least(self, heads=1, width=1)
+
     def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
         return CAPE(problem, build_base, **dataclasses.asdict(self), rngs=rngs)
 
@@ -135,6 +158,9 @@ class PaperCape:
     widening: int = 64
     kernel: int = 5
 
+    def __post_init__(self):
+        _at_least(self, widening=1, kernel=1)
+
     def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
         return PaperCAPE(problem, build_base, **dataclasses.asdict(self), rngs=rngs)
 
@@ -144,6 +170,9 @@ class Film:
     """FiLM: a gain and an offset from the parameters on every hidden channel of the base."""
 
     width: int = 32
+
+    def __post_init__(self):
+        _at_least(self, width=1)
 
     def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
         return FiLM(problem, build_base, width=self.width, rngs=rngs)

@@ -9,9 +9,11 @@ import numpy as np
 from flax import nnx
 from tqdm import tqdm
 
+from cape.assignment import numbers
+from cape.config import nearest
 from cape.datasets.opening import open_files
-from cape.datasets.simulate.writer import writing
-from cape.experiment import assignment, number
+from cape.datasets.simulate.writer import refuse_existing, writing
+from cape.inputs import on_grid
 from cape.pretrained import load
 from cape.rollout import rollout
 
@@ -25,7 +27,7 @@ def predict(
     steps: int,
     parameter: Sequence[str] = (),
     samples: int = 0,
-    space_stride: int = 1,
+    space_stride: int = 0,
     *,
     overwrite: bool = False,
     progress: bool = True,
@@ -38,6 +40,7 @@ def predict(
     Args:
         parameter: "NAME=VALUE" for every parameter to be set; the others keep the values of the files.
         samples: use the first n samples; 0 for all.
+        space_stride: use every n-th point of each axis; 0: as in training.
 
     Warns:
         OutsideTrainedRange: a parameter lies outside the trained range.
@@ -46,21 +49,20 @@ def predict(
         ValueError: files, parameters or steps that do not fit, or a prediction that is not finite.
         FileExistsError: `out` is there and `overwrite` is false.
     """
-    if steps < 1:
-        raise ValueError(f"expected at least one step, got {steps}")
+    if steps < 1 or samples < 0:
+        raise ValueError(f"expected at least one step and no less than 0 samples, got {steps} and {samples}")
+    refuse_existing([Path(out)], overwrite)
     surrogate = load(model)
     problem = surrogate.problem
-    start = open_files(list(initial)).first_frames(1).subsample(space=space_stride)
-    problem.check_trajectories(start)
+    start = on_grid(problem, open_files(list(initial)).first_frames(1), space_stride)
     start = start.select(np.arange(min(samples or start.samples, start.samples)))
     values = start.parameters.copy()
-    for text in parameter:
-        name, value = assignment(text, "--parameter")
+    for name, value in numbers(parameter, "--parameter").items():
         if name not in problem.parameters:
             raise ValueError(
-                f"--parameter: the surrogate has no {name!r}, its parameters are {problem.parameters}"
+                f"--parameter: the surrogate has no parameter {name!r}; {nearest(name, problem.parameters)}"
             )
-        values[:, problem.parameters.index(name)] = number(value, "--parameter")
+        values[:, problem.parameters.index(name)] = value
     parameters = problem.parameter_array(values, start.samples)
     surrogate.warn_outside(parameters)
 
@@ -71,8 +73,8 @@ def predict(
     advance = jax.jit(
         lambda state, u, p, n: rollout(nnx.merge(graphdef, state).at(p), u, n), static_argnums=3
     )
-    attributes = {"equation": problem.equation, "generator": f"cape predict {Path(model).name}"}
-    attributes["boundary"] = problem.boundaries[0]
+    attributes = {"equation": problem.equation, "boundary": problem.boundaries[0]}
+    attributes["generator"] = f"cape predict {Path(model).resolve().name}"
     layout = {"coordinates": start.coordinates, "times": problem.dt * np.arange(steps + 1)}
     layout |= {"parameters": values, "parameter_names": problem.parameters, "channel_names": problem.channels}
     layout |= {"initial_conditions": start.initial_conditions, "attributes": attributes}

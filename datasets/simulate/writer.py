@@ -10,6 +10,14 @@ import h5py
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+PUBLISHED = (
+    "beta",
+    "Nu",
+    "rho",
+    "eta",
+    "zeta",
+    "M",
+)  # parameters that the benchmark's files have as attributes
 AXES = ("x-coordinate", "y-coordinate", "z-coordinate")
 Put = Callable[[slice, slice, Shaped[np.ndarray, "sample time *space channel"]], None]
 
@@ -32,9 +40,9 @@ def writing(
     `put` takes a slice of samples, a slice of frames and u [sample, time, *space, channel]. The layout is that
     of the benchmark: `tensor` [sample, time, *space] for a single field, else a dataset per channel, float32
     (contiguous); `x-coordinate`, ... (cell centres); `t-coordinate` (one longer than the frames, as published);
-    a root attribute for each parameter that is the same in every sample. Added to it: a float64 dataset
-    [sample] for each parameter that varies, the dataset `initial-condition` (equal numbers mean equal initial
-    conditions), and the attributes given.
+    a root attribute for each of the benchmark's parameters that is the same in every sample. Added to it: a
+    float64 dataset [sample] for every other parameter, the dataset `initial-condition` (equal numbers mean
+    equal initial conditions), and the attributes given.
 
     The file is written under a temporary name in the same folder and gets its own name only when complete;
     after an error nothing is left.
@@ -61,7 +69,7 @@ def writing(
             file.attrs.update(dict(attributes))
             for column, parameter in enumerate(parameter_names):
                 values = parameters[:, column]
-                if (values == values[0]).all():
+                if parameter in PUBLISHED and (values == values[0]).all():
                     file.attrs[parameter] = values[0]
                 else:
                     file[parameter] = values

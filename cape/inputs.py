@@ -1,0 +1,63 @@
+"""Files as a surrogate takes them: on its domain, sub-sampled as its training data were."""
+
+from cape.datasets.trajectories import Trajectories
+from cape.problem import Problem
+
+_SAME_STEP = 1e-3  # relative difference below which two time steps are one
+_SAME_LENGTH = 0.05  # of the domain; sub-sampling a bounded axis moves its end by a fraction of a cell
+
+
+def on_grid(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Trajectories:
+    """Check that trajectories are of a surrogate's problem, and take every `stride`-th point; reads no field.
+
+    Args:
+        stride: 0 takes the points of the training grid where the files' grid is a multiple of it, else all.
+
+    Raises:
+        ValueError: other channels, parameters, boundaries or another domain, or a stride that does not fit.
+    """
+    problem.check_trajectories(trajectories)
+    chosen = stride or _ratio(trajectories.resolution, problem.resolution)
+    trajectories = trajectories.subsample(space=chosen)
+    for found, expected in zip(trajectories.lengths, problem.length, strict=True):
+        if abs(found - expected) > _SAME_LENGTH * expected:
+            raise ValueError(
+                f"{trajectories.source}: expected a domain of length {_plain(problem.length)} as in training, "
+                f"got {_plain(trajectories.lengths)}"
+            )
+    return trajectories
+
+
+def in_steps(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Trajectories:
+    """Take every `stride`-th frame, so that frames are one step of the surrogate apart; reads no field.
+
+    Args:
+        stride: 0 finds the stride.
+
+    Raises:
+        ValueError: frames whose distance does not divide (or with a stride: is not) the surrogate's time step.
+    """
+    chosen = stride or max(round(problem.dt / trajectories.dt), 1)
+    found = chosen * trajectories.dt
+    if abs(found - problem.dt) > _SAME_STEP * problem.dt:
+        every = f", every {stride}th of them {found:g}" if stride > 1 else ""
+        raise ValueError(
+            f"{trajectories.source}: one step of the surrogate is {problem.dt:g} long; expected frames that far "
+            f"apart, or a whole fraction of it, got {trajectories.dt:g}{every}"
+        )
+    if chosen >= trajectories.frames:
+        raise ValueError(
+            f"{trajectories.source}: the files end at t = {trajectories.times[-1]:g}, before one step of the "
+            f"surrogate ({problem.dt:g}) is over"
+        )
+    return trajectories.subsample(time=chosen)
+
+
+def _ratio(found: tuple[int, ...], trained: tuple[int, ...]) -> int:
+    ratios = {divmod(n, m) for n, m in zip(found, trained, strict=True)}
+    ratio, rest = ratios.pop()
+    return ratio if not ratios and rest == 0 and ratio > 0 else 1
+
+
+def _plain(lengths: tuple[float, ...]) -> str:
+    return " x ".join(f"{length:g}" for length in lengths)
