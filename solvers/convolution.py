@@ -49,6 +49,29 @@ def shifts(u: Array, kernel: tuple[int, ...]) -> list[Array]:
     ]
 
 
+def convolve(u: Array, weight: Array) -> Array:
+    """Convolve a padded u with `weight` [*kernel, in, out] by the library's convolution."""
+    dimension = u.ndim - 2
+    last = (0, dimension + 1, *range(1, dimension + 1))
+    numbers = lax.ConvDimensionNumbers(last, (dimension + 1, dimension, *range(dimension)), last)
+    return lax.conv_general_dilated(u, weight, (1,) * dimension, "VALID", dimension_numbers=numbers)
+
+
+def convolve_by_product(u: Array, weight: Array) -> Array:
+    """Convolve as a matrix product of concatenated shifts, with the same result as `convolve`.
+
+    For CPUs: inside a loop (a rollout, a batch in chunks) XLA's convolution takes 4 to 45 times as long there,
+    forward and backward, although outside of loops it is up to 2.5 times as fast. Shifts along the last two axes
+    are concatenated; those along the axis before are summed, or 27 copies of u would be held.
+    """
+    outer, inner = weight.shape[:-4], weight.shape[-4:-2]  # of the kernel; outer is empty in 1D and 2D
+    inner = inner[-(u.ndim - 2) :]
+    columns = jnp.concatenate(shifts(u, (*(1 for _ in outer), *inner)), axis=-1)
+    weight = weight.reshape(*outer, columns.shape[-1], weight.shape[-1])
+    views = shifts(columns, (*outer, *(1 for _ in inner)))
+    return sum(view @ weight[entry] for view, entry in zip(views, np.ndindex(*outer), strict=True))
+
+
 def kernel_of(kernel: int | tuple[int, ...], dimension: int) -> tuple[int, ...]:
     """Return one odd kernel width per axis. Raises ValueError for even widths or a wrong number of them."""
     widths = (kernel,) * dimension if isinstance(kernel, int) else tuple(kernel)
@@ -100,18 +123,8 @@ class Convolution(nnx.Module):
 
     def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
         check_field(u, len(self.kernel), self.in_channels)
-        weight = self.weight[...]
         u = pad(u, [k // 2 for k in self.kernel], self.boundaries)
-        if (
-            self.in_channels * prod(self.kernel) <= 10
-        ):  # a handful of multiply-adds: cheaper than any convolution
-            taps = weight.reshape(-1, *weight.shape[-2:])
-            y = sum(view @ tap for view, tap in zip(shifts(u, self.kernel), taps, strict=True))
-        else:
-            dimension = len(self.kernel)
-            last = (0, dimension + 1, *range(1, dimension + 1))
-            numbers = lax.ConvDimensionNumbers(last, (dimension + 1, dimension, *range(dimension)), last)
-            y = lax.conv_general_dilated(u, weight, (1,) * dimension, "VALID", dimension_numbers=numbers)
+        y = lax.platform_dependent(u, self.weight[...], cpu=convolve_by_product, default=convolve)
         return y if self.bias is None else y + self.bias[...].reshape((1,) * (y.ndim - 1) + (-1,))
 
 

@@ -10,7 +10,13 @@ from flax import nnx
 from scipy.special import erf
 
 from cape.solvers.activation import gelu
-from cape.solvers.convolution import Convolution, DepthwiseConvolution, Pointwise
+from cape.solvers.convolution import (
+    Convolution,
+    DepthwiseConvolution,
+    Pointwise,
+    convolve,
+    convolve_by_product,
+)
 from cape.solvers.fno import FNO
 from cape.solvers.spectral import SpectralConvolution
 from cape.solvers.unet import Doubling, UNet, halve
@@ -118,7 +124,7 @@ BOUNDARIES = [("periodic",), ("zeros",), ("outgoing", "periodic"), ("periodic", 
 
 
 @pytest.mark.parametrize("boundaries", BOUNDARIES)
-@pytest.mark.parametrize("channels", [1, 4])  # few channels take another path
+@pytest.mark.parametrize("channels", [1, 4])
 def test_convolution_equals_a_loop(boundaries, channels):
     kernel = (3, 5, 3)[: len(boundaries)]
     layer = Convolution(channels, 5, kernel, boundaries=boundaries, rngs=nnx.Rngs(0))
@@ -128,6 +134,20 @@ def test_convolution_equals_a_loop(boundaries, channels):
     )
     bare = Convolution(channels, 5, kernel, boundaries=boundaries, bias=False, rngs=nnx.Rngs(0))
     close(apply(bare, u), convolution_by_loop(u, bare.weight[...], boundaries))
+
+
+@pytest.mark.parametrize("kernel", [(5,), (3, 5), (3, 1, 5)])
+def test_both_ways_to_convolve_agree(kernel):
+    """The one for CPUs and the one for accelerators: results and gradients."""
+    u, weight = field(2, *(7, 6, 8)[: len(kernel)], 3), field(*kernel, 3, 4)
+
+    def results(way):
+        return jax.value_and_grad(lambda u, weight: jnp.sum(jnp.sin(way(u, weight))), argnums=(0, 1))
+
+    (a, da), (b, db) = (jax.jit(results(way))(u, weight) for way in (convolve, convolve_by_product))
+    close(a, b)
+    for x, y in zip(da, db, strict=True):
+        close(x, y)
 
 
 @pytest.mark.parametrize("boundaries", BOUNDARIES)
