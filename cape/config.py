@@ -92,9 +92,8 @@ def _build(cls: type, data: Any, path: tuple[str, ...]) -> Any:
         values[key] = _value(hints[key], value, (*path, key))
     try:
         return cls(**values)
-    except ValueError as error:  # an impossible value; many of these messages name the place themselves
-        prefix = "" if path and str(error).startswith(".".join(path)) else _at(path)
-        raise ValueError(f"{prefix}{error}") from None
+    except ValueError as error:  # an impossible value
+        raise ValueError(_placed(str(error), path)) from None
 
 
 def _value(hint: Any, value: Any, path: tuple[str, ...]) -> Any:
@@ -144,6 +143,14 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
+
+
+def _placed(message: str, path: tuple[str, ...]) -> str:
+    """Put the path before a message, or complete it where the message itself begins with the end of the path."""
+    for i in range(len(path)):
+        if message.startswith(".".join(path[i:]) + "."):
+            return ".".join((*path[:i], message))
+    return _at(path) + message
 
 
 def _at(path: tuple[str, ...]) -> str:
