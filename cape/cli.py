@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it: help and `cape inspect` ans
 
 import dataclasses
 import importlib.resources
+import logging
 import os
 import sys
 import warnings
@@ -261,7 +262,7 @@ def presets() -> dict[str, Path]:
 def _run(command: str, arguments: list[str]) -> int:
     try:
         if command in _COMPILING:
-            _cache_compilations()
+            _prepare_jax()
         if command == "train":
             train(arguments)
         else:
@@ -308,13 +309,14 @@ def _untrained(model: Path, trajectories: "Trajectories") -> "Trajectories":
 
 
 def _say_where(folder: Path, figures: bool) -> None:
-    print(f"evaluation.json, evaluation.csv{' and figures' if figures else ''} are in {folder}")
+    print(f"{'figures, ' if figures else ''}evaluation.json and evaluation.csv are in {folder}")
 
 
-def _cache_compilations() -> None:
-    """Keep compiled programs on disk, so that the next run of the same shapes starts at once."""
+def _prepare_jax() -> None:
+    """Keep compiled programs on disk, so that the next run of the same shapes starts at once; hush orbax."""
     import jax
 
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of what a killed run left, and mends it
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(Path.home() / ".cache" / "cape-jax")
     try:
         os.makedirs(folder, exist_ok=True)
