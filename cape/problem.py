@@ -109,7 +109,7 @@ class Problem:
             raise ValueError(f"{expected}, got shape {tuple(u.shape)}")
 
     def check_trajectories(self, trajectories: Trajectories) -> None:
-        """Raise ValueError unless trajectories have this problem's channels, parameters and boundaries, in order."""
+        """Raise ValueError unless trajectories have this problem's channels, parameters, boundaries and time step."""
         for name, found, expected in (
             ("channels", trajectories.channel_names, self.channels),
             ("parameters", trajectories.parameter_names, self.parameters),
@@ -117,6 +117,11 @@ class Problem:
         ):
             if tuple(found) != tuple(expected):
                 raise ValueError(f"{trajectories.source}: expected {name} {expected}, got {tuple(found)}")
+        if trajectories.frames > 1 and abs(trajectories.dt - self.dt) > 1e-3 * self.dt:
+            raise ValueError(
+                f"{trajectories.source}: expected a time step of {self.dt:g}, got {trajectories.dt:g}; "
+                "take every n-th frame of finer data"
+            )
 
     @classmethod
     def of(cls, trajectories: Trajectories, fields: np.ndarray) -> "Problem":
