@@ -1,6 +1,7 @@
 """Pretrained folders: `config.json` (problem and architecture) beside `weights.safetensors`."""
 
 import dataclasses
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,76 +11,141 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load as parse_weights
+from safetensors.numpy import save as weights_as_bytes
 
 from cape.config import from_dict, to_dict
+from cape.library import locate
 from cape.models import ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
 
 FORMAT = 1
+CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+_PICKLED = (
+    b"\x80\x02",
+    b"\x80\x03",
+    b"\x80\x04",
+    b"\x80\x05",
+    b"PK\x03\x04",
+)  # pickles; zip, as PyTorch writes
 
 
-def save(surrogate: Surrogate, folder: Path) -> None:
-    """Write a surrogate to `folder`: first the weights, then the config, each whole or not at all."""
+def save(surrogate: Surrogate, folder: Path, *, published: dict[str, Any] | None = None) -> None:
+    """Write a surrogate to `folder`: first the weights, then the config, each whole or not at all.
+
+    Args:
+        published: what `cape publish` adds to the config for readers; the hash of the weights joins it, and
+            from then on `load` takes no other weights.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: np.asarray(array) for name, array in _flat(surrogate).items()}
-    _replace(folder / "weights.safetensors", lambda path: save_file(weights, path))
+    weights = weights_as_bytes({name: np.asarray(array) for name, array in _flat(surrogate).items()})
+    _place(folder / WEIGHTS, weights)
     config = {
         "format": FORMAT,
         "problem": dataclasses.asdict(surrogate.problem),
         "model": to_dict(surrogate.config),
     }
-    _replace(folder / "config.json", lambda path: path.write_text(json.dumps(config, indent=1) + "\n"))
+    if published is not None:
+        config["published"] = published | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
+    _place(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
 
 
 def load(path: str | Path) -> Surrogate:
-    """Load a surrogate from a pretrained folder or from the folder of a run.
+    """Load a surrogate: from a pretrained folder or the folder of a run, by the name of a shipped one, or from a hub.
+
+    `load("burgers1d")` resolves offline; `load("hf://OWNER/NAME")` needs the extra `hub`. See `locate`.
 
     Returns it ready for `.at(parameters)` and `.rollout(u0, parameters, steps)`. Nothing in the folder is
-    executed: it holds JSON and plain arrays.
+    executed: it holds JSON and plain arrays. The first rollout of a shape is compiled, in a second or a few;
+    JAX keeps compiled programs for the next process where the environment names a folder,
+    JAX_COMPILATION_CACHE_DIR=~/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 (a library does not
+    decide that; the command line does so by itself).
 
     Raises:
-        ValueError: a file is missing or damaged, weights do not match the config, or the format is newer.
+        ValueError: there is no such folder or name, a file is missing or damaged, weights do not match the
+            config, or the format is newer.
     """
-    folder = Path(path)
-    if (folder / "model" / "config.json").is_file():
-        folder = folder / "model"
-    config = _read_config(folder)
+    folder = locate(path)
+    config = read_config(folder)
+    weights = _read_weights(folder / WEIGHTS, config.get("published", {}))
+    problem, model = _read_problem(folder, config), _read_model(folder, config)
     try:
-        weights = load_file(folder / "weights.safetensors")
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{folder / 'weights.safetensors'}: missing or damaged ({error})") from error
-    try:
-        problem, model = (
-            Problem.from_dict(config["problem"]),
-            from_dict(ModelConfig, config["model"], "model"),
-        )
-    except KeyError as error:
-        raise ValueError(
-            f"{folder / 'config.json'}: expected the keys problem and model, found no {error}"
-        ) from error
-    surrogate = nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0)))
+        surrogate = nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0)))
+    except (ValueError, TypeError, ArithmeticError, IndexError, OverflowError) as error:
+        raise ValueError(f"{folder / CONFIG}: describes a model that cannot be built ({error})") from error
     _fill(surrogate, weights, folder)
     return surrogate
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
-    file = folder / "config.json"
-    if not file.is_file():
-        raise ValueError(
-            f"{folder}: expected a pretrained folder (config.json and weights.safetensors) or a run's folder that "
-            "holds one as model/"
-        )
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read the config.json of a pretrained folder, without building anything.
+
+    Raises:
+        ValueError: it is missing, damaged, or of another format.
+    """
+    file = folder / CONFIG
     try:
-        config = json.loads(file.read_text())
+        config = json.loads(file.read_text(encoding="utf-8"))
         version = config["format"]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{file}: not the config.json of a pretrained folder ({error!r})") from error
     if version != FORMAT:
         raise ValueError(f"{file}: format {version!r}, this version of cape reads {FORMAT}; upgrade cape-jax")
+    for key, required in (("problem", True), ("model", True), ("published", False)):
+        if (required or key in config) and not isinstance(config.get(key), dict):
+            raise ValueError(f"{file}: expected a table {key!r}, got {config.get(key)!r}")
     return config
+
+
+def summary(folder: Path) -> str:
+    """Describe a pretrained folder in one line, from its config alone.
+
+    Raises:
+        ValueError: as `load`, for a config.json that cannot be read.
+    """
+    config = read_config(folder)
+    problem, model = _read_problem(folder, config), _read_model(folder, config)
+    errors = config.get("published", {}).get("nRMSE", {})
+    grid = " x ".join(map(str, problem.resolution))
+    parts = [
+        problem.equation,
+        ", ".join(problem.ranges),
+        f"{grid} points",
+        f"{problem.steps} steps of {problem.dt:.4g}",
+        f"{type(model.conditioning).__name__} around {type(model.base).__name__}",
+        *[f"nRMSE {kind} {error:.3g}" for kind, error in errors.items() if isinstance(error, float)],
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _read_problem(folder: Path, config: dict[str, Any]) -> Problem:
+    try:
+        return Problem.from_dict(config["problem"])
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG}: {error}") from None
+
+
+def _read_model(folder: Path, config: dict[str, Any]) -> ModelConfig:
+    return from_dict(ModelConfig, config["model"], f"{folder / CONFIG}: model")
+
+
+def _read_weights(file: Path, published: dict[str, Any]) -> dict[str, np.ndarray]:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{file}: missing or damaged ({error})") from error
+    expected = published.get("weights_sha256")
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise ValueError(f"{file}: missing or damaged: not the weights that {CONFIG} was published with")
+    try:
+        return parse_weights(content)
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        reason = f"({error})"
+        if content.startswith(_PICKLED):  # asked last: these two bytes also begin headers of certain lengths
+            reason = "(a pickled checkpoint, expected safetensors; nothing is ever unpickled here)"
+        raise ValueError(f"{file}: missing or damaged {reason}") from error
 
 
 def _flat(surrogate: Surrogate) -> dict[str, Any]:
@@ -94,18 +160,24 @@ def _fill(surrogate: Surrogate, weights: dict[str, np.ndarray], folder: Path) ->
     missing, unknown = sorted(set(flat) - set(weights)), sorted(set(weights) - set(flat))
     if missing or unknown:
         raise ValueError(
-            f"{folder / 'weights.safetensors'}: does not match config.json; missing {missing[:5]}, "
-            f"unknown {unknown[:5]}"
+            f"{folder / WEIGHTS}: does not match config.json; missing {missing[:5]}, unknown {unknown[:5]}"
         )
     for name, variable in flat.items():
         expected, found = (variable.shape, variable.dtype), (weights[name].shape, weights[name].dtype)
         if expected != found:
-            raise ValueError(f"{folder / 'weights.safetensors'}: {name}: expected {expected}, got {found}")
+            raise ValueError(
+                f"{folder / WEIGHTS}: does not match config.json; {name}: expected {_kind(*expected)}, "
+                f"got {_kind(*found)}"
+            )
         variable.set_value(jnp.asarray(weights[name]))
     nnx.update(surrogate, state)
 
 
-def _replace(path: Path, write) -> None:
+def _kind(shape: tuple[int, ...], dtype: Any) -> str:
+    return f"{np.dtype(dtype)} {list(shape)}"
+
+
+def _place(path: Path, content: bytes) -> None:
     partial = path.with_name(path.name + ".part")
-    write(partial)
+    partial.write_bytes(content)
     os.replace(partial, path)
