@@ -103,6 +103,9 @@ def fit(
         surrogate.problem.check_trajectories(trajectories)
         if trajectories.frames < 2:
             raise ValueError(f"{trajectories.source}: expected at least 2 frames to learn a step, got 1")
+        expected, found = surrogate.problem.dt, trajectories.dt
+        if abs(found - expected) > 1e-3 * expected:
+            raise ValueError(f"{trajectories.source}: expected a time step of {expected:g}, got {found:g}")
 
     # ---- the model as pure functions, its state as plain arrays ----------------------------------------------
     surrogate.train()

@@ -22,12 +22,16 @@ CELLS_PER_BATCH = 2**23  # frames * cells of one batch of samples held in memory
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of an equation: its name in files, its spelling in file names, the values it may take."""
+    """A parameter of an equation: its name in files, its spelling in file names, the values it may take.
+
+    `meaning` says for readers what it is in the equation's formula.
+    """
 
     name: str
     spelling: str
     lowest: float = -np.inf
     zero: bool = True  # whether the lowest value itself is allowed
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Equation:
 
     `solve(initial, *parameters, resolution=, times=)` takes one array [sample] per parameter, in the order
     of `parameters`, and returns u[sample, time, x]; `initial_conditions(seed, samples)` draws its initial
-    conditions.
+    conditions. For readers: its `title`, its `formula`, in which all is
+    dimensionless, and `scheme`, how it is solved.
     """
 
     name: str
@@ -44,6 +49,9 @@ class Equation:
     solve: Callable[..., np.ndarray]
     file_prefix: str
     initial_conditions: Callable[[int, int], InitialConditions] = random_waves
+    title: str = ""
+    formula: str = ""
+    scheme: str = ""
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -56,18 +64,39 @@ class Equation:
         return "_".join([self.file_prefix, *labels]) + ".hdf5"
 
 
-VISCOSITY = Parameter("Nu", "Nu", lowest=0.0, zero=False)
 EQUATIONS = {
     equation.name: equation
     for equation in (
-        Equation("advection", (Parameter("beta", "beta"),), advection.solve, "1D_Advection_Sols"),
-        Equation("burgers", (VISCOSITY,), burgers.solve, "1D_Burgers_Sols"),
+        Equation(
+            "advection",
+            (Parameter("beta", "beta", meaning="speed β"),),
+            advection.solve,
+            "1D_Advection_Sols",
+            title="linear advection",
+            formula="∂ₜu + β ∂ₓu = 0",
+            scheme="exactly, along characteristics",
+        ),
+        Equation(
+            "burgers",
+            (Parameter("Nu", "Nu", 0.0, zero=False, meaning="ν, by which the diffusion coefficient is ν/π"),),
+            burgers.solve,
+            "1D_Burgers_Sols",
+            title="the viscous Burgers equation",
+            formula="∂ₜu + ∂ₓ(u²/2) = (ν/π) ∂ₓₓu",
+            scheme="by a finite-volume scheme with a limiter and exact diffusion, in float64 on a finer grid",
+        ),
         Equation(
             "reaction-diffusion",
-            (VISCOSITY, Parameter("rho", "Rho", lowest=0.0)),
+            (
+                Parameter("Nu", "Nu", 0.0, zero=False, meaning="diffusion coefficient ν"),
+                Parameter("rho", "Rho", 0.0, meaning="growth rate ρ"),
+            ),
             reaction_diffusion.solve,
             "ReacDiff",
             normalised_waves,
+            title="reaction and diffusion (Fisher-KPP)",
+            formula="∂ₜu = ν ∂ₓₓu + ρ u (1 − u)",
+            scheme="by splitting into two parts that are both solved exactly, in float64 on a finer grid",
         ),
     )
 }
