@@ -84,7 +84,7 @@ def evaluate(
     """Measure how a surrogate does at the parameter values of files, seen in training or not.
 
     Args:
-        model: folder of a run or of a pretrained surrogate.
+        model: folder of a run or of a pretrained surrogate, or the name of a shipped one (`cape models`).
         data: files or folders, evaluated together.
         out: folder for evaluation.json, evaluation.csv and figures.
         space_stride: use every n-th point of each axis; 0: as in training.
@@ -97,6 +97,7 @@ def evaluate(
     from cape.datasets.opening import open_files
     from cape.evaluation import evaluate as measure
     from cape.inputs import in_steps, on_grid
+    from cape.library import locate
     from cape.pretrained import load
 
     if figures:
@@ -106,7 +107,8 @@ def evaluate(
     trajectories = open_files(list(data))
     trajectories = in_steps(problem, on_grid(problem, trajectories, space_stride), time_stride)
     if not all_samples:
-        trajectories = _untrained(Path(model), trajectories)
+        folder = Path(model) if Path(model).is_dir() else locate(model)
+        trajectories = _untrained(folder, trajectories)
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps or None)
     report.write(evaluation, out)
     if figures:
@@ -130,7 +132,7 @@ def predict(
     """Roll a surrogate out from the first frames of files, and write what it predicts in their layout.
 
     Args:
-        model: folder of a run or of a pretrained surrogate.
+        model: folder of a run or of a pretrained surrogate, or the name of a shipped one (`cape models`).
         initial: files or folders; the first frame of every sample is an initial condition.
         out: HDF5 file to write; `cape inspect` and `cape evaluate` read it.
         steps: number of steps to predict.
@@ -220,6 +222,31 @@ def download(names: Files, /, out: str = "data") -> None:
         print(path)
 
 
+def publish(run: Model, /, out: str, license: str = "Apache-2.0", overwrite: bool = False) -> None:
+    """Make a pretrained folder of a run: weights, model card, sample data.
+
+    Args:
+        run: folder of a run that was trained to its end.
+        out: folder to write; its name is that of the surrogate.
+        license: of the weights, an SPDX identifier.
+        overwrite: replace the pretrained folder that is there.
+    """
+    from cape.publication import publish as write
+
+    print(write(run, out, license=license, overwrite=overwrite))
+
+
+def models() -> None:
+    """List the surrogates that come with the package, for cape.load(NAME)."""
+    from cape.library import shipped
+    from cape.pretrained import summary
+
+    for name, folder in shipped().items():
+        print(f"{name:<16}{summary(folder)}")
+    if not shipped():
+        print("no surrogate comes with this version of the package")
+
+
 COMMANDS: dict[str, Callable] = {
     "train": train,
     "evaluate": evaluate,
@@ -227,8 +254,10 @@ COMMANDS: dict[str, Callable] = {
     "inspect": inspect,
     "simulate": simulate,
     "download": download,
+    "publish": publish,
+    "models": models,
 }
-_COMPILING = ("train", "evaluate", "predict", "simulate")
+_COMPILING = ("train", "evaluate", "predict", "simulate", "publish")
 _WHEN_INTERRUPTED = {"train": "; the same command goes on", "download": "; the same command goes on"}
 
 
