@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cape.datasets.trajectories import Trajectories
+from cape import config
+from cape.datasets.trajectories import BOUNDARIES, Trajectories
 
 _MOST_LISTED_VALUES = 256
 
@@ -57,6 +58,12 @@ class Problem:
     def training_values(self) -> np.ndarray:
         """The training vectors [n, parameter], or the two ends of their range where they are too many to list."""
         return np.array(self.values or (self.low, self.high), np.float64).reshape(-1, len(self.parameters))
+
+    @property
+    def ranges(self) -> tuple[str, ...]:
+        """The trained range of every parameter, such as "Nu 0.002 to 2"."""
+        bounds = zip(self.parameters, self.low, self.high, strict=True)
+        return tuple(f"{name} {a:g}" if a == b else f"{name} {a:g} to {b:g}" for name, a, b in bounds)
 
     def outside(self, parameters: np.ndarray) -> tuple[str, ...]:
         """Describe every parameter of `parameters` [batch, parameter] that lies outside the trained range."""
@@ -150,15 +157,33 @@ class Problem:
 
     @classmethod
     def from_dict(cls, data: Mapping) -> "Problem":
-        """Rebuild a problem from what `dataclasses.asdict` and JSON made of it."""
+        """Rebuild a problem from what `dataclasses.asdict` and JSON made of it.
+
+        Raises:
+            ValueError: a key is missing, unknown, or of the wrong type, or the entries do not go together.
+        """
         fields = {field.name for field in dataclasses.fields(cls)}
         if set(data) != fields:
             raise ValueError(f"problem: expected the keys {sorted(fields)}, got {sorted(data)}")
-        problem = cls(**{key: _tuples(value) for key, value in data.items()})
+        problem = config.from_dict(cls, data, "problem")
         if not math.isfinite(problem.dt) or problem.dt <= 0:
             raise ValueError(f"problem: dt must be positive, got {problem.dt}")
+        problem._check_together()
         return problem
 
-
-def _tuples(value):
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+    def _check_together(self) -> None:
+        """Raise ValueError unless every entry has one part per axis, channel or parameter."""
+        axes, channels, parameters = self.dimension, len(self.channels), len(self.parameters)
+        expected = {"resolution": axes, "origin": axes, "length": axes, "low": parameters, "high": parameters}
+        expected |= {"channel_mean": channels, "channel_std": channels}
+        for name, count in expected.items():
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"problem: expected {count} entries of {name}, got {getattr(self, name)}")
+        for vector in self.values:
+            if len(vector) != parameters:
+                raise ValueError(f"problem: expected values of {self.parameters}, got {vector}")
+        for kind in self.boundaries:
+            if kind not in BOUNDARIES:
+                raise ValueError(f"problem: boundary {kind!r}, expected one of {BOUNDARIES}")
+        if not all(math.isfinite(s) and s > 0 for s in (*self.channel_std, *self.length)):
+            raise ValueError("problem: channel_std and length must be positive")
