@@ -115,7 +115,7 @@ def summary(folder: Path) -> str:
         f"{grid} points",
         f"{problem.steps} steps of {problem.dt:.4g}",
         f"{type(model.conditioning).__name__} around {type(model.base).__name__}",
-        *[f"nRMSE {kind} {error:.3g}" for kind, error in errors.items() if isinstance(error, float)],
+        *[f"nRMSE {k} {errors[k]:.3g}" for k in ("seen", "unseen") if isinstance(errors.get(k), float)],
     ]
     return "; ".join(part for part in parts if part)
 
