@@ -14,7 +14,11 @@ from jaxtyping import Array, Complex, Float
 from cape.embedding import linear
 from cape.problem import Problem
 
-_WEAKEST, _STRONGEST = -9.0, -0.5  # initial log of the heads' diffusion over one step, in squared domains
+_WEAKEST, _STRONGEST = (
+    -9.0,
+    -0.5,
+)  # initial log of the heads' diffusion at p̂ over one step, in squared domains
+_ALWAYS = -14.0  # the same of the part that does not depend on p: a shade, or it would smear every front
 
 
 class Propagator(nnx.Module):
@@ -50,7 +54,7 @@ class Propagator(nnx.Module):
         displacement = jnp.zeros((heads, 1 + parameters, problem.dimension))
         self.displacement = nnx.Param(displacement.at[:, 1:].set(spread[:, None]))
         ladder = jax.random.permutation(rngs.params(), jnp.linspace(_WEAKEST, _STRONGEST, heads))
-        diffusion = jnp.full((heads, 1 + parameters), _WEAKEST, jnp.float32)
+        diffusion = jnp.full((heads, 1 + parameters), _ALWAYS, jnp.float32)
         self.log_diffusion = nnx.Param(diffusion.at[:, 1:].set(ladder[:, None]))
         mix = jnp.eye(channels)[:, None, :] / heads
         self.mix = nnx.Param(jnp.broadcast_to(mix, (channels, heads, channels)) * 1.0)

@@ -18,6 +18,7 @@ from cape import objective as objectives
 from cape.checkpoint import Checkpoints
 from cape.curriculum import Curriculum, Pushforward, TanhTransition
 from cape.datasets.batches import batch_indices, steps_per_epoch, stream
+from cape.datasets.symmetries import Augmentation, augment, symmetries_of
 from cape.datasets.trajectories import Trajectories
 from cape.objective import Model, Objective, Schedule
 from cape.optimisers import AdamW, Optimiser
@@ -45,6 +46,7 @@ class TrainingConfig:
             loss. A conditioning that makes no guess has nothing to warm up and trains as usual in them.
         warmup: optimiser of the warm-up.
         objective, curriculum, optimiser: what is minimised, on which inputs, how.
+        augmentation: exact images of the trajectories under the equation's symmetries, drawn anew in every batch.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
         validate_every: epochs between validations (and checkpoints).
         storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from
@@ -60,6 +62,7 @@ class TrainingConfig:
     objective: Objective = Objective()
     curriculum: Curriculum = TanhTransition()
     optimiser: Optimiser = AdamW()
+    augmentation: Augmentation = Augmentation()
     ema: float = 0.0
     validate_every: int = 1
     storage: Literal["device", "stream"] = "device"
@@ -133,7 +136,9 @@ def fit(
         restored = checkpoints.restore(newest, {"state": state, "best": best})
         state, best, start = restored["state"], jax.tree.map(np.array, restored["best"]), newest
     records = Records(folder, from_step=start * per_epoch, tensorboard=config.tensorboard)
-    batches = _batches(training, config, start * per_epoch)
+    batches = _augmented(
+        _batches(training, config, start * per_epoch), surrogate.problem, config, start * per_epoch
+    )
     validate = _validator(surrogate, validation, config, scale)
 
     # ---- epochs ----------------------------------------------------------------------------------------------
@@ -296,6 +301,23 @@ def _batches(
     while True:
         yield draw(frames, parameters, step)
         step += 1
+
+
+def _augmented(batches, problem, config: TrainingConfig, start: int) -> Iterator[tuple[jax.Array, jax.Array]]:
+    """Replace the trajectories of every batch by images under the equation's symmetries, where asked for."""
+    if not config.augmentation.active:
+        return batches
+    symmetries = symmetries_of(problem.equation, problem.boundaries)
+    speed = problem.length[0] / problem.resolution[0] / problem.dt
+    key = jax.random.key(config.seed + 1)
+
+    @jax.jit
+    def image(frames, p, step):
+        drawn = jax.random.fold_in(key, step)
+        names = problem.parameters
+        return augment(symmetries, config.augmentation, frames, p, drawn, parameter_names=names, speed=speed)
+
+    return (image(*batch, start + i) for i, batch in enumerate(batches))
 
 
 def _validator(

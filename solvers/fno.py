@@ -95,6 +95,10 @@ class FNO(nnx.Module):
             DepthwiseConvolution(width, 1, kernel, boundaries=self.boundaries, rngs=rngs)
             for _ in range(layers if kernel else 0)
         )
+        for (
+            branch
+        ) in self.local:  # beside two other branches: at full size it lends the layer too much variance
+            branch.weight[...] = 0.5 * branch.weight[...]
         self.pointwise = nnx.List(Pointwise(width, width, rngs=rngs) for _ in range(layers))
         self.project = Pointwise(width, projection, rngs=rngs)
         self.out = Pointwise(projection, out_channels, rngs=rngs)

@@ -1,0 +1,137 @@
+"""Symmetries of the equations: new exact trajectories from old ones, also at parameter values nobody simulated.
+
+If u(x, t) solves an equation, so do its images under the equation's symmetries, some of them at other values of
+the parameters. What an equation allows is declared here as data; `augment` applies it to a batch. All images are
+exact on the grid: points are moved, never interpolated.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+
+@dataclass(frozen=True)
+class Symmetries:
+    """What a periodic equation in one space dimension allows.
+
+    Attributes:
+        tiling: exponents of scaling in space. v(x, t) = m^a u(m x, t) solves the equation with each parameter p
+            replaced by m^b p; holds a under "u" and b under the parameter's name. None: not allowed.
+        reflection: ±1 where v(x, t) = ±u(−x, t) solves it; None where neither does.
+        galilean: v(x, t) = u(x − c t, t) + c solves it.
+        linear: v = α u + γ solves it for any numbers α and γ.
+    """
+
+    tiling: dict[str, int] | None = None
+    reflection: int | None = None
+    galilean: bool = False
+    linear: bool = False
+
+
+SYMMETRIES = {
+    "advection": Symmetries(tiling={"u": 0, "beta": -1}, linear=True),
+    "burgers": Symmetries(tiling={"u": -1, "Nu": -2}, reflection=-1, galilean=True),
+    "reaction-diffusion": Symmetries(tiling={"u": 0, "Nu": -2, "rho": 0}, reflection=1),
+}
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How much of an equation's symmetries a training uses; the default uses none.
+
+    Attributes:
+        tilings: numbers m of copies of the domain side by side, one drawn per sample; 1 leaves it as it is.
+        reflect: reflect half of the samples, where the equation allows it.
+        largest_boost: largest speed |c| of a Galilean boost, in units of the data; speeds are such that a frame
+            moves by whole points. Used where the equation allows it.
+        largest_scaling: for a linear equation, α is drawn from ±[1/largest, largest] and γ from ±(largest − 1);
+            1 leaves it as it is.
+    """
+
+    tilings: tuple[int, ...] = (1,)
+    reflect: bool = False
+    largest_boost: float = 0.0
+    largest_scaling: float = 1.0
+
+    def __post_init__(self):
+        if not self.tilings or min(self.tilings) < 1:
+            raise ValueError(f"augmentation.tilings: expected numbers of at least 1, got {self.tilings}")
+        if self.largest_boost < 0 or self.largest_scaling < 1:
+            raise ValueError(
+                "augmentation: expected largest_boost >= 0 and largest_scaling >= 1, got "
+                f"{self.largest_boost} and {self.largest_scaling}"
+            )
+
+    @property
+    def active(self) -> bool:
+        return self != Augmentation()
+
+
+def symmetries_of(equation: str, boundaries: tuple[str, ...]) -> Symmetries:
+    """Look up an equation's symmetries.
+
+    Raises:
+        ValueError: none are declared for it, or the domain is not a periodic interval.
+    """
+    if equation not in SYMMETRIES:
+        near = difflib.get_close_matches(equation, SYMMETRIES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {sorted(SYMMETRIES)}"
+        raise ValueError(f"augmentation: no symmetries are declared for the equation {equation!r}; {hint}")
+    if boundaries != ("periodic",):
+        raise ValueError(f"augmentation: expected one periodic axis, got boundaries {boundaries}")
+    return SYMMETRIES[equation]
+
+
+def augment(
+    symmetries: Symmetries,
+    augmentation: Augmentation,
+    frames: Float[Array, "batch time x channel"],
+    p: Float[Array, "batch parameter"],
+    key: PRNGKeyArray,
+    *,
+    parameter_names: tuple[str, ...],
+    speed: float,
+) -> tuple[Float[Array, "batch time x channel"], Float[Array, "batch parameter"]]:
+    """Replace every trajectory of a batch by a random image under the equation's symmetries.
+
+    Args:
+        p: parameters in the order of `parameter_names`.
+        speed: dx / dt between neighbouring points and frames, the unit of a boost.
+
+    Returns:
+        Frames and parameters of the images, of the same shapes.
+    """
+    batch, time, points, _ = frames.shape
+    keys = jax.random.split(key, 6)
+    ones = jnp.ones((batch,), jnp.int32)
+    copies, turned, boost, factor, offset = ones, ones, 0 * ones, jnp.ones((batch,)), jnp.zeros((batch,))
+    if symmetries.tiling is not None:
+        copies = jax.random.choice(keys[0], jnp.asarray(augmentation.tilings, jnp.int32), (batch,))
+        wide = copies.astype(frames.dtype)
+        factor = factor * wide ** symmetries.tiling["u"]
+        p = p * jnp.stack([wide ** symmetries.tiling[name] for name in parameter_names], -1)
+    if symmetries.reflection is not None and augmentation.reflect:
+        turned = jax.random.rademacher(keys[1], (batch,), jnp.int32)
+        factor = jnp.where(turned < 0, factor * symmetries.reflection, factor)
+    if symmetries.galilean:
+        largest = int(augmentation.largest_boost / speed)
+        boost = jax.random.randint(keys[2], (batch,), -largest, largest + 1, jnp.int32)
+        offset = speed * boost.astype(frames.dtype)
+    if symmetries.linear and augmentation.largest_scaling > 1:
+        largest = augmentation.largest_scaling
+        size = jnp.exp(
+            jax.random.uniform(keys[3], (batch,), minval=-jnp.log(largest), maxval=jnp.log(largest))
+        )
+        factor = factor * size * jax.random.rademacher(keys[4], (batch,), frames.dtype)
+        offset = offset + (largest - 1.0) * jax.random.uniform(keys[5], (batch,), minval=-1.0)
+
+    x = jnp.arange(points, dtype=jnp.int32)[None, None, :]
+    carried = x - boost[:, None, None] * jnp.arange(time, dtype=jnp.int32)[None, :, None]
+    source = (turned * copies)[:, None, None] * carried % points
+    images = jnp.take_along_axis(frames, source[..., None], axis=2)
+    return factor.reshape(-1, 1, 1, 1) * images + offset.reshape(-1, 1, 1, 1), p

@@ -1,0 +1,98 @@
+"""Every image of a trajectory under an equation's symmetries solves the equation, at the parameters it is given."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cape.datasets.simulate import advection, burgers, reaction_diffusion
+from cape.datasets.simulate.initial_conditions import cell_centres, random_waves
+from cape.datasets.symmetries import SYMMETRIES, Augmentation, Symmetries, augment, symmetries_of
+
+POINTS, TIMES = 128, np.linspace(0, 0.4, 5)
+SPEED = 1 / POINTS / 0.1
+
+
+def image(equation, augmentation, u, p, names, seed=0):
+    frames, parameters = augment(
+        SYMMETRIES[equation],
+        augmentation,
+        jnp.asarray(u[..., None], jnp.float32),
+        jnp.asarray(p, jnp.float32),
+        jax.random.key(seed),
+        parameter_names=names,
+        speed=SPEED,
+    )
+    return np.asarray(frames[..., 0], np.float64), np.asarray(parameters, np.float64)
+
+
+def smooth(samples):
+    return random_waves(3, samples, probability_absolute=0.0, probability_window=0.0)
+
+
+def test_images_of_advection_are_carried_at_their_own_speed():
+    beta = np.tile([0.5, 2.0, 4.0], 4)
+    u = advection.solve(smooth(12), beta, resolution=POINTS, times=TIMES)
+    widely = Augmentation(tilings=(1, 2, 4), largest_scaling=2.0)
+    images, new = image("advection", widely, u, beta[:, None], ("beta",))
+    new = new[:, 0]
+    assert set(beta / new) == {1.0, 2.0, 4.0}
+    k = np.fft.rfftfreq(POINTS, 1 / POINTS)
+    turn = np.exp(-2j * np.pi * k * (new[:, None] * TIMES)[..., None])
+    exact = np.fft.irfft(np.fft.rfft(images[:, :1]) * turn, POINTS)
+    np.testing.assert_allclose(images, exact, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        Augmentation(tilings=(2,)),
+        Augmentation(reflect=True),
+        Augmentation(largest_boost=0.5),
+        Augmentation(tilings=(1, 2), reflect=True, largest_boost=0.5),
+    ],
+)
+def test_images_of_burgers_are_what_the_solver_makes_of_their_first_frame(augmentation):
+    nu = np.array([0.2, 0.5, 1.0, 2.0])
+    u = burgers.solve(smooth(4), nu, resolution=POINTS, times=TIMES)
+    images, new = image("burgers", augmentation, u, nu[:, None], ("Nu",))
+    assert not np.allclose(images, u)
+    solved = burgers.solve_from(images[:, 0], new[:, 0], TIMES)
+    assert np.linalg.norm(images - solved) < 1e-3 * np.linalg.norm(solved)
+    # and the parameter matters: at the old viscosity the tiled images solve nothing
+    if augmentation.tilings == (2,):
+        wrong = burgers.solve_from(images[:, 0], nu, TIMES)
+        assert np.linalg.norm(images - wrong) > 1e-2 * np.linalg.norm(wrong)
+
+
+def test_images_of_reaction_diffusion_are_what_the_solver_makes_of_their_first_frame():
+    nu, rho = np.array([0.01, 0.02]), np.array([1.0, 2.0])
+    x = 2 * np.pi * cell_centres(POINTS)
+    u0 = np.stack([0.5 + 0.3 * np.sin(x) + 0.1 * np.cos(2 * x), 0.4 + 0.2 * np.cos(x)])
+    u = reaction_diffusion.evolve(u0, nu, rho, TIMES)
+    p = np.stack([nu, rho], -1)
+    images, new = image("reaction-diffusion", Augmentation(tilings=(2,), reflect=True), u, p, ("Nu", "rho"))
+    np.testing.assert_allclose(new, p * [0.25, 1.0], rtol=1e-6)
+    solved = reaction_diffusion.evolve(images[:, 0], new[:, 0], new[:, 1], TIMES)
+    assert np.linalg.norm(images - solved) < 1e-3 * np.linalg.norm(solved)
+
+
+def test_the_default_changes_nothing():
+    u = random_waves(0, 3)(cell_centres(POINTS))[:, None].repeat(3, 1)
+    p = np.ones((3, 1))
+    images, new = image("burgers", Augmentation(), u, p, ("Nu",))
+    np.testing.assert_array_equal(images, u.astype(np.float32))
+    np.testing.assert_array_equal(new, p)
+    assert not Augmentation().active and Augmentation(reflect=True).active
+
+
+def test_what_is_not_declared_is_refused():
+    with pytest.raises(ValueError, match="did you mean 'burgers'"):
+        symmetries_of("burger", ("periodic",))
+    with pytest.raises(ValueError, match="one periodic axis"):
+        symmetries_of("burgers", ("outgoing",))
+    with pytest.raises(ValueError, match="tilings"):
+        Augmentation(tilings=(0,))
+    with pytest.raises(ValueError, match="largest_scaling"):
+        Augmentation(largest_scaling=0.5)
+    assert isinstance(symmetries_of("burgers", ("periodic",)), Symmetries)
