@@ -31,10 +31,6 @@ Paths = Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE...")]
 
 def train(arguments: Sequence[str]) -> None:
     """Train a surrogate and evaluate it: cape train [PRESET | CONFIG] [--out DIR] [overrides]."""
-    from cape import report
-    from cape.config import load_json, load_toml
-    from cape.experiment import Experiment, run
-
     arguments = list(arguments)
     if arguments == ["--list"]:
         print("\n".join(presets()))
@@ -43,6 +39,11 @@ def train(arguments: Sequence[str]) -> None:
     path = presets().get(name) or Path(name)
     if not path.is_file():
         raise ValueError(f"no preset or file {name!r}; {nearest(name, presets())}")
+
+    from cape import report
+    from cape.config import load_json, load_toml
+    from cape.experiment import Experiment, run
+
     preset = load_json(Experiment, path) if path.suffix == ".json" else load_toml(Experiment, path)
     own = path.absolute().parent.name if path.name == "config.json" else path.stem
 
@@ -65,6 +66,7 @@ def train(arguments: Sequence[str]) -> None:
         f"file or the config.json of a run. The defaults below are those of {name}.",
         config=(tyro.conf.CascadeSubcommandArgs,),
     )
+    _prepare_jax()
     evaluation = run(asked.experiment, Path(asked.out), progress=not asked.quiet, figures=asked.figures)
     print(report.table(evaluation))
     _say_where(Path(asked.out) / "evaluation", asked.figures)
@@ -102,6 +104,7 @@ def evaluate(
 
     if figures:
         canvas.require()
+    _prepare_jax()
     surrogate = load(model)
     problem = surrogate.problem
     trajectories = open_files(list(data))
@@ -144,6 +147,7 @@ def predict(
     """
     from cape.prediction import predict as write
 
+    _prepare_jax()
     print(
         write(
             model,
@@ -201,6 +205,7 @@ def simulate(
     from cape.assignment import assignments
     from cape.datasets.simulate.simulation import simulate as solve
 
+    _prepare_jax()
     values = assignments(parameter, "--parameter")
     sizes = {"seed": seed, "resolution": resolution, "frames": frames, "t_end": t_end}
     for path in solve(equation, Path(out), values, samples, overwrite=overwrite, progress=not quiet, **sizes):
@@ -233,6 +238,7 @@ def publish(run: Model, /, out: str, license: str = "Apache-2.0", overwrite: boo
     """
     from cape.publication import publish as write
 
+    _prepare_jax()
     print(write(run, out, license=license, overwrite=overwrite))
 
 
@@ -257,7 +263,6 @@ COMMANDS: dict[str, Callable] = {
     "publish": publish,
     "models": models,
 }
-_COMPILING = ("train", "evaluate", "predict", "simulate", "publish")
 _WHEN_INTERRUPTED = {"train": "; the same command goes on", "download": "; the same command goes on"}
 
 
@@ -290,8 +295,6 @@ def presets() -> dict[str, Path]:
 
 def _run(command: str, arguments: list[str]) -> int:
     try:
-        if command in _COMPILING:
-            _prepare_jax()
         if command == "train":
             train(arguments)
         else:

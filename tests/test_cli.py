@@ -70,6 +70,7 @@ def as_users_run_it(tmp_path_factory):
     """The usual promotion of dtypes (optax needs it), and compiled programs kept here, not at home."""
     settings = {name: getattr(jax.config, name) for name in COMPILATION_CACHE}
     folder = tmp_path_factory.mktemp("compiled")
+    compilation_cache.reset_cache()
     with pytest.MonkeyPatch.context() as patch, jax.numpy_dtype_promotion("standard"):
         patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder))
         yield
