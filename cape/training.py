@@ -176,9 +176,11 @@ def fit(
             "auxiliary_loss": auxiliary / (training.frames - 1),
         }
         if not np.isfinite(total):
+            bar.close()
+            kept = f"the best weights so far (validation error {best['error']:.4g}) are kept"
             raise Diverged(
-                f"the loss is {total} in epoch {epoch + 1}; lower optimiser.learning_rate or optimiser.clip. "
-                f"The best weights so far (validation error {best['error']:.4g}) are kept."
+                f"the loss is {total} in epoch {epoch + 1}; lower optimiser.learning_rate or optimiser.clip; "
+                + (kept if np.isfinite(best["error"]) else "no epoch before it was validated")
             )
         last = epoch + 1 == config.epochs
         if not warming and ((epoch + 1) % config.validate_every == 0 or last):

@@ -146,6 +146,6 @@ def test_the_readme_begins_with_the_two_command_lines():
     if not readme.is_file():
         pytest.skip("no README.md yet")
     text = readme.read_text()
-    assert "pip install -e ." in text
-    assert "python train.py" in text or "cape train" in text
-    assert "pytest" in text
+    assert text.count("pip install -e ") == 2
+    assert "&& python train.py" in text
+    assert "&& python -m pytest" in text
