@@ -69,8 +69,13 @@ def build(experiment: Experiment, training: Trajectories) -> Surrogate:
 
     Raises:
         ValueError: the model is conditioned on parameters of which none varies in the training data, or does
-            not fit their grid.
+            not fit their grid, or a batch asks for more trajectories than there are.
     """
+    if experiment.training.batch > training.samples:
+        raise ValueError(
+            f"training.batch: expected at most the {training.samples} trajectories to train on, got "
+            f"{experiment.training.batch}"
+        )
     problem = Problem.of(training, training.read())
     constant = [
         name for name, a, b in zip(problem.parameters, problem.low, problem.high, strict=True) if a == b

@@ -43,6 +43,9 @@ def files(tmp_path) -> tuple[str, ...]:
     return tuple(str(write_scalar(name, scalar_field(10, 9, 16))) for name in names)
 
 
+FEW = TrainingConfig(batch=2)
+
+
 def small(conditioning=None, base=None) -> ModelConfig:
     base = base or FNO(width=4, modes=3, layers=1, projection=4)
     return ModelConfig(base, conditioning or Film(width=4))
@@ -235,22 +238,36 @@ def test_a_simulation_that_cannot_be_is_refused(config, parameters, message):
 @pytest.mark.parametrize("conditioning", [Film(), Cape()])
 def test_a_constant_parameter_is_refused_where_the_model_is_conditioned(conditioning):
     with pytest.raises(ValueError, match=r"no parameter varies in the training data \(beta\).*:unaware"):
-        build(Experiment(model=small(conditioning)), advection(1.0))
+        build(Experiment(model=small(conditioning), training=FEW), advection(1.0))
 
 
 def test_a_constant_parameter_is_accepted_by_a_model_unaware_of_it():
-    surrogate = build(Experiment(model=small(Unaware())), advection(1.0))
+    surrogate = build(Experiment(model=small(Unaware()), training=FEW), advection(1.0))
     assert surrogate.problem.low == surrogate.problem.high == (1.0,)
 
 
 def test_a_model_that_does_not_fit_the_grid_is_refused_before_training():
     with pytest.raises(ValueError, match=r"grid divisible by 2\^levels = 32 along each axis, got \(16,\)"):
-        build(Experiment(model=small(base=UNet(features=4, levels=5))), advection([1.0, 2.0, 3.0, 4.0]))
+        build(
+            Experiment(model=small(base=UNet(features=4, levels=5)), training=FEW),
+            advection([1.0, 2.0, 3.0, 4.0]),
+        )
+
+
+def test_a_batch_of_more_trajectories_than_there_are_is_refused():
+    experiment = Experiment(model=small(), training=TrainingConfig(batch=5))
+    with pytest.raises(
+        ValueError, match=r"training\.batch: expected at most the 4 trajectories to train on, got 5"
+    ):
+        build(experiment, advection([1.0, 2.0, 3.0, 4.0]))
 
 
 def test_modes_that_the_grid_does_not_have_are_told():
     with pytest.warns(UserWarning, match=r"model\.base\.modes = 10: a grid of 16 points has 9 modes"):
-        build(Experiment(model=small(base=PaperFNO(width=4, modes=10))), advection([1.0, 2.0, 3.0, 4.0]))
+        build(
+            Experiment(model=small(base=PaperFNO(width=4, modes=10)), training=FEW),
+            advection([1.0, 2.0, 3.0, 4.0]),
+        )
 
 
 def test_nan_in_training_data_is_refused_with_its_file(files):
