@@ -21,6 +21,7 @@ from flax import nnx
 from cape import report
 from cape.curriculum import TanhTransition
 from cape.datasets.opening import find_files, open_files
+from cape.datasets.symmetries import Augmentation
 from cape.experiment import DataConfig, Experiment, prepare, run
 from cape.models import FNO, Cape, Channels, Film, ModelConfig, PaperCape, PaperFNO, Unaware, match_size
 from cape.objective import Objective
@@ -38,6 +39,7 @@ BUDGETS = {
         "batch": 10,
         "warmup": 1,
         "heads": 8,
+        "augmentation": Augmentation(tilings=(1, 1, 1, 2), reflect=True, largest_boost=0.5),
     },
     "advection": {
         "pattern": "1D_Advection_Sols_beta",
@@ -46,6 +48,7 @@ BUDGETS = {
         "batch": 25,
         "warmup": 6,
         "heads": 16,
+        "augmentation": Augmentation(tilings=(1, 1, 2, 4)),
     },
 }
 EPOCHS, SAMPLES, POINTS = 20, 50, 128
@@ -75,9 +78,11 @@ def contenders(budget: dict, problem: Problem) -> dict[str, Experiment]:
         "channels (paper)": ModelConfig(PaperFNO(width=36), Channels(residual=False), normalise=False),
         "none (paper)": ModelConfig(PaperFNO(width=36), Unaware(residual=False), normalise=False),
     }
-    default = TrainingConfig(epochs=EPOCHS, warmup_epochs=budget["warmup"])
+    plain = TrainingConfig(epochs=EPOCHS, warmup_epochs=budget["warmup"])
+    default = dataclasses.replace(plain, augmentation=budget["augmentation"])
     data = DataConfig()
     experiments = {name: Experiment(data, model, default) for name, model in ours.items()}
+    experiments["CAPE, no symmetries"] = Experiment(data, cape, plain)
     return experiments | {name: Experiment(data, model, PAPER) for name, model in paper.items()}
 
 

@@ -232,10 +232,9 @@ def _update(
 ):
     """Apply one update of all weights on a batch [batch, time, ...]."""
     key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
-    objective = functools.partial(objectives.evaluate, config.objective, model)
-    gradient = jax.value_and_grad(objective, has_aux=True)
-    (_, (losses, rest)), grads = gradient(
-        state["params"], state["rest"], jnp.moveaxis(frames, 1, 0), p, schedule, key, scale
+    frames = jnp.moveaxis(frames, 1, 0)
+    losses, rest, grads = objectives.value_and_gradient(
+        config.objective, model, state["params"], state["rest"], frames, p, schedule, key, scale
     )
     changes, moments = optimiser.update(grads, state["optimiser"], state["params"])
     params = optax.apply_updates(state["params"], changes)

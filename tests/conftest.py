@@ -9,6 +9,7 @@ import pytest
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+
 @pytest.fixture
 def standard_promotion():
     """Allow the usual promotion of dtypes in one test: optax computes decay ** count with an int32 count."""

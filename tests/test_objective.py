@@ -11,7 +11,16 @@ from flax import nnx
 from cape import curriculum as curricula
 from cape.losses import relative_l2
 from cape.models import FNO, Cape, ModelConfig
-from cape.objective import Model, Objective, Schedule, evaluate, evaluate_guess, frame_errors, make_inputs
+from cape.objective import (
+    Model,
+    Objective,
+    Schedule,
+    evaluate,
+    evaluate_guess,
+    frame_errors,
+    make_inputs,
+    value_and_gradient,
+)
 from cape.problem import Problem
 from cape.surrogate import Surrogate
 from cape.training import TrainingConfig
@@ -249,3 +258,18 @@ def test_every_transition_starts_with_the_truth_and_ends_with_predictions(frames
 def test_impossible_settings_are_named(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("accumulates", [False, True])
+def test_a_few_steps_at_a_time_give_the_loss_and_gradient_of_all_at_once(tiny, monkeypatch, accumulates):
+    model, params, rest, frames, p = tiny
+    objective = Objective(auxiliary=0.4, noise=0.1, auxiliary_accumulates=accumulates)
+    schedule = Schedule(jnp.int32(3), jnp.int32(0))
+    arguments = (objective, model, params, rest, frames, p, schedule, jax.random.key(0), SCALE)
+    (_, (whole, _)), expected = jax.value_and_grad(evaluate, argnums=2, has_aux=True)(*arguments)
+    monkeypatch.setattr("cape.objective._SAMPLES_IN_CACHE", BATCH)  # one step at a time
+    monkeypatch.setattr("jax.default_backend", lambda: "cpu")
+    losses, _, grads = value_and_gradient(*arguments)
+    for a, b in zip(losses, whole, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), grads, expected)
