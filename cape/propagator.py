@@ -5,6 +5,8 @@ parameters: it displaces and diffuses the field. Structure, not capacity, is wha
 values never seen: whatever a multilayer perceptron may do with p, it does as a table over the trained values.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from jaxtyping import Array, Complex, Float
 
 from cape.embedding import linear
 from cape.problem import Problem
+from cape.solvers.fourier import counting, irfftn, rfftn
 
 _WEAKEST, _STRONGEST = (
     -9.0,
@@ -82,27 +85,29 @@ class Propagator(nnx.Module):
                 u = jnp.concatenate([u, jnp.flip(u, axis)], axis)
         grid = u.shape[1:-1]
         mirrored = tuple(n // m for n, m in zip(grid, space, strict=True))
-        spectrum = jnp.fft.rfftn(u, axes=axes)
+        spectrum = rfftn(u, axes)
         turned = spectrum[..., None, :] * self._multiplier(grid, mirrored, rates)[..., None]
-        heads = jnp.fft.irfftn(turned, s=grid, axes=axes)
+        heads = irfftn(turned, grid, axes)
         heads = heads[(slice(None), *(slice(n) for n in space))]
         guess = jnp.einsum("b...jc,cjd->b...d", heads, self.mix[...])
         return guess, heads.reshape(*heads.shape[:-2], -1)
 
     def _multiplier(self, grid, mirrored, rates) -> Complex[Array, "batch *modes head"]:
-        """Evaluate exp(−2πi k·s − |2πk|² d) on the modes of rfftn over `grid`.
+        """Evaluate exp(−2πi k·s − |2πk|² d) on the modes of rfftn over `grid`, the product of a factor per axis.
 
         A mirrored axis is twice as long as the domain, so its wave numbers count half.
         """
         displacement, diffusion = rates
-        frequency = [np.fft.fftfreq(n, 1 / n) for n in grid[:-1]] + [np.fft.rfftfreq(grid[-1], 1 / grid[-1])]
-        waves = [2 * np.pi * k / twice for k, twice in zip(frequency, mirrored, strict=True)]
-        mesh = jnp.asarray(np.stack(np.meshgrid(*waves, indexing="ij"), -1), displacement.dtype)
-        squared = jnp.sum(mesh**2, -1)[None, ..., None]
-        spread = diffusion.reshape(diffusion.shape[0], *(1,) * len(grid), -1)
-        angle = jnp.einsum("...a,bja->b...j", mesh, displacement)
-        decay = jnp.exp(-squared * spread)
-        return jax.lax.complex(decay * jnp.cos(angle), -decay * jnp.sin(angle))
+        factors = []
+        for axis, (n, twice) in enumerate(zip(grid, mirrored, strict=True)):
+            k = counting(n // 2 + 1) if axis == len(grid) - 1 else (counting(n) + n // 2) % n - n // 2
+            k = jnp.asarray(k, displacement.dtype)[None, :, None] / twice
+            angle = k * (2 * np.pi * displacement[:, None, :, axis])
+            decay = jnp.exp(-(k**2) * ((2 * np.pi) ** 2 * diffusion[:, None]))
+            factor = jax.lax.complex(decay * jnp.cos(angle), -decay * jnp.sin(angle))
+            others = [1 + other for other in range(len(grid)) if other != axis]
+            factors.append(jnp.expand_dims(factor, others))
+        return functools.reduce(jnp.multiply, factors)
 
 
 def _directions(rngs: nnx.Rngs, heads: int, dimension: int) -> Float[Array, "head axis"]:

@@ -33,7 +33,11 @@ def check_field(u: Array, dimension: int, channels: int) -> None:
 def pad(u: Float[Array, "batch *space channel"], widths: Sequence[int], boundaries: Sequence[str]) -> Array:
     """Continue u beyond the domain by `widths` points on both sides of each axis, as its boundary says."""
     for axis, (width, kind) in enumerate(zip(widths, boundaries, strict=True), start=1):
-        if width:
+        if width and kind == "periodic" and u.shape[axis] >= width:
+            # the program that jnp.pad(mode="wrap") makes, but it takes no grid whose size is a symbol
+            before = lax.slice_in_dim(u, u.shape[axis] - width, None, axis=axis)
+            u = jnp.concatenate([before, u, lax.slice_in_dim(u, 0, width, axis=axis)], axis)
+        elif width:
             around = [(0, 0)] * u.ndim
             around[axis] = (width, width)
             u = jnp.pad(u, around, mode=PADDING[kind])

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
 from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field
+from .fourier import counting
 from .spectral import SpectralConvolution
 
 
@@ -19,10 +19,10 @@ def unmodulated(i: int, h: Array) -> Array:
 
 def grid_coordinates(
     space: tuple[int, ...], coordinates: tuple[tuple[float, float], ...]
-) -> Float[np.ndarray, "*space axis"]:
+) -> Float[Array, "*space axis"]:
     """Compute origin + length·i/n at point i of n; `coordinates` holds (origin, length) for each axis."""
-    axes = [o + length * np.arange(n) / n for n, (o, length) in zip(space, coordinates, strict=True)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    axes = [o + length * (counting(n) / n) for n, (o, length) in zip(space, coordinates, strict=True)]
+    return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1)
 
 
 class FNO(nnx.Module):

@@ -1,23 +1,20 @@
 """Spectral convolution as a truncated discrete Fourier transform by matrix products on real arrays."""
 
-from functools import lru_cache
-
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
 from .convolution import check_field
+from .fourier import cosine_sine
 from .initialisation import normal, uniform
 
 
-@lru_cache(maxsize=256)
 def one_sided_frequencies(points: int, modes: int) -> tuple[int, ...]:
     """List the first `modes` frequencies of the last axis, or those that a grid of `points` has."""
     return tuple(range(min(modes, points // 2 + 1)))
 
 
-@lru_cache(maxsize=256)
 def two_sided_rows(points: int, modes: int, overwrite: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Choose the frequencies of a non-last axis, and the weight row of each.
 
@@ -29,6 +26,8 @@ def two_sided_rows(points: int, modes: int, overwrite: bool) -> tuple[tuple[int,
 
     Returns (frequencies, weight rows), positive frequencies first.
     """
+    if points >= 2 * modes:
+        return (*range(modes), *range(-modes, 0)), tuple(range(2 * modes))
     first_negative = max(points - modes, 0)
     if not (overwrite and points > modes):
         first_negative = max(first_negative, (points + 1) // 2)
@@ -37,42 +36,38 @@ def two_sided_rows(points: int, modes: int, overwrite: bool) -> tuple[tuple[int,
     return (*positive, *negative), (*positive, *(2 * modes + k for k in negative))
 
 
-@lru_cache(maxsize=256)
-def real_analysis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
+def real_analysis(points: int, frequencies: tuple[int, ...]) -> Array:
     """Build F[n, 1, q, k], part q (real, imaginary) of exp(-2πi k n/N)/N: analyses a real array."""
-    phase = 2 * np.pi * np.outer(np.arange(points), frequencies) / points
-    return np.stack([np.cos(phase), -np.sin(phase)], axis=1)[:, None] / points
+    c, s = cosine_sine(points, frequencies)
+    return _stack([c, -s], 1)[:, None] / points
 
 
-@lru_cache(maxsize=256)
-def complex_analysis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
+def complex_analysis(points: int, frequencies: tuple[int, ...]) -> Array:
     """Build F[n, p, q, k]: the same for a pair p (real, imaginary), as a product with [[c, s], [-s, c]]."""
-    phase = 2 * np.pi * np.outer(np.arange(points), frequencies) / points
-    c, s = np.cos(phase), -np.sin(phase)
-    return np.stack([np.stack([c, s], axis=1), np.stack([-s, c], axis=1)], axis=1) / points
+    c, s = cosine_sine(points, frequencies)
+    return _stack([_stack([c, -s], 1), _stack([s, c], 1)], 1) / points
 
 
-@lru_cache(maxsize=256)
-def real_synthesis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
+def real_synthesis(points: int, frequencies: tuple[int, ...]) -> Array:
     """Build G[q, k, 1, n]: a real array from one-sided coefficients; weight 1 for DC and Nyquist, else 2.
 
     The sines of DC and Nyquist are set to exactly zero: the imaginary parts of these two are dropped, as by
     irfft.
     """
-    k = np.asarray(frequencies)
-    phase = 2 * np.pi * np.outer(k, np.arange(points)) / points
-    alone = (k == 0) | (2 * k == points)
-    weight = np.where(alone, 1.0, 2.0)[:, None]
-    sine = np.where(alone, 0.0, 2.0)[:, None]
-    return np.stack([weight * np.cos(phase), -sine * np.sin(phase)])[:, :, None]
+    c, s = (part.T for part in cosine_sine(points, frequencies))
+    alone = np.array([[k == 0 or 2 * k == points] for k in frequencies])
+    weight, sine = np.where(alone, 1, 2).astype(c.dtype), np.where(alone, 0, 2).astype(c.dtype)
+    return _stack([weight * c, -sine * s], 0)[:, :, None]
 
 
-@lru_cache(maxsize=256)
-def complex_synthesis(points: int, frequencies: tuple[int, ...]) -> np.ndarray:
+def complex_synthesis(points: int, frequencies: tuple[int, ...]) -> Array:
     """Build G[q, k, p, n]: a pair p (real, imaginary) as the sum of coefficient q times exp(+2πi k n/N)."""
-    phase = 2 * np.pi * np.outer(frequencies, np.arange(points)) / points
-    c, s = np.cos(phase), np.sin(phase)
-    return np.stack([np.stack([c, s], axis=1), np.stack([-s, c], axis=1)])
+    c, s = (part.T for part in cosine_sine(points, frequencies))
+    return _stack([_stack([c, s], 1), _stack([-s, c], 1)], 0)
+
+
+def _stack(parts: list, axis: int) -> Array:
+    return (np if isinstance(parts[0], np.ndarray) else jnp).stack(parts, axis)
 
 
 class SpectralConvolution(nnx.Module):

@@ -1,0 +1,95 @@
+"""Discrete Fourier transforms on grids whose size is a number or, while a program is exported, a symbol.
+
+XLA's FFT wants its length as a number. Where `jax.export` leaves the size of a grid open, N = r·m with r a number
+and m a symbol, the transform of length m is a product with a matrix that the program computes itself.
+"""
+
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Complex, Float
+
+_RADICES = (64, 32, 16, 8, 4, 2, 1)
+
+
+def fixed(sizes: tuple[int, ...]) -> bool:
+    """Tell whether all sizes are numbers, none a symbol of `jax.export`."""
+    return all(isinstance(n, int) for n in sizes)
+
+
+def counting(points: int) -> ArrayLike:
+    """Count 0..N-1: a constant, or in the program where N is a symbol."""
+    return np.arange(points) if fixed((points,)) else jnp.arange(points)
+
+
+def cosine_sine(points: int, frequencies: tuple[int, ...]) -> tuple[ArrayLike, ArrayLike]:
+    """Compute cos(2πkn/N) and sin(2πkn/N), each [n, k]: float64 constants, or float32 in the program."""
+    if fixed((points,)):
+        return _constants(points, frequencies)
+    return _turning(counting(points)[:, None] * jnp.asarray(frequencies)[None], points)
+
+
+@lru_cache(maxsize=256)
+def _constants(points: int, frequencies: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    phase = 2 * np.pi * np.outer(np.arange(points), frequencies) / points
+    return np.cos(phase), np.sin(phase)
+
+
+def _turning(product: Array, points: int) -> tuple[Array, Array]:
+    """Compute cos and sin of 2π/N times integers [float32], as accurately on a large grid as on a small one:
+    the integers are reduced to an eighth of a turn before anything is rounded."""
+    turn = product % points
+    quarter = (8 * turn + points) // (2 * points)
+    phase = (4 * turn - quarter * points).astype(jnp.float32) / points * (np.pi / 2)
+    c, s = jnp.cos(phase), jnp.sin(phase)
+    swapped, negative = quarter % 2 == 1, quarter // 2 % 2 == 1
+    c, s = jnp.where(swapped, -s, c), jnp.where(swapped, c, s)
+    return jnp.where(negative, -c, c), jnp.where(negative, -s, s)
+
+
+def rfftn(u: Float[Array, "..."], axes: tuple[int, ...]) -> Complex[Array, "..."]:
+    """Transform a real array, one-sided along the last of `axes`: `jnp.fft.rfftn`, on any grid."""
+    if fixed([u.shape[axis] for axis in axes]):
+        return jnp.fft.rfftn(u, axes=axes)
+    z = jax.lax.complex(u, jnp.zeros_like(u))
+    for axis in axes:
+        z = _fft(z, axis)
+    return jax.lax.slice_in_dim(z, 0, u.shape[axes[-1]] // 2 + 1, axis=axes[-1])
+
+
+def irfftn(z: Complex[Array, "..."], grid: tuple[int, ...], axes: tuple[int, ...]) -> Float[Array, "..."]:
+    """Transform back to a real array of `grid` points along `axes`: `jnp.fft.irfftn`, on any grid of even sizes."""
+    if fixed(grid):
+        return jnp.fft.irfftn(z, s=grid, axes=axes)
+    last, n = axes[-1], grid[-1]
+    # the missing half is the mirror image of this one: its share of the real part is that of modes 1..N/2-1 again
+    k = jax.lax.broadcasted_iota(jnp.int32, z.shape, last)
+    z = jnp.conj(z) * jnp.where((k == 0) | (2 * k == n), 1.0, 2.0)
+    z = jnp.pad(z, [(0, n - n // 2 - 1 if axis == last else 0) for axis in range(z.ndim)])
+    for axis, points in zip(axes, grid, strict=True):
+        z = _fft(z, axis) / points
+    return z.real
+
+
+def _fft(z: Complex[Array, "..."], axis: int) -> Complex[Array, "..."]:
+    """Transform one axis of N = r·m points: by a product of size m, a twist and an FFT of size r (Cooley, Tukey)."""
+    z = jnp.moveaxis(z, axis, -1)
+    shape, n = z.shape, z.shape[-1]
+    radix = next(r for r in _RADICES if n % r == 0)
+    m = n // radix
+    z = z.reshape(-1, m, radix)
+    # in full float32, as an FFT is, also on devices that would round the factors of a product
+    matrix = _unit(counting(m)[:, None] * counting(m)[None], m)
+    z = jnp.einsum("znr,nk->zkr", z, matrix, precision=jax.lax.Precision.HIGHEST)
+    twist = _unit(counting(m)[:, None] * np.arange(radix, dtype=np.int32)[None], n)
+    z = jnp.fft.fft(z * twist[None], axis=-1)
+    return jnp.moveaxis(jnp.swapaxes(z, -1, -2).reshape(shape), -1, axis)
+
+
+def _unit(turns: Array, points: int) -> Complex[Array, "..."]:
+    """Compute exp(-2πi turns/N)."""
+    c, s = _turning(turns, points)
+    return jax.lax.complex(c, -s)
