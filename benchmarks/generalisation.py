@@ -25,7 +25,7 @@ from cape.datasets.symmetries import Augmentation
 from cape.experiment import DataConfig, Experiment, prepare, run
 from cape.models import FNO, Cape, Channels, Film, ModelConfig, PaperCape, PaperFNO, Unaware, match_size
 from cape.objective import Objective
-from cape.optimisers import PaperAdam
+from cape.optimisers import AdamW, PaperAdam
 from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import Surrogate, count_parameters
@@ -39,6 +39,7 @@ BUDGETS = {
         "batch": 10,
         "warmup": 1,
         "heads": 8,
+        "learning_rate": 6e-3,
         "augmentation": Augmentation(tilings=(1, 1, 1, 2), reflect=True, largest_boost=0.5),
     },
     "advection": {
@@ -48,6 +49,7 @@ BUDGETS = {
         "batch": 25,
         "warmup": 6,
         "heads": 16,
+        "learning_rate": 6e-3,
         "augmentation": Augmentation(tilings=(1, 1, 2, 4)),
     },
 }
@@ -78,7 +80,8 @@ def contenders(budget: dict, problem: Problem) -> dict[str, Experiment]:
         "channels (paper)": ModelConfig(PaperFNO(width=36), Channels(residual=False), normalise=False),
         "none (paper)": ModelConfig(PaperFNO(width=36), Unaware(residual=False), normalise=False),
     }
-    plain = TrainingConfig(epochs=EPOCHS, warmup_epochs=budget["warmup"])
+    optimiser = AdamW(learning_rate=budget["learning_rate"])
+    plain = TrainingConfig(epochs=EPOCHS, warmup_epochs=budget["warmup"], optimiser=optimiser)
     default = dataclasses.replace(plain, augmentation=budget["augmentation"])
     data = DataConfig()
     experiments = {name: Experiment(data, model, default) for name, model in ours.items()}

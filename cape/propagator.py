@@ -17,11 +17,9 @@ from cape.embedding import linear
 from cape.problem import Problem
 from cape.solvers.fourier import counting, irfftn, rfftn
 
-_WEAKEST, _STRONGEST = (
-    -9.0,
-    -0.5,
-)  # initial log of the heads' diffusion at p̂ over one step, in squared domains
-_ALWAYS = -14.0  # the same of the part that does not depend on p: a shade, or it would smear every front
+# initial logarithms of the heads' diffusion over one step, in squared domain lengths
+_WEAKEST, _STRONGEST = -9.0, -0.5  # at p̂, of the heads that diffuse
+_HARDLY = -14.0  # of the heads that only move, and of the part that does not depend on p
 
 
 class Propagator(nnx.Module):
@@ -46,19 +44,16 @@ class Propagator(nnx.Module):
     def __init__(self, problem: Problem, *, heads: int, reach: float, rngs: nnx.Rngs):
         if heads < 1:
             raise ValueError(f"expected at least one propagator head, got {heads}")
-        self.heads, self.low, self.high, self.boundaries = (
-            heads,
-            problem.low,
-            problem.high,
-            problem.boundaries,
-        )
+        self.low, self.high, self.boundaries = problem.low, problem.high, problem.boundaries
         parameters, channels = len(problem.parameters), len(problem.channels)
         spread = _directions(rngs, heads, problem.dimension) * reach
         displacement = jnp.zeros((heads, 1 + parameters, problem.dimension))
         self.displacement = nnx.Param(displacement.at[:, 1:].set(spread[:, None]))
-        ladder = jax.random.permutation(rngs.params(), jnp.linspace(_WEAKEST, _STRONGEST, heads))
-        diffusion = jnp.full((heads, 1 + parameters), _ALWAYS, jnp.float32)
-        self.log_diffusion = nnx.Param(diffusion.at[:, 1:].set(ladder[:, None]))
+        # every other head only moves; the rest also diffuse, from weakly to strongly
+        diffusion = jnp.full((heads, 1 + parameters), _HARDLY, jnp.float32)
+        ladder = jnp.linspace(_WEAKEST, _STRONGEST, (heads + 1) // 2)
+        diffusion = diffusion.at[::2, 1:].set(jax.random.permutation(rngs.params(), ladder)[:, None])
+        self.log_diffusion = nnx.Param(diffusion)
         mix = jnp.eye(channels)[:, None, :] / heads
         self.mix = nnx.Param(jnp.broadcast_to(mix, (channels, heads, channels)) * 1.0)
 
