@@ -253,6 +253,29 @@ def models() -> None:
         print("no surrogate comes with this version of the package")
 
 
+def export(
+    model: Model,
+    /,
+    out: str,
+    steps: int = 0,
+    resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="POINTS...")] = (),
+    overwrite: bool = False,
+) -> None:
+    """Write the whole rollout to one file for programs with jax alone (extra `export`).
+
+    Args:
+        model: folder of a run or of a pretrained surrogate, or the name of a shipped one (`cape models`).
+        out: file to write, such as model.stablehlo; docs/export.md shows how to run it.
+        steps: number of steps of the rollout; 0: the longest rollout of the training.
+        resolution: points per axis, the only grid the file then takes; without it any grid, where possible.
+        overwrite: replace the file if it is there.
+    """
+    from cape.export import export as write
+
+    metadata = write(model, out, steps, resolution, overwrite=overwrite)
+    print(f"{out}: {metadata['steps']} steps, any batch, {_grid_in_words(metadata['grid'])}")
+
+
 COMMANDS: dict[str, Callable] = {
     "train": train,
     "evaluate": evaluate,
@@ -262,6 +285,7 @@ COMMANDS: dict[str, Callable] = {
     "download": download,
     "publish": publish,
     "models": models,
+    "export": export,
 }
 _WHEN_INTERRUPTED = {"train": "; the same command goes on", "download": "; the same command goes on"}
 
@@ -338,6 +362,12 @@ def _untrained(model: Path, trajectories: "Trajectories") -> "Trajectories":
             "on (--all-samples keeps them)"
         )
     return trajectories.select(fresh)
+
+
+def _grid_in_words(grid: dict) -> str:
+    if "sizes" in grid:
+        return f"only on the grid {' x '.join(map(str, grid['sizes']))}"
+    return f"any grid whose sizes are multiples of {grid['multiple_of']} from {grid['at_least']} on"
 
 
 def _say_where(folder: Path, figures: bool) -> None:
