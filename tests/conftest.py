@@ -3,8 +3,11 @@
 import os
 from pathlib import Path
 
-import jax
-import pytest
+# Tests compile much and compute little: let XLA compile quickly, in the processes they start too.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

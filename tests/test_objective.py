@@ -266,10 +266,11 @@ def test_a_few_steps_at_a_time_give_the_loss_and_gradient_of_all_at_once(tiny, m
     objective = Objective(auxiliary=0.4, noise=0.1, auxiliary_accumulates=accumulates)
     schedule = Schedule(jnp.int32(3), jnp.int32(0))
     arguments = (objective, model, params, rest, frames, p, schedule, jax.random.key(0), SCALE)
-    (_, (whole, _)), expected = jax.value_and_grad(evaluate, argnums=2, has_aux=True)(*arguments)
+    at_once = jax.jit(jax.value_and_grad(evaluate, argnums=2, has_aux=True), static_argnums=(0, 1))
+    (_, (whole, _)), expected = at_once(*arguments)
     monkeypatch.setattr("cape.objective._SAMPLES_IN_CACHE", BATCH)  # one step at a time
     monkeypatch.setattr("jax.default_backend", lambda: "cpu")
-    losses, _, grads = value_and_gradient(*arguments)
+    losses, _, grads = jax.jit(value_and_gradient, static_argnums=(0, 1))(*arguments)
     for a, b in zip(losses, whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), grads, expected)

@@ -20,7 +20,7 @@ from cape.surrogate import Surrogate
 from cape.training import Diverged, TrainingConfig, fit
 
 POINTS, FRAMES, DT = 16, 5, 0.1
-MODEL = ModelConfig(FNO(width=4, modes=3, layers=1, projection=4, kernel=0), Cape(heads=4, width=4))
+MODEL = ModelConfig(FNO(width=4, modes=3, layers=1, projection=4, kernel=0), Cape(heads=8, width=4))
 CONFIG = TrainingConfig(
     epochs=12,
     batch=4,
