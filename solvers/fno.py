@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from .activation import gelu
 from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field
-from .fourier import counting
+from .fourier import Size, counting
 from .spectral import SpectralConvolution
 
 
@@ -18,7 +18,7 @@ def unmodulated(i: int, h: Array) -> Array:
 
 
 def grid_coordinates(
-    space: tuple[int, ...], coordinates: tuple[tuple[float, float], ...]
+    space: tuple[Size, ...], coordinates: tuple[tuple[float, float], ...]
 ) -> Float[Array, "*space axis"]:
     """Compute origin + length·i/n at point i of n; `coordinates` holds (origin, length) for each axis."""
     axes = [o + length * (counting(n) / n) for n, (o, length) in zip(space, coordinates, strict=True)]

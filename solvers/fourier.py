@@ -4,7 +4,9 @@ XLA's FFT wants its length as a number. Where `jax.export` leaves the size of a 
 and m a symbol, the transform of length m is a product with a matrix that the program computes itself.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,20 +14,21 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Complex, Float
 
+Size = Any  # a number of points: an int, or a symbol of jax.export
 _RADICES = (64, 32, 16, 8, 4, 2, 1)
 
 
-def fixed(sizes: tuple[int, ...]) -> bool:
+def fixed(sizes: Sequence[Size]) -> bool:
     """Tell whether all sizes are numbers, none a symbol of `jax.export`."""
     return all(isinstance(n, int) for n in sizes)
 
 
-def counting(points: int) -> ArrayLike:
+def counting(points: Size) -> ArrayLike:
     """Count 0..N-1: a constant, or in the program where N is a symbol."""
     return np.arange(points) if fixed((points,)) else jnp.arange(points)
 
 
-def cosine_sine(points: int, frequencies: tuple[int, ...]) -> tuple[ArrayLike, ArrayLike]:
+def cosine_sine(points: Size, frequencies: tuple[int, ...]) -> tuple[ArrayLike, ArrayLike]:
     """Compute cos(2πkn/N) and sin(2πkn/N), each [n, k]: float64 constants, or float32 in the program."""
     if fixed((points,)):
         return _constants(points, frequencies)
@@ -38,7 +41,7 @@ def _constants(points: int, frequencies: tuple[int, ...]) -> tuple[np.ndarray, n
     return np.cos(phase), np.sin(phase)
 
 
-def _turning(product: Array, points: int) -> tuple[Array, Array]:
+def _turning(product: Array, points: Size) -> tuple[Array, Array]:
     """Compute cos and sin of 2π/N times integers [float32], as accurately on a large grid as on a small one:
     the integers are reduced to an eighth of a turn before anything is rounded."""
     turn = product % points
@@ -60,7 +63,7 @@ def rfftn(u: Float[Array, "..."], axes: tuple[int, ...]) -> Complex[Array, "..."
     return jax.lax.slice_in_dim(z, 0, u.shape[axes[-1]] // 2 + 1, axis=axes[-1])
 
 
-def irfftn(z: Complex[Array, "..."], grid: tuple[int, ...], axes: tuple[int, ...]) -> Float[Array, "..."]:
+def irfftn(z: Complex[Array, "..."], grid: tuple[Size, ...], axes: tuple[int, ...]) -> Float[Array, "..."]:
     """Transform back to a real array of `grid` points along `axes`: `jnp.fft.irfftn`, on any grid of even sizes."""
     if fixed(grid):
         return jnp.fft.irfftn(z, s=grid, axes=axes)
@@ -89,7 +92,7 @@ def _fft(z: Complex[Array, "..."], axis: int) -> Complex[Array, "..."]:
     return jnp.moveaxis(jnp.swapaxes(z, -1, -2).reshape(shape), -1, axis)
 
 
-def _unit(turns: Array, points: int) -> Complex[Array, "..."]:
+def _unit(turns: Array, points: Size) -> Complex[Array, "..."]:
     """Compute exp(-2πi turns/N)."""
     c, s = _turning(turns, points)
     return jax.lax.complex(c, -s)

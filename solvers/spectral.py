@@ -3,19 +3,20 @@
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from .convolution import check_field
-from .fourier import cosine_sine
+from .fourier import Size, cosine_sine
 from .initialisation import normal, uniform
 
 
-def one_sided_frequencies(points: int, modes: int) -> tuple[int, ...]:
+def one_sided_frequencies(points: Size, modes: int) -> tuple[int, ...]:
     """List the first `modes` frequencies of the last axis, or those that a grid of `points` has."""
     return tuple(range(min(modes, points // 2 + 1)))
 
 
-def two_sided_rows(points: int, modes: int, overwrite: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def two_sided_rows(points: Size, modes: int, overwrite: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Choose the frequencies of a non-last axis, and the weight row of each.
 
     Weight rows 0..m-1 hold the frequencies 0..m-1, rows m..2m-1 hold -m..-1. A grid with 2m points or more
@@ -36,19 +37,19 @@ def two_sided_rows(points: int, modes: int, overwrite: bool) -> tuple[tuple[int,
     return (*positive, *negative), (*positive, *(2 * modes + k for k in negative))
 
 
-def real_analysis(points: int, frequencies: tuple[int, ...]) -> Array:
+def real_analysis(points: Size, frequencies: tuple[int, ...]) -> ArrayLike:
     """Build F[n, 1, q, k], part q (real, imaginary) of exp(-2πi k n/N)/N: analyses a real array."""
     c, s = cosine_sine(points, frequencies)
     return _stack([c, -s], 1)[:, None] / points
 
 
-def complex_analysis(points: int, frequencies: tuple[int, ...]) -> Array:
+def complex_analysis(points: Size, frequencies: tuple[int, ...]) -> ArrayLike:
     """Build F[n, p, q, k]: the same for a pair p (real, imaginary), as a product with [[c, s], [-s, c]]."""
     c, s = cosine_sine(points, frequencies)
     return _stack([_stack([c, -s], 1), _stack([s, c], 1)], 1) / points
 
 
-def real_synthesis(points: int, frequencies: tuple[int, ...]) -> Array:
+def real_synthesis(points: Size, frequencies: tuple[int, ...]) -> ArrayLike:
     """Build G[q, k, 1, n]: a real array from one-sided coefficients; weight 1 for DC and Nyquist, else 2.
 
     The sines of DC and Nyquist are set to exactly zero: the imaginary parts of these two are dropped, as by
@@ -60,13 +61,13 @@ def real_synthesis(points: int, frequencies: tuple[int, ...]) -> Array:
     return _stack([weight * c, -sine * s], 0)[:, :, None]
 
 
-def complex_synthesis(points: int, frequencies: tuple[int, ...]) -> Array:
+def complex_synthesis(points: Size, frequencies: tuple[int, ...]) -> ArrayLike:
     """Build G[q, k, p, n]: a pair p (real, imaginary) as the sum of coefficient q times exp(+2πi k n/N)."""
     c, s = (part.T for part in cosine_sine(points, frequencies))
     return _stack([_stack([c, s], 1), _stack([-s, c], 1)], 0)
 
 
-def _stack(parts: list, axis: int) -> Array:
+def _stack(parts: list, axis: int) -> ArrayLike:
     return (np if isinstance(parts[0], np.ndarray) else jnp).stack(parts, axis)
 
 
@@ -149,7 +150,7 @@ class SpectralConvolution(nnx.Module):
         return z[..., 0, 0, :]
 
     def _modes_on(
-        self, space: tuple[int, ...]
+        self, space: tuple[Size, ...]
     ) -> tuple[list[tuple[int, ...]], Float[Array, "mode 2 in 2 out"]]:
         """Choose the frequencies that a grid has, and gather their multipliers as real 2x2 blocks."""
         real, imaginary = self.real[...], self.imaginary[...]

@@ -186,7 +186,7 @@ def test_the_documented_script_runs_with_jax_and_flatbuffers_alone(model, export
         ]
         needed += [other for other in required if other not in needed]  # the list grows while it is walked
     results = run_documented_script(str(tmp_path / "venv" / "bin" / "python"), exported)
-    expected = load(model).rollout(results["u0"], {"Nu": [0.03, 0.3]}, 2)
+    expected = load(model).rollout(results["u0"], PARAMETERS, 2)
     assert_same(results["frames"], np.asarray(expected))
 
 
@@ -197,7 +197,7 @@ def test_the_documented_script_runs_in_an_environment_made_by_pip(model, exporte
     install = [python, "-m", "pip", "install", "-q", f"jax=={jax.__version__}", "flatbuffers"]
     subprocess.run(install, check=True, timeout=600)
     results = run_documented_script(python, exported)
-    expected = load(model).rollout(results["u0"], {"Nu": [0.03, 0.3]}, 2)
+    expected = load(model).rollout(results["u0"], PARAMETERS, 2)
     assert_same(results["frames"], np.asarray(expected))
 
 
