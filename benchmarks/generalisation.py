@@ -120,7 +120,7 @@ def main() -> None:
     budget = BUDGETS[asked.equation]
     data = data_config(budget, asked.data)
     training = prepare(data).training
-    problem = Problem.of(training, training.read())
+    problem = Problem.of(training)
     results = []
     for name, experiment in contenders(budget, problem).items():
         if asked.only and name not in asked.only:

@@ -76,7 +76,7 @@ def build(experiment: Experiment, training: Trajectories) -> Surrogate:
             f"training.batch: expected at most the {training.samples} trajectories to train on, got "
             f"{experiment.training.batch}"
         )
-    problem = Problem.of(training, training.read())
+    problem = Problem.of(training)
     constant = [
         name for name, a, b in zip(problem.parameters, problem.low, problem.high, strict=True) if a == b
     ]

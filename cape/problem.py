@@ -126,11 +126,13 @@ class Problem:
                 raise ValueError(f"{trajectories.source}: expected {name} {expected}, got {tuple(found)}")
 
     @classmethod
-    def of(cls, trajectories: Trajectories, fields: np.ndarray) -> "Problem":
-        """Describe training data: `fields` [sample, time, *space, channel] are what `trajectories` hold."""
-        axes = tuple(range(fields.ndim - 1))
-        # float64: the mean of 1e8 float32 numbers is not a float32 affair
-        mean, std = fields.mean(axes, dtype=np.float64), fields.std(axes, dtype=np.float64)
+    def of(cls, trajectories: Trajectories) -> "Problem":
+        """Describe training data; reads all of them, a few samples at a time.
+
+        Raises:
+            ValueError: no samples, one frame only, values that are not finite, or a channel that is constant.
+        """
+        mean, std = _statistics(trajectories)
         flat = [name for name, s in zip(trajectories.channel_names, std, strict=True) if s == 0]
         if flat:
             raise ValueError(f"channel(s) {flat} are constant over all training data: leave them out")
@@ -187,3 +189,19 @@ class Problem:
                 raise ValueError(f"problem: boundary {kind!r}, expected one of {BOUNDARIES}")
         if not all(math.isfinite(s) and s > 0 for s in (*self.channel_std, *self.length)):
             raise ValueError("problem: channel_std and length must be positive")
+
+
+def _statistics(trajectories: Trajectories, at_once: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Compute mean and standard deviation of each channel over all samples, frames and points."""
+    if trajectories.samples == 0:
+        raise ValueError("no training data: expected at least one sample")
+    # relative to the first value and in float64: a large mean does not eat the digits of a small deviation
+    first, total, squares, count = None, 0.0, 0.0, 0
+    for start in range(0, trajectories.samples, at_once):
+        fields = trajectories.read(np.arange(start, min(start + at_once, trajectories.samples)))
+        values = fields.reshape(-1, fields.shape[-1]).astype(np.float64)
+        first = values[0].copy() if first is None else first
+        values -= first
+        total, squares, count = total + values.sum(0), squares + (values**2).sum(0), count + len(values)
+    mean = total / count
+    return first + mean, np.sqrt(np.maximum(squares / count - mean**2, 0.0))

@@ -126,7 +126,7 @@ def _check_target(out: Path, license: str, overwrite: bool) -> None:
 def _check_data(run: Path, problem: Problem, data: Data, evaluation: Evaluation) -> str:
     """Make sure that data and evaluation are the run's; give the hash of the training data."""
     fields = data.training.read()
-    found = Problem.of(data.training, fields)
+    found = Problem.of(data.training)
     for field in dataclasses.fields(Problem):
         a, b = getattr(found, field.name), getattr(problem, field.name)
         # the statistics of data simulated again on another machine differ by rounding

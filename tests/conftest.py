@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 # Tests compile much and compute little: let XLA compile quickly, in the processes they start too.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

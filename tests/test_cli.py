@@ -562,7 +562,7 @@ def test_a_parameter_of_ones_own_makes_the_way_through_a_prediction(tmp_path, su
     path = write_scalar(tmp_path / "own.hdf5", scalar_field(2, 3, 16), datasets={"alpha": values["alpha"]})
     trajectories = open_files(path)
     assert trajectories.parameter_names == ("alpha",)
-    problem = Problem.of(trajectories, trajectories.read())
+    problem = Problem.of(trajectories)
     save(Surrogate(problem, surrogate.config, rngs=nnx.Rngs(0)), tmp_path / "model")
     options = ["--initial", str(path), "--steps", "2", "--out", str(tmp_path / "p"), "--quiet"]
     assert main(["predict", str(tmp_path / "model"), *options, "--parameter", "alpha=0.5"]) == 0

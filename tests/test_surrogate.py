@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from cape.datasets.trajectories import from_arrays
 from cape.embedding import features, logarithmic
 from cape.models import (
     FNO,
@@ -436,3 +437,23 @@ def test_a_spoilt_pretrained_folder_is_named(folder, spoil, message):
 def test_problem_goes_through_json():
     problem = problem_of(8, 12)
     assert Problem.from_dict(json.loads(json.dumps(dataclasses.asdict(problem)))) == problem
+
+
+def test_statistics_are_read_a_few_samples_at_a_time():
+    u = np.random.default_rng(0).normal(1000.0, 0.5, (130, 2, 8, 2)).astype(np.float32) * [1.0, 1e-3]
+    x = np.arange(8) / 8
+    data = {
+        "channel_names": ("a", "b"),
+        "coordinates": (x,),
+        "times": (0.0, 0.1),
+        "boundaries": ("periodic",),
+    }
+    read = Problem.of(from_arrays(u, np.ones((130, 1)), ("nu",), **data))
+    np.testing.assert_allclose(
+        read.channel_mean, u.astype(np.float32).mean((0, 1, 2), dtype=np.float64), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        read.channel_std, u.astype(np.float32).std((0, 1, 2), dtype=np.float64), rtol=1e-6
+    )
+    with pytest.raises(ValueError, match="'b'.*constant"):
+        Problem.of(from_arrays(u * [1.0, 0.0] + 3.0, np.ones((130, 1)), ("nu",), **data))

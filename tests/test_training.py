@@ -70,7 +70,7 @@ def compiled_once(tmp_path_factory):
 
 
 def fresh(model=MODEL):
-    return Surrogate(Problem.of(TRAINING, TRAINING.read()), model, rngs=nnx.Rngs(0))
+    return Surrogate(Problem.of(TRAINING), model, rngs=nnx.Rngs(0))
 
 
 def train(config=CONFIG, folder=None, model=MODEL):
