@@ -155,7 +155,7 @@ def fit(
         reached = (epoch - warmup_epochs) / (config.epochs - warmup_epochs)
         plan = config.curriculum.plan(max(reached, 0.0), training.frames - 1)
         schedule = Schedule(jnp.int32(plan.feedback), jnp.int32(plan.pushes))
-        bar.set_description("warm-up" if warming else f"feedback {min(plan.feedback, training.frames - 1)}")
+        bar.set_description("warm-up" if warming else f"feedback {plan.feedback}")
         losses = []
         for _ in range(per_epoch):
             batch = next(batches)
