@@ -6,8 +6,8 @@
 FOLDER holds PDEBench's 1D files (published ones, or reduced to 128 points and 41 frames; the published ones are
 reduced on the fly). Budgets are those under which the published code was measured: Burgers 50 initial conditions
 per viscosity, 11 frames, batch 10, 640 updates; advection 50 per speed, 21 frames, batch 25, 180 updates; the long
-ones 100 and 200 initial conditions, 11 frames, batch 25, 60 epochs, a tenth kept back. Errors are on initial conditions that no
-training saw, at all files' values. Runs are kept in --out and used again.
+ones 100 and 200 initial conditions, 11 frames, batch 25, 60 epochs, a tenth kept back. Errors are on
+initial conditions that no training saw, at all files' values. Runs are kept in --out and used again.
 """
 
 import argparse
