@@ -1,33 +1,30 @@
-"""Training: the jitted update and `fit`."""
+"""Training: how a surrogate is trained, and `fit`, which does it."""
 
 import dataclasses
-import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 from tqdm import tqdm
 
-from cape import objective as objectives
+from cape import feed
 from cape.checkpoint import Checkpoints
-from cape.curriculum import Curriculum, Pushforward, TanhTransition
-from cape.datasets.batches import batch_indices, steps_per_epoch, stream
-from cape.datasets.symmetries import Augmentation, augment, symmetries_of
+from cape.curriculum import Curriculum, Plan, Pushforward, TanhTransition
+from cape.datasets.batches import steps_per_epoch
+from cape.datasets.symmetries import Augmentation
 from cape.datasets.trajectories import Trajectories
-from cape.objective import Model, Objective, Schedule
+from cape.objective import Losses, Model, Objective, Schedule
 from cape.optimisers import AdamW, Optimiser
 from cape.pretrained import save
 from cape.records import Records
-from cape.rollout import rollout
 from cape.surrogate import Surrogate
-
-State = dict[str, Any]
+from cape.update import Recipe, initial_state, update, warm_up
+from cape.validation import Validation
 
 
 class Diverged(RuntimeError):
@@ -102,30 +99,23 @@ def fit(
         ValueError: the data do not fit the surrogate, or a checkpoint not the configuration.
         Diverged: the loss is no longer finite; the best weights so far are in the folder.
     """
-    for trajectories in (training, validation):
-        surrogate.problem.check_trajectories(trajectories)
-        if trajectories.frames < 2:
-            raise ValueError(f"{trajectories.source}: expected at least 2 frames to learn a step, got 1")
-        expected, found = surrogate.problem.dt, trajectories.dt
-        if abs(found - expected) > 1e-3 * expected:
-            raise ValueError(f"{trajectories.source}: expected a time step of {expected:g}, got {found:g}")
+    _check(surrogate, training, validation)
 
     # ---- the model as pure functions, its state as plain arrays ----------------------------------------------
     surrogate.train()
     graphdef, params, rest = nnx.split(surrogate, nnx.Param, ...)
     surrogate.eval()
-    model = Model(graphdef)
+    params, rest = nnx.to_pure_dict(params), nnx.to_pure_dict(rest)
     per_epoch = steps_per_epoch(training.samples, config.batch)
-    warmup_epochs = config.warmup_epochs if hasattr(surrogate.conditioned, "block") else 0
-    optimiser = config.optimiser.build((config.epochs - warmup_epochs) * per_epoch, per_epoch)
-    warmup = config.warmup.build(max(warmup_epochs, 1) * per_epoch, per_epoch)
-    state = initial_state(
-        nnx.to_pure_dict(params), nnx.to_pure_dict(rest), optimiser, warmup, averaged=bool(config.ema)
-    )
+    guesses = "block" in params["conditioned"]  # nothing else is trained in a warm-up
+    warmup_epochs = config.warmup_epochs if guesses else 0
+    common = (per_epoch, config.seed, config.ema)
+    after = (config.epochs - warmup_epochs) * per_epoch
+    recipe = Recipe(Model(graphdef), config.objective, config.optimiser, after, *common)
+    first = recipe._replace(optimiser=config.warmup, updates=max(warmup_epochs, 1) * per_epoch)
+    state = initial_state(params, rest, recipe, first)
     scale = jnp.asarray(surrogate.problem.channel_std, jnp.float32)
     scale = scale if surrogate.config.normalise else jnp.ones_like(scale)
-    update = functools.partial(_update, model, config, scale, optimiser)
-    warm_up = functools.partial(_warm_up, model, config, scale, warmup)
 
     # ---- data, records, and where an earlier training stopped ------------------------------------------------
     checkpoints = None if folder is None else Checkpoints(Path(folder) / "checkpoints")
@@ -135,23 +125,18 @@ def fit(
     if checkpoints is not None and (newest := checkpoints.newest()) is not None:
         restored = checkpoints.restore(newest, {"state": state, "best": best})
         state, best, start = restored["state"], jax.tree.map(np.array, restored["best"]), newest
-    records = Records(folder, from_step=start * per_epoch, tensorboard=config.tensorboard)
-    batches = _augmented(
-        _batches(training, config, start * per_epoch), surrogate.problem, config, start * per_epoch
-    )
-    validate = _validator(surrogate, validation, config, scale)
+    done = start * per_epoch
+    records = Records(folder, from_step=done, tensorboard=config.tensorboard)
+    source = feed.resident if config.storage == "device" else feed.streamed
+    batches = source(training, config.seed, config.batch, done)
+    batches = feed.augmented(batches, surrogate.problem, config.augmentation, config.seed, done)
+    validate = Validation(surrogate, validation, config.objective, max(config.batch, 32), scale)
 
     # ---- epochs ----------------------------------------------------------------------------------------------
-    bar = tqdm(
-        total=config.epochs * per_epoch,
-        initial=start * per_epoch,
-        unit="update",
-        disable=not progress,
-        ncols=110,
-    )
+    bar = tqdm(total=config.epochs * per_epoch, initial=done, unit="update", disable=not progress, ncols=110)
     for epoch in range(start, config.epochs):
         began = time.perf_counter()
-        warming = epoch < warmup_epochs
+        warming, last = epoch < warmup_epochs, epoch + 1 == config.epochs
         reached = (epoch - warmup_epochs) / (config.epochs - warmup_epochs)
         plan = config.curriculum.plan(max(reached, 0.0), training.frames - 1)
         schedule = Schedule(jnp.int32(plan.feedback), jnp.int32(plan.pushes))
@@ -159,34 +144,20 @@ def fit(
         losses = []
         for _ in range(per_epoch):
             batch = next(batches)
-            state, loss = warm_up(state, *batch) if warming else update(state, *batch, schedule)
+            if warming:
+                state, loss = warm_up(first, scale, state, *batch)
+            else:
+                state, loss = update(recipe, scale, state, *batch, schedule)
             losses.append(loss)
             bar.update()
-        total, prediction, auxiliary = (
-            float(jnp.stack(values).mean()) for values in zip(*losses, strict=True)
-        )
-        record = {
-            "step": (epoch + 1) * per_epoch,
-            "epoch": epoch + 1,
-            "phase": "warm-up" if warming else "training",
-            "feedback": plan.feedback,
-            "pushes": plan.pushes,
-            "loss": total / (training.frames - 1),
-            "prediction_loss": prediction / (training.frames - 1),
-            "auxiliary_loss": auxiliary / (training.frames - 1),
-        }
-        if not np.isfinite(total):
+        record = _record(epoch, per_epoch, warming, plan, losses, training.frames - 1)
+        if not np.isfinite(record["loss"]):
             bar.close()
-            kept = f"the best weights so far (validation error {best['error']:.4g}) are kept"
-            raise Diverged(
-                f"the loss is {total} in epoch {epoch + 1}; lower optimiser.learning_rate or optimiser.clip; "
-                + (kept if np.isfinite(best["error"]) else "no epoch before it was validated")
-            )
-        last = epoch + 1 == config.epochs
-        if not warming and ((epoch + 1) % config.validate_every == 0 or last):
+            raise _diverged(record["loss"], epoch, best["error"])
+        due = (epoch + 1) % config.validate_every == 0 or last
+        if due and not warming:
             kept = state["ema"] if config.ema else state["params"]
-            error = validate(kept, state["rest"])
-            record["validation_error"] = error
+            error = record["validation_error"] = validate(kept, state["rest"])
             if error < best["error"] or (last and not np.isfinite(best["error"])):
                 best = {"error": np.float32(error), "params": kept, "rest": state["rest"]}
                 best = jax.tree.map(np.array, best)  # copies: the next update donates these buffers
@@ -195,7 +166,7 @@ def fit(
         record["seconds"] = time.perf_counter() - began
         records.add(record)
         bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{float(best['error']):.4f}")
-        if checkpoints is not None and ((epoch + 1) % config.validate_every == 0 or last):
+        if checkpoints is not None and due:
             checkpoints.save(epoch + 1, {"state": state, "best": best})
     bar.close()
     records.close()
@@ -204,145 +175,42 @@ def fit(
     return _with(surrogate, best["params"], best["rest"])
 
 
-def initial_state(
-    params,
-    rest,
-    optimiser: optax.GradientTransformation,
-    warmup: optax.GradientTransformation,
-    *,
-    averaged: bool,
-) -> State:
-    """Make the training state: a dictionary of arrays, saved and restored as it is."""
-    # copies: an update donates its state, and the module that `params` come from shall live on
-    params, rest = jax.tree.map(jnp.array, (params, rest))
-    block = params["conditioned"].get("block", {})
+def _check(surrogate: Surrogate, training: Trajectories, validation: Trajectories) -> None:
+    """Raise ValueError unless data have a step to learn, and the surrogate's own time step."""
+    for trajectories in (training, validation):
+        surrogate.problem.check_trajectories(trajectories)
+        if trajectories.frames < 2:
+            raise ValueError(f"{trajectories.source}: expected at least 2 frames to learn a step, got 1")
+        expected, found = surrogate.problem.dt, trajectories.dt
+        if abs(found - expected) > 1e-3 * expected:
+            raise ValueError(f"{trajectories.source}: expected a time step of {expected:g}, got {found:g}")
+
+
+def _record(
+    epoch: int, per_epoch: int, warming: bool, plan: Plan, losses: Sequence[Losses], steps: int
+) -> dict[str, Any]:
+    """Write down an epoch: its losses are means over updates and steps."""
+    total, prediction, auxiliary = (
+        float(jnp.stack(each).mean()) / steps for each in zip(*losses, strict=True)
+    )
     return {
-        "step": jnp.int32(0),
-        "params": params,
-        "rest": rest,
-        "optimiser": optimiser.init(params),
-        "warmup": warmup.init(block),
-        "ema": jax.tree.map(jnp.array, params) if averaged else (),
+        "step": (epoch + 1) * per_epoch,
+        "epoch": epoch + 1,
+        "phase": "warm-up" if warming else "training",
+        "feedback": plan.feedback,
+        "pushes": plan.pushes,
+        "loss": total,
+        "prediction_loss": prediction,
+        "auxiliary_loss": auxiliary,
     }
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 3), donate_argnums=4)
-def _update(
-    model: Model, config: TrainingConfig, scale, optimiser, state: State, frames, p, schedule: Schedule
-):
-    """Apply one update of all weights on a batch [batch, time, ...]."""
-    key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
-    frames = jnp.moveaxis(frames, 1, 0)
-    losses, rest, grads = objectives.value_and_gradient(
-        config.objective, model, state["params"], state["rest"], frames, p, schedule, key, scale
+def _diverged(loss: float, epoch: int, best: float) -> Diverged:
+    kept = f"the best weights so far (validation error {best:.4g}) are kept"
+    return Diverged(
+        f"the loss is {loss} in epoch {epoch + 1}; lower optimiser.learning_rate or optimiser.clip; "
+        + (kept if np.isfinite(best) else "no epoch before it was validated")
     )
-    changes, moments = optimiser.update(grads, state["optimiser"], state["params"])
-    params = optax.apply_updates(state["params"], changes)
-    return state | {
-        "step": state["step"] + 1,
-        "params": params,
-        "rest": rest,
-        "optimiser": moments,
-        "ema": _average(state["ema"], params, config.ema, state["step"]),
-    }, losses
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 3), donate_argnums=4)
-def _warm_up(model: Model, config: TrainingConfig, scale, optimiser, state: State, frames, p):
-    """Apply one update of the conditioning's block alone, on the auxiliary loss."""
-    key = jax.random.fold_in(jax.random.key(config.seed), state["step"])
-    params = state["params"]
-
-    def objective(block):
-        whole = params | {"conditioned": params["conditioned"] | {"block": block}}
-        frames_first = jnp.moveaxis(frames, 1, 0)
-        return objectives.evaluate_guess(
-            config.objective, model, whole, state["rest"], frames_first, p, key, scale
-        )
-
-    block = params["conditioned"]["block"]
-    (_, (losses, rest)), grads = jax.value_and_grad(objective, has_aux=True)(block)
-    changes, moments = optimiser.update(grads, state["warmup"], block)
-    block = optax.apply_updates(block, changes)
-    params = params | {"conditioned": params["conditioned"] | {"block": block}}
-    return state | {
-        "step": state["step"] + 1,
-        "params": params,
-        "rest": rest,
-        "warmup": moments,
-        "ema": params if config.ema else (),
-    }, losses
-
-
-def _average(average, params, decay: float, step):
-    """Move the average of the weights; the first updates count more, so that it forgets where it started."""
-    if not decay:
-        return ()
-    count = step.astype(jnp.float32)
-    kept = jnp.minimum(decay, (1.0 + count) / (10.0 + count))
-    return jax.tree.map(lambda a, b: kept * a + (1.0 - kept) * b, average, params)
-
-
-def _batches(
-    training: Trajectories, config: TrainingConfig, start: int
-) -> Iterator[tuple[jax.Array, jax.Array]]:
-    """Yield (frames, parameters) of update `start`, `start + 1`, ...: a pure function of (seed, update)."""
-    if config.storage == "stream":
-        for _, frames, parameters in stream(training, config.seed, config.batch, start):
-            yield jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)
-    frames = jnp.asarray(training.read())
-    parameters = jnp.asarray(training.parameters, jnp.float32)
-
-    @jax.jit
-    def draw(frames, parameters, step):
-        chosen = batch_indices(config.seed, step, frames.shape[0], config.batch)
-        return frames[chosen], parameters[chosen]
-
-    step = start
-    while True:
-        yield draw(frames, parameters, step)
-        step += 1
-
-
-def _augmented(batches, problem, config: TrainingConfig, start: int) -> Iterator[tuple[jax.Array, jax.Array]]:
-    """Replace the trajectories of every batch by images under the equation's symmetries, where asked for."""
-    if not config.augmentation.active:
-        return batches
-    symmetries = symmetries_of(problem.equation, problem.boundaries)
-    speed = problem.length[0] / problem.resolution[0] / problem.dt
-    key = jax.random.key(config.seed + 1)
-
-    @jax.jit
-    def image(frames, p, step):
-        drawn = jax.random.fold_in(key, step)
-        names = problem.parameters
-        return augment(symmetries, config.augmentation, frames, p, drawn, parameter_names=names, speed=speed)
-
-    return (image(*batch, start + i) for i, batch in enumerate(batches))
-
-
-def _validator(
-    surrogate: Surrogate, validation: Trajectories, config: TrainingConfig, scale
-) -> Callable[[Any, Any], float]:
-    """Make `validate(params, rest)`: the mean error of all frames of full rollouts over the validation data."""
-    truth = validation.read()
-    parameters = validation.parameters.astype(np.float32)
-    graphdef, _, _ = nnx.split(surrogate, nnx.Param, ...)
-
-    @jax.jit
-    def errors(params, rest, truth, p):
-        prediction = rollout(nnx.merge(graphdef, params, rest).at(p), truth[:, 0], truth.shape[1] - 1)
-        return objectives.frame_errors(config.objective, prediction, truth[:, 1:], scale).mean(1)
-
-    def validate(params, rest) -> float:
-        size = min(max(config.batch, 32), len(truth))
-        each = []
-        for first in range(0, len(truth), size):
-            chosen = np.arange(first, first + size) % len(truth)  # the last batch is filled up, then cut
-            each.append(np.asarray(errors(params, rest, truth[chosen], parameters[chosen])))
-        return float(np.concatenate(each)[: len(truth)].mean())
-
-    return validate
 
 
 def _with(surrogate: Surrogate, params, rest) -> Surrogate:

@@ -18,6 +18,7 @@ from cape.records import read
 from cape.rollout import persistence, rollout
 from cape.surrogate import Surrogate
 from cape.training import Diverged, TrainingConfig, fit
+from cape.update import average
 
 POINTS, FRAMES, DT = 16, 5, 0.1
 MODEL = ModelConfig(FNO(width=4, modes=3, layers=1, projection=4, kernel=0), Cape(heads=8, width=4))
@@ -142,7 +143,7 @@ class Killed(Exception):
 
 def killed_at(monkeypatch, validation):
     """Let a training die in its validation number `validation`, counted from 1."""
-    make, calls = training._validator, []
+    make, calls = training.Validation, []
 
     def make_killer(*arguments):
         validate = make(*arguments)
@@ -155,7 +156,7 @@ def killed_at(monkeypatch, validation):
 
         return killer
 
-    monkeypatch.setattr(training, "_validator", make_killer)
+    monkeypatch.setattr(training, "Validation", make_killer)
 
 
 @pytest.mark.parametrize("validation", [1, 2, 10])
@@ -188,9 +189,9 @@ def test_averaged_weights_are_those_validated_and_kept(complete, tmp_path):
 
 def test_the_average_forgets_its_start_and_then_follows_its_decay():
     old, new = {"w": jnp.asarray(0.0)}, {"w": jnp.asarray(1.0)}
-    assert float(training._average(old, new, 0.99, jnp.int32(0))["w"]) == pytest.approx(0.9)
-    assert float(training._average(old, new, 0.99, jnp.int32(100_000))["w"]) == pytest.approx(0.01)
-    assert training._average((), new, 0.0, jnp.int32(3)) == ()
+    assert float(average(old, new, 0.99, jnp.int32(0))["w"]) == pytest.approx(0.9)
+    assert float(average(old, new, 0.99, jnp.int32(100_000))["w"]) == pytest.approx(0.01)
+    assert average((), new, 0.0, jnp.int32(3)) == ()
 
 
 def test_a_conditioning_without_a_guess_trains_from_the_first_epoch(tmp_path):
@@ -200,14 +201,14 @@ def test_a_conditioning_without_a_guess_trains_from_the_first_epoch(tmp_path):
 
 
 def test_a_diverged_training_stops_and_keeps_the_best_weights(tmp_path, monkeypatch):
-    update, calls = training._update, []
+    update, calls = training.update, []
 
     def spoilt(*arguments):
         state, losses = update(*arguments)
         calls.append(1)
         return state, losses if len(calls) <= 4 else jax.tree.map(lambda a: a * jnp.nan, losses)
 
-    monkeypatch.setattr(training, "_update", spoilt)
+    monkeypatch.setattr(training, "update", spoilt)
     with pytest.raises(Diverged, match="the loss is nan in epoch 4; lower optimiser.learning_rate"):
         train(folder=tmp_path)
     records = read(tmp_path / "metrics.jsonl")

@@ -1,0 +1,55 @@
+"""What a training feeds on: batches as a pure function of (seed, update), augmented where asked for."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cape.datasets.batches import batch_indices, stream
+from cape.datasets.symmetries import Augmentation, augment, symmetries_of
+from cape.datasets.trajectories import Trajectories
+from cape.problem import Problem
+
+Batch = tuple[Float[Array, "batch time *space channel"], Float[Array, "batch parameter"]]
+
+
+def resident(training: Trajectories, seed: int, size: int, start: int) -> Iterator[Batch]:
+    """Yield the batches of update `start`, `start + 1`, ... from data that stay in the accelerator's memory."""
+    frames = jnp.asarray(training.read())
+    parameters = jnp.asarray(training.parameters, jnp.float32)
+
+    @jax.jit
+    def draw(frames, parameters, step):
+        chosen = batch_indices(seed, step, frames.shape[0], size)
+        return frames[chosen], parameters[chosen]
+
+    step = start
+    while True:
+        yield draw(frames, parameters, step)
+        step += 1
+
+
+def streamed(training: Trajectories, seed: int, size: int, start: int) -> Iterator[Batch]:
+    """Yield the same batches as `resident`, every one read from disk when it is due."""
+    for _, frames, parameters in stream(training, seed, size, start):
+        yield jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)
+
+
+def augmented(
+    batches: Iterator[Batch], problem: Problem, augmentation: Augmentation, seed: int, start: int
+) -> Iterator[Batch]:
+    """Replace the trajectories of every batch by images under the equation's symmetries, where asked for."""
+    if not augmentation.active:
+        return batches
+    symmetries = symmetries_of(problem.equation, problem.boundaries)
+    speed = problem.length[0] / problem.resolution[0] / problem.dt
+    key = jax.random.key(seed + 1)
+
+    @jax.jit
+    def image(frames, p, step):
+        drawn = jax.random.fold_in(key, step)
+        names = problem.parameters
+        return augment(symmetries, augmentation, frames, p, drawn, parameter_names=names, speed=speed)
+
+    return (image(*batch, start + i) for i, batch in enumerate(batches))
