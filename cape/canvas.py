@@ -5,6 +5,7 @@ No pyplot, so no global state and no display: figures are objects, saved whole o
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,49 @@ def drawing(path: str | Path, width: float, height: float) -> Iterator:
         yield canvas
         try:
             canvas.savefig(temporary, format=path.suffix[1:] or "png")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def recording(
+    path: str | Path, width: float, height: float, frames_per_second: float, dots_per_inch: float
+) -> Iterator[tuple]:
+    """Give an empty matplotlib figure (inches) and a function that records it as the next frame.
+
+    The layout is settled at the first frame and stays. The file, .gif or .mp4, appears whole or not at all.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: another suffix, or .mp4 where the program ffmpeg is not found.
+    """
+    require()
+    path = Path(path)
+    if path.suffix not in (".gif", ".mp4"):
+        raise ValueError(f"{path}: an animation is written as .gif or .mp4, got the suffix {path.suffix!r}")
+    if path.suffix == ".mp4" and shutil.which("ffmpeg") is None:
+        raise ValueError(
+            f"{path}: MP4 needs the program ffmpeg, which is not found; install it, or write .gif"
+        )
+    import matplotlib
+    from matplotlib.animation import FFMpegWriter, PillowWriter
+    from matplotlib.figure import Figure
+
+    writer = (PillowWriter if path.suffix == ".gif" else FFMpegWriter)(fps=frames_per_second)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    with matplotlib.rc_context(STYLE | {"savefig.dpi": dots_per_inch}):
+        canvas = Figure(figsize=(width, height), dpi=dots_per_inch, layout="constrained")
+
+        def record() -> None:
+            if canvas.get_layout_engine() is not None:
+                canvas.draw_without_rendering()
+                canvas.set_layout_engine("none")
+            writer.grab_frame()
+
+        try:
+            with writer.saving(canvas, str(temporary), dots_per_inch):
+                yield canvas, record
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,0 +1,146 @@
+"""Animations of fields: GIF by pillow, MP4 by ffmpeg; `pip install 'cape-jax[plot]'`.
+
+In one dimension truth and prediction are curves in one panel per channel; in two they stand side by side with
+the error, a row per channel; in three the central slice z = const is shown. A GIF stays within a few MB: frames
+and pixels are bounded.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from cape import panels
+from cape.canvas import recording
+from cape.panels import ERROR, PREDICTION, TRUTH, Frames
+
+MOST_FRAMES, MOST_CHANNELS = 60, 4
+_PIXELS = 14e6  # of all frames together; smooth colours take about a quarter of a byte each in a GIF
+_CURVES = {TRUTH: {"color": "k", "lw": 2.4, "alpha": 0.45}, PREDICTION: {"color": "#D55E00", "lw": 1.5}}
+
+
+def animate(
+    frames_by_title: Mapping[str, Frames],
+    path: str | Path,
+    times: Float[np.ndarray, " time"],
+    *,
+    channel_names: Sequence[str] = ("u",),
+    coordinates: Sequence[Float[np.ndarray, " n"]] | None = None,
+    caption: str = "",
+    most_frames: int = MOST_FRAMES,
+    seconds: float = 6.0,
+) -> Path:
+    """Write an animation of fields over time, .gif or .mp4, whole or not at all; give its path.
+
+    Args:
+        frames_by_title: [time, *space, channel] in 1D, 2D or 3D, all of one shape: {"truth": ..., "prediction":
+            ...} (the error is added in 2D and 3D), or {"prediction": ...} alone.
+        path: file to write; the suffix chooses the format, MP4 needs the program ffmpeg.
+        times: of the frames, in the units of the data.
+        channel_names: one per channel; of more than MOST_CHANNELS the first ones are drawn.
+        coordinates: cell centres, one array per axis; without them cells of a unit box.
+        caption: what is shown, such as "Nu = 0.01 (interpolated)"; the time is put after it.
+        most_frames: of more frames an evenly spaced choice is drawn, the first and the last included.
+        seconds: how long it lasts at most; no less than 4 frames a second.
+
+    Raises:
+        ValueError: another suffix, shapes that do not fit together, or MP4 without ffmpeg.
+        ImportError: matplotlib is not installed.
+    """
+    times = np.asarray(times)
+    frames_by_title = {title: np.asarray(frames) for title, frames in frames_by_title.items()}
+    panels.check_frames(frames_by_title, times, channel_names)
+    chosen = panels.evenly(len(times), most_frames)
+    first = next(iter(frames_by_title.values()))
+    coordinates = panels.cells(first.shape[1:-1]) if coordinates is None else coordinates
+    shown = {title: frames[chosen, ..., :MOST_CHANNELS] for title, frames in frames_by_title.items()}
+    draw = _Curves if first.ndim == 3 else _Fields
+    picture = draw(shown, coordinates, channel_names[:MOST_CHANNELS])
+    width, height = picture.size
+    dots = float(np.clip(np.sqrt(_PIXELS / (len(chosen) * width * height)), 50, 100))
+    rate = max(len(chosen) / seconds, 4.0)
+    with recording(path, width, height, rate, dots) as (canvas, record):
+        title = canvas.suptitle(_stamp(caption, times[0], times), x=0.02, ha="left", fontsize=10)
+        picture.open(canvas)
+        for number, frame in enumerate(chosen):
+            title.set_text(_stamp(caption, times[frame], times))
+            picture.show(number)
+            record()
+    return Path(path)
+
+
+class _Curves:
+    """One panel per channel, a curve per title."""
+
+    def __init__(self, frames: dict[str, Frames], coordinates, channel_names):
+        self.frames, self.x, self.channels = frames, coordinates[0], channel_names
+        self.size = (6.4, 0.6 + (3.0 if len(channel_names) == 1 else 1.9 * len(channel_names)))
+        self.lines: list = []
+
+    def open(self, canvas) -> None:
+        grid = canvas.subplots(len(self.channels), 1, sharex=True, squeeze=False)[:, 0]
+        for channel, axes in enumerate(grid):
+            for title, frames in self.frames.items():
+                style = _CURVES.get(title, {})
+                line = axes.plot(self.x, np.full(len(self.x), np.nan), label=title, **style)[0]
+                self.lines.append((line, frames[:, :, channel]))
+            reference = next(iter(self.frames.values()))[:, :, channel]
+            low, high = _limits(reference)
+            axes.set(ylabel=self.channels[channel], ylim=(low, high), xlim=panels.extent([self.x]))
+        grid[-1].set_xlabel("x")
+        grid[0].legend(loc="upper right", ncols=2, framealpha=0.8, frameon=True, edgecolor="none")
+
+    def show(self, frame: int) -> None:
+        for line, values in self.lines:
+            line.set_ydata(values[frame])
+
+
+class _Fields:
+    """A row per channel, a column per title, prediction − truth after them."""
+
+    def __init__(self, frames: dict[str, Frames], coordinates, channel_names):
+        self.frames = {title: panels.plane(fields) for title, fields in panels.with_error(frames).items()}
+        self.coordinates, self.channels = coordinates[:2], channel_names
+        box = panels.extent(self.coordinates)
+        self.box = {"extent": box, "origin": "lower", "interpolation": "nearest"}
+        tall = float(np.clip((box[3] - box[2]) / (box[1] - box[0]), 0.4, 2.0))
+        width = 2.5 if len(self.frames) > 1 else 3.4
+        self.size = (0.9 + (width + 0.3) * len(self.frames), 0.7 + width * tall * len(channel_names))
+        self.images: list = []
+
+    def open(self, canvas) -> None:
+        grid = canvas.subplots(len(self.channels), len(self.frames), sharex=True, sharey=True, squeeze=False)
+        fields = {title: frames for title, frames in self.frames.items() if title != ERROR}
+        for channel, line in enumerate(grid):
+            reference, *others = (frames[..., channel] for frames in fields.values())
+            scale = panels.field_scale(reference, others)
+            for axes, (title, frames) in zip(line, self.frames.items(), strict=True):
+                values = frames[..., channel]
+                own = panels.error_scale(values, scale) if title == ERROR else scale
+                image = axes.imshow(values[0].T, **self.box, **own.style)
+                axes.set_facecolor("0.6")  # where a prediction is not finite
+                self.images.append((image, values))
+                if title in (ERROR, list(fields)[-1]):
+                    canvas.colorbar(image, ax=axes, extend=own.extend, shrink=0.9, pad=0.02, aspect=18)
+                if channel == 0:
+                    axes.set_title(title)
+            line[0].set_ylabel(self.channels[channel])
+
+    def show(self, frame: int) -> None:
+        for image, values in self.images:
+            image.set_data(values[frame].T)
+
+
+def _limits(reference: np.ndarray) -> tuple[float, float]:
+    values = reference[np.isfinite(reference)]
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    room = 0.12 * (high - low) or 0.05 * abs(low) or 1.0
+    return low - room, high + room
+
+
+def _stamp(caption: str, time: float, times: np.ndarray) -> str:
+    """Write the caption and the time, with as many digits at every frame."""
+    step = float(times[-1] - times[0]) / max(len(times) - 1, 1)
+    digits = int(np.clip(np.ceil(-np.log10(step)) + 1, 0, 6)) if step > 0 else 3
+    return f"{caption}   t = {time:.{digits}f}".strip()
