@@ -182,9 +182,9 @@ def simulate(
     samples: int = 100,
     out: str = "data",
     seed: int = 0,
-    resolution: int = 128,
-    frames: int = 41,
-    t_end: float = 2.0,
+    resolution: int = 0,
+    frames: int = 0,
+    t_end: float = 0.0,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -196,7 +196,7 @@ def simulate(
         samples: trajectories per file.
         out: folder for the files.
         seed: everything random follows from it.
-        resolution: grid points.
+        resolution: grid points per axis; 0: as is usual for the equation, and so for frames and t_end.
         frames: frames, the initial condition included.
         t_end: time of the last frame.
         overwrite: replace files that are there.

@@ -12,7 +12,7 @@ import numpy as np
 from cape.assignment import assignments, numbers
 from cape.config import to_dict
 from cape.datasets.opening import open_files
-from cape.datasets.simulate.simulation import simulate
+from cape.datasets.simulate.simulation import find_equation, simulate
 from cape.datasets.splits import SAME, InitialConditionSplit
 from cape.datasets.trajectories import Trajectories
 
@@ -24,11 +24,11 @@ class SimulationConfig:
     """Data to simulate where no files are given.
 
     Attributes:
-        equation: advection, burgers or reaction-diffusion.
+        equation: one of those that `cape simulate --help` lists.
         parameters: values by parameter, such as beta=0.2,0.4 (a file each), Nu=loguniform:1e-3:1 or
             Nu=uniform:0.1:4 (one value per sample).
         samples: trajectories per value, or in all for a range.
-        resolution: grid points.
+        resolution: grid points per axis; 0: as is usual for the equation, and so for frames and t_end.
         frames: frames, the initial condition included.
         t_end: time of the last frame.
         seed: everything random follows from it.
@@ -41,6 +41,15 @@ class SimulationConfig:
     frames: int = 41
     t_end: float = 2.0
     seed: int = 0
+
+    @property
+    def complete(self) -> "SimulationConfig":
+        """The same with the equation's own sizes in the place of zeros."""
+        equation = find_equation(self.equation)
+        sizes = {
+            name: getattr(self, name) or getattr(equation, name) for name in ("resolution", "frames", "t_end")
+        }
+        return dataclasses.replace(self, **sizes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +133,7 @@ def simulated(config: DataConfig, *, progress: bool = True) -> Path:
 
     The folder appears whole or not at all, also where two runs that need it start at the same time.
     """
-    what = config.simulation
+    what = config.simulation.complete
     settings = json.dumps(to_dict(what), sort_keys=True)
     folder = Path(config.folder) / f"{what.equation}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
     if folder.is_dir():

@@ -146,12 +146,12 @@ def _errors(card: ModelCard) -> str:
 
 
 def _data(card: ModelCard) -> str:
-    data, what = card.experiment.data, card.experiment.data.simulation
+    data = card.experiment.data
     if card.files:
         made = "Read from the files\n\n" + "\n".join(f"- {name}" for name in card.files) + "\n"
     else:
-        equation = EQUATIONS.get(what.equation)
-        scheme = f", solved {equation.scheme}" if equation and equation.scheme else ""
+        what, equation = data.simulation.complete, EQUATIONS[data.simulation.equation]
+        scheme = f", solved {equation.scheme}" if equation.scheme else ""
         made = (
             f"Simulated by `cape.datasets.simulate`{scheme}: {'; '.join(what.parameters)}, {what.samples} trajectories "
             f"per file, {what.resolution} points, {what.frames} frames to t = {what.t_end:g}, seed {what.seed}."

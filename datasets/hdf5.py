@@ -63,3 +63,10 @@ def text(file: h5py.File, attribute: str) -> str | None:
     """Text of a root attribute, None where it is absent."""
     value = file.attrs.get(attribute)
     return value.decode() if isinstance(value, bytes) else None if value is None else str(value)
+
+
+def texts(file: h5py.File, attribute: str) -> tuple[str, ...]:
+    """List of texts in a root attribute, empty where it is absent or holds something else."""
+    values = np.asarray(file.attrs.get(attribute, ()), object).ravel()
+    values = [value.decode() if isinstance(value, bytes) else value for value in values]
+    return tuple(values) if all(isinstance(value, str) for value in values) else ()

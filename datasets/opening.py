@@ -11,6 +11,7 @@ import numpy as np
 
 from .fields import finite_samples
 from .hdf5 import open_hdf5
+from .named_channels import is_named_channels, open_named_channels
 from .pdebench import TIMES, is_compressible, is_scalar, open_compressible, open_scalar
 from .trajectories import Trajectories, concatenate, is_uniform
 
@@ -34,6 +35,12 @@ LAYOUTS = (
         "'density', 'pressure', 'Vx'[, 'Vy'[, 'Vz']] [sample, time, *space]",
         is_compressible,
         open_compressible,
+    ),
+    Layout(
+        "named channels",
+        "one dataset [sample, time, *space] for each name in the root attribute 'channels'",
+        is_named_channels,
+        open_named_channels,
     ),
 )
 

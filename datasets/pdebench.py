@@ -3,7 +3,8 @@
 Layout: fields [sample, time, *space]; `x-coordinate`[, `y-coordinate`[, `z-coordinate`]] [n], cell centres;
 `t-coordinate` [time] or one longer; parameters as root attributes, or else in the file's name. Files of our
 own solvers may add datasets with one entry per sample: parameters by their names (these win over the
-attributes) and `initial-condition` (integers); and the root attributes `equation` and `boundary`.
+attributes) and `initial-condition` (integers); and the root attributes `equation`, `boundary` and
+`parameters` (their names in order).
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import h5py
 import numpy as np
 
 from .fields import FileStore, whole
-from .hdf5 import axis, field_shape, open_hdf5, text
+from .hdf5 import axis, field_shape, open_hdf5, text, texts
 from .trajectories import BOUNDARIES, Trajectories
 
 AXES = ("x-coordinate", "y-coordinate", "z-coordinate")
 TIMES = "t-coordinate"
 INITIAL_CONDITION = "initial-condition"
 SCALAR = "tensor"
+CHANNELS = "channels"  # root attribute of files whose fields have names of their own
+PARAMETERS = "parameters"  # root attribute of files that name their parameters
 VELOCITIES = ("Vx", "Vy", "Vz")
 SCALAR_PARAMETERS = {"advection": ("beta",), "burgers": ("Nu",), "reaction-diffusion": ("Nu", "rho")}
 KNOWN_PARAMETERS = ("beta", "Nu", "rho")
@@ -34,7 +37,7 @@ def is_scalar(file: h5py.File) -> bool:
 
 
 def is_compressible(file: h5py.File) -> bool:
-    return SCALAR not in file and ("density" in file or VELOCITIES[0] in file)
+    return not {SCALAR, CHANNELS} & {*file, *file.attrs} and ("density" in file or VELOCITIES[0] in file)
 
 
 def open_scalar(path: str | Path) -> Trajectories:
@@ -55,7 +58,7 @@ def open_scalar(path: str | Path) -> Trajectories:
             )
         shape = field_shape(path, file, SCALAR, axes)
         equation, names = _scalar_equation(path, file, shape[0])
-        return _assemble(path, file, (SCALAR,), ("u",), axes, names, equation, default_boundary="periodic")
+        return assemble(path, file, (SCALAR,), ("u",), axes, names, equation, default_boundary="periodic")
 
 
 def open_compressible(path: str | Path) -> Trajectories:
@@ -78,10 +81,11 @@ def open_compressible(path: str | Path) -> Trajectories:
                     f"{path}: {channel!r} has axes {list(shape)}, expected {list(shapes[0])} as in 'density'"
                 )
         names = ("eta", "zeta") if dimension == 1 else ("M", "eta", "zeta")
-        return _assemble(path, file, channels, channels, AXES[:dimension], names, "compressible")
+        names = texts(file, PARAMETERS) or names
+        return assemble(path, file, channels, channels, AXES[:dimension], names, "compressible")
 
 
-def _assemble(
+def assemble(
     path: Path,
     file: h5py.File,
     datasets: tuple[str, ...],
@@ -91,6 +95,7 @@ def _assemble(
     equation: str,
     default_boundary: str | None = None,
 ) -> Trajectories:
+    """Describe fields [sample, time, *space], one dataset per channel, with what this file says of them."""
     field = datasets[0]
     shape = file[field].shape
     samples, frames, *resolution = shape
@@ -116,7 +121,7 @@ def _scalar_equation(path: Path, file: h5py.File, samples: int) -> tuple[str, tu
     by_name = next((e for part, e in IN_FILE_NAME.items() if part in path.name.lower()), None)
     by_parameters = next((e for e, names in SCALAR_PARAMETERS.items() if names == known), "unknown")
     equation = text(file, "equation") or by_name or by_parameters
-    names = (*SCALAR_PARAMETERS.get(equation, known), *own)
+    names = texts(file, PARAMETERS) or (*SCALAR_PARAMETERS.get(equation, known), *own)
     if not names:
         raise ValueError(
             f"{path}: no parameter found; expected beta (advection), Nu (Burgers) or Nu and rho (reaction-"

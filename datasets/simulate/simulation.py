@@ -1,6 +1,7 @@
 """Simulated data sets: one entry per equation, and one function that writes their files."""
 
 import difflib
+import functools
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from tqdm import tqdm
 
 from . import advection, burgers, reaction_diffusion
@@ -17,7 +19,7 @@ from .writer import refuse_existing, writing
 
 LOWEST_RESOLUTION = 16
 MOST_SAMPLES = 1_000_000  # numbers of initial conditions: seed * MOST_SAMPLES + sample
-CELLS_PER_BATCH = 2**23  # frames * cells of one batch of samples held in memory
+VALUES_PER_BATCH = 2**23  # frames * cells * channels of one batch of samples held in memory
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,18 @@ class Equation:
     """An equation that can be simulated.
 
     `solve(initial, *parameters, resolution=, times=)` takes one array [sample] per parameter, in the order
-    of `parameters`, and returns u[sample, time, x]; `initial_conditions(seed, samples)` draws its initial
-    conditions. For readers: its `title`, its `formula`, in which all is
-    dimensionless, and `scheme`, how it is solved.
+    of `parameters`, and returns u[sample, time, *space, channel], the first frame being that of the initial
+    condition also where it is the only one; `initial_conditions(seed, samples)` draws what `solve` takes as
+    `initial`, of which `simulate` needs `select(slice)` alone. For readers: its `title`, its `formula`, in
+    which all is dimensionless, and `scheme`, how it is solved.
+
+    Attributes:
+        dimension: number of axes; the domain is [origin, origin + length) along each of them.
+        channels: names of the channels, in order.
+        boundary: "periodic", "outgoing" or "wall", the same on every side.
+        resolution: cells per axis where `simulate` is not told; so are `frames` and `t_end`.
+        finest: cells per axis of the scheme's own grid, where that is finer: for the size of batches.
+        file_suffix: end of the file's name, in which {resolution} stands for the number of cells.
     """
 
     name: str
@@ -52,16 +63,41 @@ class Equation:
     title: str = ""
     formula: str = ""
     scheme: str = ""
+    dimension: int = 1
+    channels: tuple[str, ...] = ("u",)
+    length: float = 1.0
+    origin: float = 0.0
+    boundary: str = "periodic"
+    resolution: int = 128
+    frames: int = 41
+    t_end: float = 2.0
+    finest: int = 0
+    file_suffix: str = ""
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
         """Names of the parameters, in order."""
         return tuple(parameter.name for parameter in self.parameters)
 
-    def file_name(self, values: Mapping[str, ParameterValues]) -> str:
+    def file_name(self, values: Mapping[str, ParameterValues], resolution: int = 0) -> str:
         """Return the benchmark's name for a file, such as ReacDiff_Nu0.5_Rho1.0.hdf5."""
         labels = [f"{p.spelling}{values[p.name].label}" for p in self.parameters]
-        return "_".join([self.file_prefix, *labels]) + ".hdf5"
+        suffix = self.file_suffix.format(resolution=resolution or self.resolution)
+        return "_".join([self.file_prefix, *labels]) + suffix + ".hdf5"
+
+    def coordinates(self, resolution: int) -> tuple[Float[np.ndarray, " n"], ...]:
+        """Return the cell centres along each axis."""
+        return (self.origin + self.length * cell_centres(resolution),) * self.dimension
+
+
+def with_channel(solve: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """Give the solution u[sample, time, *space] of a scalar equation its channel axis."""
+
+    @functools.wraps(solve)
+    def solve_with_channel(*args, **kwargs):
+        return solve(*args, **kwargs)[..., None]
+
+    return solve_with_channel
 
 
 EQUATIONS = {
@@ -70,20 +106,22 @@ EQUATIONS = {
         Equation(
             "advection",
             (Parameter("beta", "beta", meaning="speed β"),),
-            advection.solve,
+            with_channel(advection.solve),
             "1D_Advection_Sols",
             title="linear advection",
             formula="∂ₜu + β ∂ₓu = 0",
             scheme="exactly, along characteristics",
+            finest=1024,
         ),
         Equation(
             "burgers",
             (Parameter("Nu", "Nu", 0.0, zero=False, meaning="ν, by which the diffusion coefficient is ν/π"),),
-            burgers.solve,
+            with_channel(burgers.solve),
             "1D_Burgers_Sols",
             title="the viscous Burgers equation",
             formula="∂ₜu + ∂ₓ(u²/2) = (ν/π) ∂ₓₓu",
             scheme="by a finite-volume scheme with a limiter and exact diffusion, in float64 on a finer grid",
+            finest=1024,
         ),
         Equation(
             "reaction-diffusion",
@@ -91,12 +129,13 @@ EQUATIONS = {
                 Parameter("Nu", "Nu", 0.0, zero=False, meaning="diffusion coefficient ν"),
                 Parameter("rho", "Rho", 0.0, meaning="growth rate ρ"),
             ),
-            reaction_diffusion.solve,
+            with_channel(reaction_diffusion.solve),
             "ReacDiff",
             normalised_waves,
             title="reaction and diffusion (Fisher-KPP)",
             formula="∂ₜu = ν ∂ₓₓu + ρ u (1 − u)",
             scheme="by splitting into two parts that are both solved exactly, in float64 on a finer grid",
+            finest=1024,
         ),
     )
 }
@@ -108,9 +147,9 @@ def simulate(
     parameters: Mapping[str, ParameterValues | str],
     samples: int,
     seed: int = 0,
-    resolution: int = 128,
-    frames: int = 41,
-    t_end: float = 2.0,
+    resolution: int = 0,
+    frames: int = 0,
+    t_end: float = 0.0,
     overwrite: bool = False,
     progress: bool = True,
 ) -> list[Path]:
@@ -127,7 +166,7 @@ def simulate(
         parameters: values by name, one for every parameter of the equation.
         samples: trajectories in each file.
         seed: everything random follows from it.
-        resolution: cells on [0, 1).
+        resolution: cells per axis; 0: the equation's own number, and so for frames and t_end.
         frames: number of frames, the initial condition included, equidistant from 0 to t_end.
         t_end: time of the last frame.
         overwrite: replace files that are there already.
@@ -146,17 +185,22 @@ def simulate(
         name: parse(values) if isinstance(values, str) else values for name, values in parameters.items()
     }
     _check_parameters(equation, given)
+    resolution, frames = resolution or equation.resolution, frames or equation.frames
+    t_end = t_end or equation.t_end
     _check_sizes(samples, seed, resolution, frames, t_end)
     combinations = [
         dict(zip(equation.parameter_names, choice, strict=True))
         for choice in itertools.product(*(given[name].choices for name in equation.parameter_names))
     ]
-    paths = [Path(folder) / equation.file_name(values) for values in combinations]
+    paths = [Path(folder) / equation.file_name(values, resolution) for values in combinations]
     refuse_existing(paths, overwrite)
 
     initial = equation.initial_conditions(seed, samples)
     times = np.linspace(0.0, t_end, frames)
-    batch = _batch_size(samples, frames * max(resolution, 1024))
+    values_per_sample = (
+        frames * max(resolution, equation.finest) ** equation.dimension * len(equation.channels)
+    )
+    batch = _batch_size(samples, values_per_sample)
     with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
         for path, values in zip(paths, combinations, strict=True):
             bar.set_description(path.name)
@@ -165,7 +209,8 @@ def simulate(
                 path,
                 parameters=np.stack(columns, axis=1),
                 parameter_names=equation.parameter_names,
-                coordinates=(cell_centres(resolution),),
+                channel_names=equation.channels,
+                coordinates=equation.coordinates(resolution),
                 times=times,
                 initial_conditions=seed * MOST_SAMPLES + np.arange(samples),
                 attributes=_provenance(equation, seed, resolution),
@@ -176,8 +221,8 @@ def simulate(
                     u = equation.solve(
                         initial.select(part), *(c[part] for c in columns), resolution=resolution, times=times
                     )
-                    _check_finite(u, path)
-                    put(part, slice(None), u[..., None])
+                    _check_solution(equation, u, (part.stop - part.start, frames, resolution))
+                    put(part, slice(None), u)
                     bar.update(part.stop - start)
     return paths
 
@@ -221,17 +266,24 @@ def _check_sizes(samples: int, seed: int, resolution: int, frames: int, t_end: f
         raise ValueError(f"expected a positive t_end, got {t_end}")
 
 
-def _check_finite(u: np.ndarray, path: Path) -> None:
+def _check_solution(equation: Equation, u: np.ndarray, sizes: tuple[int, int, int]) -> None:
+    samples, frames, resolution = sizes
+    expected = (samples, frames, *[resolution] * equation.dimension, len(equation.channels))
+    if u.shape != expected:
+        raise ValueError(
+            f"{equation.name}: expected the solution u (sample, time, *space, channel) of shape {expected}, "
+            f"got {u.shape}"
+        )
     if not np.isfinite(u).all():
         raise ValueError(
-            f"{path.name}: the solver gave values that are not finite; ask for other parameter values or an "
-            "earlier t_end"
+            f"{equation.name}: the solver gave values that are not finite; ask for other parameter values or "
+            "an earlier t_end"
         )
 
 
-def _batch_size(samples: int, cells: int) -> int:
-    """Equal batches (one compilation), of at most 64 samples and CELLS_PER_BATCH cells."""
-    most = int(np.clip(CELLS_PER_BATCH // cells, 1, 64))
+def _batch_size(samples: int, values: int) -> int:
+    """Equal batches (one compilation), of at most 64 samples and VALUES_PER_BATCH values, or one sample."""
+    most = int(np.clip(VALUES_PER_BATCH // values, 1, 64))
     return -(-samples // -(-samples // most))
 
 
@@ -240,4 +292,5 @@ def _provenance(equation: Equation, seed: int, resolution: int) -> dict[str, str
         package = f"cape-jax {version('cape-jax')}"
     except PackageNotFoundError:
         package = "cape-jax (not installed)"
-    return {"equation": equation.name, "generator": package, "seed": seed, "resolution": resolution}
+    settings = {"equation": equation.name, "boundary": equation.boundary, "generator": package}
+    return settings | {"seed": seed, "resolution": resolution}

@@ -38,11 +38,12 @@ def writing(
     """Open a new file for writing piece by piece: `with writing(...) as put: put(samples, frames, u)`.
 
     `put` takes a slice of samples, a slice of frames and u [sample, time, *space, channel]. The layout is that
-    of the benchmark: `tensor` [sample, time, *space] for a single field, else a dataset per channel, float32
-    (contiguous); `x-coordinate`, ... (cell centres); `t-coordinate` (one longer than the frames, as published);
-    a root attribute for each of the benchmark's parameters that is the same in every sample. Added to it: a
-    float64 dataset [sample] for every other parameter, the dataset `initial-condition` (equal numbers mean
-    equal initial conditions), and the attributes given.
+    of the benchmark: `tensor` [sample, time, *space] for the single channel u, else a dataset per channel,
+    float32 (contiguous); `x-coordinate`, ... (cell centres); `t-coordinate` (one longer than the frames, as
+    published); a root attribute for each of the benchmark's parameters that is the same in every sample.
+    Added to it: a float64 dataset [sample] for every other parameter, the dataset `initial-condition` (equal
+    numbers mean equal initial conditions), the attributes given, `parameters` (names in order) and, where the
+    benchmark has no such fields, `channels` (likewise).
 
     The file is written under a temporary name in the same folder and gets its own name only when complete;
     after an error nothing is left.
@@ -59,6 +60,10 @@ def writing(
             f"{path.name}: expected parameters ({samples}, {len(parameter_names)}), one column for each of "
             f"{tuple(parameter_names)}, got {parameters.shape}"
         )
+    names = ("tensor",) if tuple(channel_names) == ("u",) else tuple(channel_names)
+    taken = [name for name in names if name in (*parameter_names, *AXES, "t-coordinate", "initial-condition")]
+    if taken:
+        raise ValueError(f"{path.name}: {', '.join(taken)} cannot name both a channel and something else")
     refuse_existing([path], overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
@@ -67,6 +72,9 @@ def writing(
     try:
         with h5py.File(temporary, "w") as file:
             file.attrs.update(dict(attributes))
+            file.attrs["parameters"] = list(parameter_names)
+            if names[0] != "tensor" and not {"density", "pressure"} <= set(names):
+                file.attrs["channels"] = list(names)
             for column, parameter in enumerate(parameter_names):
                 values = parameters[:, column]
                 if parameter in PUBLISHED and (values == values[0]).all():
@@ -78,7 +86,6 @@ def writing(
             file["t-coordinate"] = _one_longer(times).astype(np.float32)
             file["initial-condition"] = np.asarray(initial_conditions, np.int64)
             shape = (samples, len(times), *map(len, coordinates))
-            names = ("tensor",) if len(channel_names) == 1 else tuple(channel_names)
             fields = [file.create_dataset(name, shape, np.float32) for name in names]
 
             def put(rows: slice, frames: slice, u: np.ndarray) -> None:
