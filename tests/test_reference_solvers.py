@@ -3,9 +3,10 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from differences import difference, largest_difference
 from flax import nnx
-from published_weights import difference, largest_difference, load_fno, load_unet, unet_blocks
 
+from cape.published_weights import load_fno, load_unet, unet_blocks
 from cape.solvers.fno import FNO
 from cape.solvers.unet import UNet
 
