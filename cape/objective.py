@@ -29,7 +29,8 @@ class Objective:
 
         Σ_t mean_b l(prediction_t, truth_t) + auxiliary Σ_t w_t mean_b l(u'_t, truth_t)
 
-    with l the relative L2 error over space and channels and u' the conditioning's own guess (CAPE).
+    with l the relative L2 error over space and channels (or of each channel by itself, averaged) and u' the
+    conditioning's own guess (CAPE).
 
     Attributes:
         gradients: "cut" or "through_time".
@@ -39,6 +40,8 @@ class Objective:
         noise: standard deviation of the Gaussian noise on every input, in normalised units.
         floor: smallest root mean square of a true frame, in normalised units, that errors are relative to; what
             has decayed below it does not drown the rest.
+        per_channel: take the error of every channel relative to that channel, and average them, so that a
+            large one (pressure) does not drown a small one (velocity); else relative to all of them together.
     """
 
     gradients: Literal["cut", "through_time"] = "cut"
@@ -46,6 +49,7 @@ class Objective:
     auxiliary_accumulates: bool = False
     noise: float = 1e-2
     floor: float = 1e-2
+    per_channel: bool = False
 
     def __post_init__(self):
         for name in ("auxiliary", "noise", "floor"):
@@ -211,11 +215,20 @@ def _through_time(objective, model, params, rest, frames, p, schedule, key, scal
     return predictions, rest
 
 
-def frame_errors(objective: Objective, prediction, target, scale) -> Float[Array, "first second"]:
-    """Compute the relative L2 error of every frame [first, second, *space, channel], with the objective's floor."""
+def frame_errors(
+    objective: Objective,
+    prediction: Float[Array, "first second *space channel"],
+    target: Float[Array, "first second *space channel"],
+    scale: Float[Array, "channel"],
+) -> Float[Array, "first second"]:
+    """Compute the relative L2 error of every frame, with the objective's floor."""
     points = math.prod(target.shape[2:-1])
-    floor = objective.floor * jnp.sqrt(points * jnp.sum(scale**2))
-    return relative_l2(prediction, target, leading=2, floor=floor)
+    if not objective.per_channel:
+        floor = objective.floor * jnp.sqrt(points * jnp.sum(scale**2))
+        return relative_l2(prediction, target, leading=2, floor=floor)
+    floor = objective.floor * jnp.sqrt(points) * scale
+    first = (jnp.moveaxis(a, -1, 2) for a in (prediction, target))  # channels lead, with the frames
+    return relative_l2(*first, leading=3, floor=floor.reshape(1, 1, -1)).mean(-1)
 
 
 def _losses(objective: Objective, predictions: Prediction, targets, weights, scale) -> Losses:

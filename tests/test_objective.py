@@ -195,6 +195,19 @@ def test_published_auxiliary_loss_is_a_sum_of_running_sums_without_the_last_step
     assert float(total - losses.prediction) == pytest.approx(0.4 * sum(running), rel=1e-4)
 
 
+def test_a_large_channel_does_not_drown_a_small_one_where_channels_count_each():
+    target = np.tile(np.asarray([100.0, 0.01], np.float32), (1, 1, POINTS, 1))
+    prediction = target * np.asarray([1.0, 3.0], np.float32)
+    scale = jnp.asarray([10.0, 0.02])
+    together, each = (Objective(per_channel=choice) for choice in (False, True))
+    assert float(frame_errors(together, prediction, target, scale)[0, 0]) == pytest.approx(2e-4, rel=1e-3)
+    assert float(frame_errors(each, prediction, target, scale)[0, 0]) == pytest.approx((0 + 2) / 2, rel=1e-5)
+    # a channel below its own floor (1% of its scale) is measured against the floor
+    nothing = target * np.asarray([1.0, 0.0], np.float32)
+    error = frame_errors(each, nothing + np.asarray([0.0, 1e-4], np.float32), nothing, scale)
+    assert float(error[0, 0]) == pytest.approx((0 + 1e-4 / 2e-4) / 2, rel=1e-4)
+
+
 def test_what_has_decayed_below_the_floor_counts_by_its_absolute_error():
     target = jnp.zeros((1, 1, POINTS, 1)).at[..., :1, :].set(1e-6)
     objective = Objective(floor=0.01)

@@ -18,7 +18,7 @@ from cape.records import read
 from cape.rollout import persistence, rollout
 from cape.surrogate import Surrogate
 from cape.training import Diverged, TrainingConfig, fit
-from cape.update import average
+from cape.update import average, update
 
 POINTS, FRAMES, DT = 16, 5, 0.1
 MODEL = ModelConfig(FNO(width=4, modes=3, layers=1, projection=4, kernel=0), Cape(heads=8, width=4))
@@ -194,6 +194,13 @@ def test_the_average_forgets_its_start_and_then_follows_its_decay():
     assert average((), new, 0.0, jnp.int32(3)) == ()
 
 
+def test_a_second_training_of_the_same_shapes_compiles_nothing_anew(complete):
+    compiled = update._cache_size()
+    assert compiled > 0
+    train(dataclasses.replace(CONFIG, epochs=12))
+    assert update._cache_size() == compiled
+
+
 def test_a_conditioning_without_a_guess_trains_from_the_first_epoch(tmp_path):
     config = dataclasses.replace(CONFIG, epochs=3)
     train(config, tmp_path, dataclasses.replace(MODEL, conditioning=Film(width=4)))
@@ -201,7 +208,7 @@ def test_a_conditioning_without_a_guess_trains_from_the_first_epoch(tmp_path):
 
 
 def test_a_diverged_training_stops_and_keeps_the_best_weights(tmp_path, monkeypatch):
-    update, calls = training.update, []
+    calls = []
 
     def spoilt(*arguments):
         state, losses = update(*arguments)
