@@ -16,7 +16,7 @@ from cape.canvas import recording
 from cape.panels import ERROR, PREDICTION, TRUTH, Frames
 
 MOST_FRAMES, MOST_CHANNELS = 60, 4
-_PIXELS = 14e6  # of all frames together; smooth colours take about a quarter of a byte each in a GIF
+_PIXELS = 12e6  # of all frames together; a pixel of a smooth field takes about a quarter of a byte in a GIF
 _CURVES = {TRUTH: {"color": "k", "lw": 2.4, "alpha": 0.45}, PREDICTION: {"color": "#D55E00", "lw": 1.5}}
 
 
@@ -59,14 +59,12 @@ def animate(
     picture = draw(shown, coordinates, channel_names[:MOST_CHANNELS])
     width, height = picture.size
     dots = float(np.clip(np.sqrt(_PIXELS / (len(chosen) * width * height)), 50, 100))
-    rate = max(len(chosen) / seconds, 4.0)
-    with recording(path, width, height, rate, dots) as (canvas, record):
+    with recording(path, width, height, max(len(chosen) / seconds, 4.0), dots) as (canvas, record):
         title = canvas.suptitle(_stamp(caption, times[0], times), x=0.02, ha="left", fontsize=10)
         picture.open(canvas)
         for number, frame in enumerate(chosen):
             title.set_text(_stamp(caption, times[frame], times))
-            picture.show(number)
-            record()
+            record([title, *picture.show(number)])
     return Path(path)
 
 
@@ -80,56 +78,58 @@ class _Curves:
 
     def open(self, canvas) -> None:
         grid = canvas.subplots(len(self.channels), 1, sharex=True, squeeze=False)[:, 0]
+        reference = next(iter(self.frames.values()))
         for channel, axes in enumerate(grid):
             for title, frames in self.frames.items():
-                style = _CURVES.get(title, {})
-                line = axes.plot(self.x, np.full(len(self.x), np.nan), label=title, **style)[0]
+                line = axes.plot(self.x, np.zeros(len(self.x)), label=title, **_CURVES.get(title, {}))[0]
                 self.lines.append((line, frames[:, :, channel]))
-            reference = next(iter(self.frames.values()))[:, :, channel]
-            low, high = _limits(reference)
+            low, high = _limits(reference[:, :, channel])
             axes.set(ylabel=self.channels[channel], ylim=(low, high), xlim=panels.extent([self.x]))
         grid[-1].set_xlabel("x")
-        grid[0].legend(loc="upper right", ncols=2, framealpha=0.8, frameon=True, edgecolor="none")
+        canvas.legend(*grid[0].get_legend_handles_labels(), loc="upper right", ncols=2)
 
-    def show(self, frame: int) -> None:
+    def show(self, frame: int) -> list:
         for line, values in self.lines:
             line.set_ydata(values[frame])
+        return [line for line, _ in self.lines]
 
 
 class _Fields:
-    """A row per channel, a column per title, prediction − truth after them."""
+    """A row per channel, a column per title and prediction − truth; one title alone: a column per channel."""
 
     def __init__(self, frames: dict[str, Frames], coordinates, channel_names):
         self.frames = {title: panels.plane(fields) for title, fields in panels.with_error(frames).items()}
-        self.coordinates, self.channels = coordinates[:2], channel_names
-        box = panels.extent(self.coordinates)
-        self.box = {"extent": box, "origin": "lower", "interpolation": "nearest"}
-        tall = float(np.clip((box[3] - box[2]) / (box[1] - box[0]), 0.4, 2.0))
-        width = 2.5 if len(self.frames) > 1 else 3.4
-        self.size = (0.9 + (width + 0.3) * len(self.frames), 0.7 + width * tall * len(channel_names))
+        self.channels = channel_names
+        self.box, tall = panels.box(coordinates)
+        rows, columns = len(channel_names), len(self.frames)
+        self.grid = (rows, columns) if columns > 1 else (1, rows)
+        width = 2.5 if max(self.grid) > 1 else 4.2
+        self.size = (0.7 + (width + 0.4) * self.grid[1], 0.7 + width * tall * self.grid[0])
         self.images: list = []
 
     def open(self, canvas) -> None:
-        grid = canvas.subplots(len(self.channels), len(self.frames), sharex=True, sharey=True, squeeze=False)
-        fields = {title: frames for title, frames in self.frames.items() if title != ERROR}
-        for channel, line in enumerate(grid):
-            reference, *others = (frames[..., channel] for frames in fields.values())
+        grid = canvas.subplots(*self.grid, sharex=True, sharey=True, squeeze=False)
+        alone = len(self.frames) == 1
+        for channel, line in enumerate(grid.T if alone else grid):
+            fields = {title: frames[..., channel] for title, frames in self.frames.items()}
+            reference, *others = (values for title, values in fields.items() if title != ERROR)
             scale = panels.field_scale(reference, others)
-            for axes, (title, frames) in zip(line, self.frames.items(), strict=True):
-                values = frames[..., channel]
+            for axes, (title, values) in zip(line, fields.items(), strict=True):
                 own = panels.error_scale(values, scale) if title == ERROR else scale
                 image = axes.imshow(values[0].T, **self.box, **own.style)
                 axes.set_facecolor("0.6")  # where a prediction is not finite
                 self.images.append((image, values))
-                if title in (ERROR, list(fields)[-1]):
+                if title != TRUTH:
                     canvas.colorbar(image, ax=axes, extend=own.extend, shrink=0.9, pad=0.02, aspect=18)
-                if channel == 0:
-                    axes.set_title(title)
-            line[0].set_ylabel(self.channels[channel])
+                if alone or channel == 0:
+                    axes.set_title(f"{title} ({self.channels[channel]})" if alone else title)
+            if not alone:
+                line[0].set_ylabel(self.channels[channel])
 
-    def show(self, frame: int) -> None:
+    def show(self, frame: int) -> list:
         for image, values in self.images:
             image.set_data(values[frame].T)
+        return [image for image, _ in self.images]
 
 
 def _limits(reference: np.ndarray) -> tuple[float, float]:
@@ -142,5 +142,5 @@ def _limits(reference: np.ndarray) -> tuple[float, float]:
 def _stamp(caption: str, time: float, times: np.ndarray) -> str:
     """Write the caption and the time, with as many digits at every frame."""
     step = float(times[-1] - times[0]) / max(len(times) - 1, 1)
-    digits = int(np.clip(np.ceil(-np.log10(step)) + 1, 0, 6)) if step > 0 else 3
+    digits = next((d for d in range(6) if abs(round(step, d) - step) <= 1e-3 * step), 6)
     return f"{caption}   t = {time:.{digits}f}".strip()

@@ -1,4 +1,4 @@
-"""What every figure is drawn on; the only file that imports matplotlib, and only when a figure is drawn.
+"""What every figure and film is drawn on; the only file that imports matplotlib, and only when one is drawn.
 
 No pyplot, so no global state and no display: figures are objects, saved whole or not at all.
 """
@@ -6,7 +6,8 @@ No pyplot, so no global state and no display: figures are objects, saved whole o
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,15 +57,15 @@ def drawing(path: str | Path, width: float, height: float) -> Iterator:
 def recording(
     path: str | Path, width: float, height: float, frames_per_second: float, dots_per_inch: float
 ) -> Iterator[tuple]:
-    """Give an empty matplotlib figure (inches) and a function that records it as the next frame.
+    """Give an empty matplotlib figure (inches) and `record(artists)`, which adds a frame of it to a film.
 
-    The layout is settled at the first frame and stays. The file, .gif or .mp4, appears whole or not at all.
+    What is not among `artists` (lines, images, texts that change) is drawn at the first frame and stays. The file,
+    .gif or .mp4, appears whole or not at all.
 
     Raises:
         ImportError: matplotlib is not installed.
         ValueError: another suffix, or .mp4 where the program ffmpeg is not found.
     """
-    require()
     path = Path(path)
     if path.suffix not in (".gif", ".mp4"):
         raise ValueError(f"{path}: an animation is written as .gif or .mp4, got the suffix {path.suffix!r}")
@@ -72,27 +73,66 @@ def recording(
         raise ValueError(
             f"{path}: MP4 needs the program ffmpeg, which is not found; install it, or write .gif"
         )
+    require()
     import matplotlib
-    from matplotlib.animation import FFMpegWriter, PillowWriter
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from PIL import Image
 
-    writer = (PillowWriter if path.suffix == ".gif" else FFMpegWriter)(fps=frames_per_second)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    with matplotlib.rc_context(STYLE | {"savefig.dpi": dots_per_inch}):
+    frames: list[Image.Image] = []
+    backgrounds: list = []
+    with matplotlib.rc_context(STYLE):
         canvas = Figure(figsize=(width, height), dpi=dots_per_inch, layout="constrained")
+        agg = FigureCanvasAgg(canvas)
 
-        def record() -> None:
-            if canvas.get_layout_engine() is not None:
-                canvas.draw_without_rendering()
-                canvas.set_layout_engine("none")
-            writer.grab_frame()
+        def record(artists: Iterable) -> None:
+            if not backgrounds:
+                for artist in artists:
+                    artist.set_animated(True)
+                agg.draw()
+                backgrounds.append(agg.copy_from_bbox(canvas.bbox))
+            agg.restore_region(backgrounds[0])
+            for artist in artists:
+                (artist.axes or canvas).draw_artist(artist)
+            frames.append(Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB"))
 
-        try:
-            with writer.saving(canvas, str(temporary), dots_per_inch):
-                yield canvas, record
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        yield canvas, record
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        (_write_gif if path.suffix == ".gif" else _write_mp4)(frames, temporary, frames_per_second)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_gif(frames: list, path: Path, frames_per_second: float) -> None:
+    """One palette for all frames, so that colours and colour bars do not flicker; no dithering: it packs badly."""
+    from PIL import Image
+
+    sampled = [frames[i] for i in sorted({0, len(frames) // 2, len(frames) - 1})]
+    mosaic = Image.new("RGB", (frames[0].width, frames[0].height * len(sampled)))
+    for number, frame in enumerate(sampled):
+        mosaic.paste(frame, (0, number * frame.height))
+    palette = mosaic.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    entries, paper = palette.getpalette(), 3 * palette.getpixel((0, 0))
+    entries[paper : paper + 3] = frames[0].getpixel((0, 0))  # else white is only nearly white
+    palette.putpalette(entries)
+    first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    first.save(path, save_all=True, append_images=others, duration=round(1000 / frames_per_second), loop=0)
+
+
+def _write_mp4(frames: list, path: Path, frames_per_second: float) -> None:
+    """Pipe raw frames into ffmpeg; H.264 with 4:2:0 colours, which every player knows, wants even sizes."""
+    width, height = frames[0].size
+    command = ["ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    command += ["-s", f"{width}x{height}", "-r", f"{frames_per_second:g}", "-i", "-"]
+    command += ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-pix_fmt", "yuv420p", str(path)]
+    raw = b"".join(frame.tobytes() for frame in frames)
+    done = subprocess.run(command, input=raw, capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(
+            f"ffmpeg could not write {path.name}: {done.stderr.decode(errors='replace').strip()}"
+        )
 
 
 def is_wide(values: np.ndarray) -> bool:

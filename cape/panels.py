@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 TRUTH, PREDICTION, ERROR = "truth", "prediction", "prediction − truth"
 _ONE_SIDED = 0.1  # a field whose smaller extreme is below this part of the larger one counts as of one sign
+_STEADY = 4.0  # factor by which the range of a field may change while one scale shows all its frames
 
 Frames = Float[np.ndarray, "time *space channel"]
 
@@ -68,15 +69,21 @@ def evenly(count: int, most: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, count - 1, min(max(most, 1), count))})
 
 
-def field_scale(reference: np.ndarray, others: Sequence[np.ndarray] = ()) -> Scale:
-    """Fit a scale to a field: diverging and symmetric about zero where it takes both signs, else sequential.
+def field_scale(reference: Frames, others: Sequence[Frames] = ()) -> Scale:
+    """Fit a scale to frames: diverging and symmetric about zero where they take both signs, else sequential.
+
+    Where the range of a field changes much in time, so that most frames would be pale on a scale that holds them
+    all, the scale is that of the middle one; `extend` tells of values beyond.
 
     Args:
-        reference: sets the limits: the truth, or what is shown in its place.
-        others: shown in the same colours; where they go beyond, `extend` says so.
+        reference: [time, ...] sets the limits: the truth, or what is shown in its place.
+        others: shown in the same colours.
     """
-    values = reference[np.isfinite(reference)]
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    frames = [frame[np.isfinite(frame)] for frame in reference]
+    lows, highs = np.array([(f.min(), f.max()) for f in frames if f.size] or [(0.0, 1.0)]).T
+    low, high = float(lows.min()), float(highs.max())
+    if changes_much(reference):
+        low, high = float(np.median(lows)), float(np.median(highs))
     colours = "viridis"
     if low < 0 < high and min(-low, high) > _ONE_SIDED * max(-low, high):
         high = max(-low, high)
@@ -84,19 +91,36 @@ def field_scale(reference: np.ndarray, others: Sequence[np.ndarray] = ()) -> Sca
     if low == high:
         room = 0.05 * abs(low) or 1.0
         low, high = low - room, high + room
-    return Scale(low, high, colours, _beyond(low, high, others))
+    return Scale(low, high, colours, _beyond(low, high, [reference, *others]))
+
+
+def changes_much(frames: Frames) -> bool:
+    """Tell whether the range of a field, max - min over space, changes by more than a factor of 4 in time."""
+    finite = [frame[np.isfinite(frame)] for frame in frames]
+    ranges = [float(frame.max() - frame.min()) for frame in finite if frame.size]
+    return bool(ranges) and max(ranges) > _STEADY * min(ranges)
 
 
 def error_scale(error: np.ndarray, field: Scale) -> Scale:
     """Fit a scale to an error: symmetric, never wider than the field itself, in colours no field has."""
     values = np.abs(error[np.isfinite(error)])
-    top = min(float(values.max(initial=0.0)) or 1.0, field.high - field.low)
+    widest = field.high - field.low
+    top = min(float(values.max(initial=0.0)) or widest, widest)
     return Scale(-top, top, "PuOr_r", _beyond(-top, top, [error]))
 
 
 def extent(coordinates: Sequence[np.ndarray]) -> list[float]:
     """Give the edges of the outer cells along each axis, from the cell centres: [low, high, low, high, ...]."""
     return [edge for x in coordinates for edge in (x[0] - _half(x), x[-1] + _half(x))]
+
+
+def box(coordinates: Sequence[np.ndarray]) -> tuple[dict, float]:
+    """Give how `imshow` places a plane, and its height over its width, kept within 0.4 and 2."""
+    edges = extent(coordinates[:2])
+    ratio = (edges[3] - edges[2]) / (edges[1] - edges[0])
+    tall = float(np.clip(ratio, 0.4, 2.0))
+    place = {"extent": edges, "origin": "lower", "interpolation": "nearest"}
+    return place | {"aspect": "equal" if tall == ratio else "auto"}, tall
 
 
 def cells(resolution: Sequence[int]) -> tuple[np.ndarray, ...]:
