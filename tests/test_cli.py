@@ -18,6 +18,7 @@ from small_files import scalar_field, write_compressible, write_scalar
 import cape
 from cape import cli, prediction
 from cape.cli import main
+from cape.commands.training import DEFAULT_PRESET, presets
 from cape.datasets.opening import open_files
 from cape.datasets.trajectories import Trajectories
 from cape.models import FNO, Film, ModelConfig, PaperCape, PaperFNO
@@ -208,10 +209,10 @@ def test_a_run_of_another_configuration_is_left_alone(tiny, run, capsys):
 def test_a_bare_option_without_preset_means_the_default_one(capsys):
     assert main(["train", "--help"]) == 0
     out = capsys.readouterr().out
-    assert f"cape train {cli.DEFAULT_PRESET}" in out
+    assert f"cape train {DEFAULT_PRESET}" in out
     assert "PRESET is one of" in out
     assert main(["train", "--list"]) == 0
-    assert capsys.readouterr().out.split() == sorted(cli.presets())
+    assert capsys.readouterr().out.split() == sorted(presets())
 
 
 @pytest.mark.parametrize(

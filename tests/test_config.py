@@ -9,7 +9,7 @@ import jax
 import pytest
 from flax import nnx
 
-from cape.cli import presets
+from cape.commands.training import presets
 from cape.config import differences, from_dict, load_json, load_toml, nearest, to_dict
 from cape.experiment import Experiment
 from cape.models import FNO, Film, ModelConfig, UNet

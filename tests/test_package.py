@@ -104,7 +104,7 @@ def test_a_bare_checkout_works_without_installation(tmp_path):
     code = (
         "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()];"
         "import cape.solvers.fno, cape.datasets.opening, cape.datasets.simulate.simulation;"
-        "from cape.cli import main, presets;"
+        "from cape.commands.training import presets;"
         "print(cape.__file__, cape.solvers.fno.__file__, len(presets()))"
     )
     top, solver, count = python(code, cwd=tmp_path, path=ROOT).split()

@@ -1,0 +1,80 @@
+"""cape evaluate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cape.commands.options import Model, Paths
+from cape.commands.session import prepare_jax, say_where
+
+if TYPE_CHECKING:
+    from cape.datasets.trajectories import Trajectories
+
+
+def evaluate(
+    model: Model,
+    /,
+    data: Paths,
+    out: str,
+    space_stride: int = 0,
+    time_stride: int = 0,
+    steps: int = 0,
+    all_samples: bool = False,
+    figures: bool = True,
+) -> None:
+    """Measure how a surrogate does at the parameter values of files, seen in training or not.
+
+    Args:
+        model: folder of a run or of a pretrained surrogate, or the name of a shipped one (`cape models`).
+        data: files or folders, evaluated together.
+        out: folder for evaluation.json, evaluation.csv and figures.
+        space_stride: use every n-th point of each axis; 0: as in training.
+        time_stride: use every n-th frame; 0: frames one step of the surrogate apart.
+        steps: number of steps to roll out; 0 for all the files have.
+        all_samples: also evaluate on initial conditions the run was trained or validated on.
+        figures: draw figures (needs the extra `plot`).
+    """
+    from cape import canvas, plots, report
+    from cape.datasets.opening import open_files
+    from cape.evaluation import evaluate as measure
+    from cape.inputs import in_steps, on_grid
+    from cape.library import locate
+    from cape.pretrained import load
+
+    if figures:
+        canvas.require()
+    prepare_jax()
+    surrogate = load(model)
+    problem = surrogate.problem
+    trajectories = open_files(list(data))
+    trajectories = in_steps(problem, on_grid(problem, trajectories, space_stride), time_stride)
+    if not all_samples:
+        folder = Path(model) if Path(model).is_dir() else locate(model)
+        trajectories = _untrained(folder, trajectories)
+    evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps or None)
+    report.write(evaluation, out)
+    if figures:
+        plots.write_figures(evaluation, out)
+    print(report.table(evaluation))
+    say_where(Path(out), figures)
+
+
+def _untrained(model: Path, trajectories: "Trajectories") -> "Trajectories":
+    """Leave out the initial conditions a run was trained or validated on, as far as its folder tells."""
+    import numpy as np
+
+    from cape.experiment import trained_on
+
+    known = trained_on(model)
+    if known is None:
+        return trajectories
+    fresh = ~np.isin(trajectories.initial_conditions, known)
+    if not fresh.any():
+        raise ValueError(
+            "every initial condition of these files was trained or validated on; --all-samples evaluates on them"
+        )
+    if not fresh.all():
+        print(
+            f"left out {(~fresh).sum()} of {len(fresh)} samples: their initial conditions were trained or validated "
+            "on (--all-samples keeps them)"
+        )
+    return trajectories.select(fresh)
