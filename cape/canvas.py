@@ -150,8 +150,9 @@ def log_axis(axes, which: str) -> None:
     if high < 5 * low:
         axis.set_major_locator(MaxNLocator(5))
     else:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1600 * low else (1,), numticks=20))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+        narrow = high < 1600 * low
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=20 if narrow else 7))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("e-0", "e-")))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -169,9 +170,22 @@ def value_colours(canvas, axes, values: np.ndarray, label: str) -> np.ndarray:
     return shades(norm(values))
 
 
+def time_colours(count: int) -> np.ndarray:
+    """Give one colour per time, from dark to light, told apart in grey too."""
+    import matplotlib
+
+    return matplotlib.colormaps["plasma"](np.linspace(0, 0.85, count))
+
+
 def legend(canvas, axes) -> None:
     """Put one entry per label above the axes."""
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
-    style = {"ncols": min(len(unique), 5), "columnspacing": 1.2, "handlelength": 1.6, "handletextpad": 0.5}
+    rows = -(-len(unique) // max(int(canvas.get_figwidth() / 1.3), 1))
+    style = {
+        "ncols": -(-len(unique) // rows),
+        "columnspacing": 1.2,
+        "handlelength": 1.6,
+        "handletextpad": 0.5,
+    }
     canvas.legend(unique.values(), unique.keys(), loc="outside upper center", **style)

@@ -58,6 +58,12 @@ class Example:
     coordinates: tuple[Float[np.ndarray, " n"], ...]
     channel_names: tuple[str, ...]
 
+    @property
+    def caption(self) -> str:
+        """Parameter values and kind as text: "M = 1, eta = 0.01 (seen)"."""
+        value = ", ".join(f"{name} = {number:.4g}" for name, number in self.parameters.items())
+        return f"{value} ({self.kind})"
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,31 +54,47 @@ def read(folder: str | Path) -> Evaluation:
 
 
 def table(evaluation: Evaluation) -> str:
-    """Lay out the rows and the means over the values of each kind as aligned text."""
+    """Lay out the rows and the means over the values of each kind as aligned text.
+
+    Where there are several channels a second table tells nRMSE and VRMSE of each: in their mean a pressure, small
+    against its own mean value, would hide a velocity that is not.
+    """
     shown = ["RMSE", "nRMSE", "nRMSE_median", "VRMSE", "max_error", "persistence_nRMSE"]
     heads = {"nRMSE_median": "median", "max_error": "max", "persistence_nRMSE": "persistence"}
     diverged = any(row.diverged for row in evaluation.rows)
     channels = tuple(evaluation.rows[0].channels)
-
-    def cells(kind: str, samples: int, lost: int, values: dict, by_channel: dict) -> list[str]:
-        counts = [kind, str(samples), *([str(lost)] if diverged else [])]
-        figures = [values[name] for name in shown] + [by_channel[channel]["nRMSE"] for channel in channels]
-        return counts + [_number(figure) for figure in figures]
-
-    head = [*evaluation.parameter_names, "kind", "samples", *(["diverged"] if diverged else [])]
-    lines = [head + [heads.get(name, name) for name in shown] + [f"nRMSE[{name}]" for name in channels]]
+    names = list(evaluation.parameter_names)
+    lines = [
+        [*names, "kind", "samples", *["diverged"] * diverged, *(heads.get(name, name) for name in shown)]
+    ]
+    parts = [[*names, "kind", *channels]]
     for row in evaluation.rows:
-        value = [f"{number:.4g}" for number in row.parameters.values()]
-        lines.append(value + cells(row.kind, row.samples, row.diverged, row.values, row.channels))
+        first = [*(f"{number:.4g}" for number in row.parameters.values()), row.kind]
+        counts = [str(row.samples), *[str(row.diverged)] * diverged]
+        lines.append(first + counts + [_number(row.values[name]) for name in shown])
+        parts.append(first + [_pair(row.channels[channel]) for channel in channels])
     for kind, mean in evaluation.summary.items():
-        value = [*[""] * (len(evaluation.parameter_names) - 1), "mean"]
-        lines.append(value + cells(kind, mean["samples"], mean["diverged"], mean, mean["channels"]))
+        first = [*[""] * (len(names) - 1), "mean", kind]
+        counts = [str(mean["samples"]), *[str(mean["diverged"])] * diverged]
+        lines.append(first + counts + [_number(mean[name]) for name in shown])
+        parts.append(first + [_pair(mean["channels"][channel]) for channel in channels])
+    count = len(evaluation.rows)
+    if not channels:
+        return aligned(lines, count)
+    return f"{aligned(lines, count)}\n\nnRMSE | VRMSE of each channel\n{aligned(parts, count)}"
 
+
+def aligned(lines: Sequence[Sequence[str]], count: int) -> str:
+    """Align columns to the right: a head, `count` lines below a rule, and what is left below another."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     texts = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     rule = "-" * len(texts[0])
-    count = len(evaluation.rows)
-    return "\n".join([texts[0], rule, *texts[1 : count + 1], rule, *texts[count + 1 :]])
+    below = [rule, *texts[count + 1 :]] if texts[count + 1 :] else []
+    return "\n".join([texts[0], rule, *texts[1 : count + 1], *below])
+
+
+def _pair(figures: dict[str, float]) -> str:
+    return f"{_number(figures['nRMSE'])} | {_number(figures['VRMSE'])}"
 
 
 def _number(value: float) -> str:
