@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -12,7 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 BLOCK_BYTES = 128 * 2**20  # a read never holds more of one dataset than this (or one sample)
-GAP = 4  # unwanted samples between two wanted ones that are cheaper to read than to skip
+GAP = 4  # unwanted samples between two wanted ones that are cheaper to read than to skip ...
+GAP_BYTES = 2**20  # ... unless they are larger than this together
+PIECE_BYTES = 2**16  # frames of this size are read one by one where not all of their values are wanted
 
 
 @runtime_checkable
@@ -51,16 +54,12 @@ class FileStore:
     def blocks(
         self, runs: Sequence[tuple[int, int]], window: tuple[slice, ...]
     ) -> Iterator[Float[np.ndarray, "sample time *space channel"]]:
-        frames = window[0].stop
         with h5py.File(self.path, "r") as file:
             for start, stop in runs:
-                # One contiguous read, then strides in numpy: strided and fancy selections of HDF5 are many
-                # times slower. Overflow of float64 to float32 gives inf, which `Fields.read` reports.
+                # Overflow of float64 to float32 gives inf, which `Fields.read` reports.
                 with np.errstate(over="ignore", invalid="ignore"):
-                    channels = [
-                        file[d][start:stop, :frames][(slice(None), *window)].astype(np.float32)
-                        for d in self.datasets
-                    ]
+                    rows = (slice(start, stop),)
+                    channels = [cut(file[d], rows, window).astype(np.float32) for d in self.datasets]
                 yield np.stack(channels, axis=-1)
 
 
@@ -143,7 +142,7 @@ class Fields:
             view, rows = self.views[i], np.flatnonzero(self.source == i)
             rows = rows[np.argsort(self.position[rows], kind="stable")]
             positions = self.position[rows]
-            runs = _runs(np.unique(positions), _samples_per_block(view.store))
+            runs = _runs(np.unique(positions), _samples_per_block(view.store), _gap(view.store))
             for (start, stop), block in zip(runs, view.store.blocks(runs, view.window), strict=True):
                 inside = slice(*np.searchsorted(positions, (start, stop)))
                 yield rows[inside], block[positions[inside] - start], view.store.name
@@ -177,16 +176,37 @@ def whole(store: Store) -> Fields:
     return Fields((View(store, frames),), np.zeros(samples, np.int64), np.arange(samples))
 
 
+def cut(field: h5py.Dataset, rows: tuple[slice, ...], window: tuple[slice, ...]) -> np.ndarray:
+    """Read `field[*rows, *window]`, touching no frame in vain; the first slice of `window` is that of time, from 0.
+
+    Strides go to numpy, as strided selections of HDF5 are many times slower, twenty times with chunks. Where frames
+    are large and not all of their values are wanted, one frame (or chunk of frames) is read at a time.
+    """
+    (time, *space), axis = window, len(rows)
+    frames = range(field.shape[axis])[time]
+    chunk = field.chunks[axis] if field.chunks else 1
+    frame_bytes = field.dtype.itemsize * int(np.prod(field.shape[axis + 1 :]))
+    everything = all(s.step in (None, 1) for s in window)
+    piece = len(frames) * frames.step if everything or chunk * frame_bytes < PIECE_BYTES else chunk
+    whole_rows = (slice(None),) * axis
+    pieces = []
+    for _, group in groupby(frames, key=lambda frame: frame // max(piece, 1)):
+        wanted = list(group)
+        read = field[(*rows, slice(wanted[0], wanted[-1] + 1))]
+        pieces.append(read[(*whole_rows, slice(None, None, frames.step), *space)])
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis)
+
+
 def finite_samples(u: Float[np.ndarray, "sample time *space channel"]) -> np.ndarray:
     """Mark the samples without NaN and infinity."""
     return np.isfinite(u).all(axis=tuple(range(1, u.ndim)))
 
 
-def _runs(positions: np.ndarray, limit: int) -> list[tuple[int, int]]:
-    """Cover sorted positions by contiguous ranges [start, stop) of at most `limit` samples."""
+def _runs(positions: np.ndarray, limit: int, gap: int) -> list[tuple[int, int]]:
+    """Cover sorted positions by ranges [start, stop) of at most `limit` samples, reading across `gap` others."""
     runs: list[tuple[int, int]] = []
     for p in positions.tolist():
-        if runs and p - runs[-1][1] <= GAP and p + 1 - runs[-1][0] <= limit:
+        if runs and p - runs[-1][1] <= gap and p + 1 - runs[-1][0] <= limit:
             runs[-1] = (runs[-1][0], p + 1)
         else:
             runs.append((p, p + 1))
@@ -195,6 +215,10 @@ def _runs(positions: np.ndarray, limit: int) -> list[tuple[int, int]]:
 
 def _samples_per_block(store: Store) -> int:
     return max(1, BLOCK_BYTES // (8 * int(np.prod(store.shape[1:-1]))))
+
+
+def _gap(store: Store) -> int:
+    return min(GAP, GAP_BYTES // (4 * int(np.prod(store.shape[1:]))))
 
 
 def _nonfinite_message(bad: dict[str, list[int]], samples: int) -> str:

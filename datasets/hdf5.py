@@ -23,10 +23,13 @@ def open_hdf5(path: Path) -> h5py.File:
 
 def dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
     """Find a dataset by name."""
-    if not isinstance(file.get(name), h5py.Dataset):
-        found = ", ".join(sorted(file)) or "none"
-        raise ValueError(f"{path}: no dataset {name!r}, found {found}")
-    return file[name]
+    found = file.get(name)
+    if not isinstance(found, h5py.Dataset):
+        folder = file.get(name.rpartition("/")[0] or "/")
+        names = sorted(folder) if isinstance(folder, h5py.Group) else []
+        shown = ", ".join(names[:8]) + (f", ... ({len(names)} in all)" if len(names) > 8 else "")
+        raise ValueError(f"{path}: no dataset {name!r}, found {shown or 'none'}")
+    return found
 
 
 def field_shape(path: Path, file: h5py.File, name: str, axes: Sequence[str]) -> tuple[int, ...]:
@@ -54,19 +57,49 @@ def axis(path: Path, file: h5py.File, name: str, lengths: Sequence[int], field: 
             f"to go with {field!r} {list(file[field].shape)}"
         )
     values = x[: lengths[0]].astype(np.float64)
-    if not np.isfinite(values).all() or not np.all(np.diff(values) > 0):
-        raise ValueError(f"{path}: {name!r} is not increasing, expected coordinates in ascending order")
+    _check_increasing(path, name, values)
     return values
 
 
-def text(file: h5py.File, attribute: str) -> str | None:
-    """Text of a root attribute, None where it is absent."""
+def sample_times(
+    path: Path, file: h5py.File, name: str, samples: int, lengths: Sequence[int], field: str
+) -> np.ndarray:
+    """Read times [time] or [sample, time], of which the first lengths[0] count; see `axis`.
+
+    Samples that start at different times but have the same steps are all given time 0 at their first frame.
+    """
+    times = dataset(path, file, name)
+    if times.ndim == 1:
+        return axis(path, file, name, lengths, field)
+    if times.ndim != 2 or times.shape[0] not in (1, samples) or times.shape[1] not in lengths:
+        expected = " or ".join(f"[{n}] or [{samples}, {n}]" for n in lengths)
+        raise ValueError(
+            f"{path}: {name!r} has shape {list(times.shape)}, expected {expected} to go with {field!r} "
+            f"{list(file[field].shape)}"
+        )
+    values = times[:, : lengths[0]].astype(np.float64)
+    if not np.all(values == values[0]):
+        values = values - values[:, :1]
+    step = np.abs(np.diff(values[0])).max(initial=0.0)
+    if not np.allclose(values, values[0], rtol=0, atol=1e-3 * step):
+        raise ValueError(f"{path}: {name!r} has other time steps in some samples, expected the same in all")
+    _check_increasing(path, name, values[0])
+    return values[0]
+
+
+def _check_increasing(path: Path, name: str, values: np.ndarray) -> None:
+    if not np.isfinite(values).all() or not np.all(np.diff(values) > 0):
+        raise ValueError(f"{path}: {name!r} is not increasing, expected coordinates in ascending order")
+
+
+def text(file: h5py.Group, attribute: str) -> str | None:
+    """Text of an attribute of the file or a group, None where it is absent."""
     value = file.attrs.get(attribute)
     return value.decode() if isinstance(value, bytes) else None if value is None else str(value)
 
 
-def texts(file: h5py.File, attribute: str) -> tuple[str, ...]:
-    """List of texts in a root attribute, empty where it is absent or holds something else."""
+def texts(file: h5py.Group, attribute: str) -> tuple[str, ...]:
+    """List of texts in an attribute of the file or a group, empty where it is absent or holds something else."""
     values = np.asarray(file.attrs.get(attribute, ()), object).ravel()
     values = [value.decode() if isinstance(value, bytes) else value for value in values]
     return tuple(values) if all(isinstance(value, str) for value in values) else ()

@@ -13,6 +13,9 @@ from .fields import finite_samples
 from .hdf5 import open_hdf5
 from .named_channels import is_named_channels, open_named_channels
 from .pdebench import TIMES, is_compressible, is_scalar, open_compressible, open_scalar
+from .pdebench_incompressible import incompressible_notes, is_incompressible, open_incompressible
+from .pdebench_samples import is_samples, open_samples, sample_notes
+from .the_well import is_the_well, open_the_well, well_notes
 from .trajectories import Trajectories, concatenate, is_uniform
 
 SUFFIXES = (".hdf5", ".h5")
@@ -20,15 +23,40 @@ SUFFIXES = (".hdf5", ".h5")
 
 @dataclass(frozen=True)
 class Layout:
-    """A file layout: what to look for, how to recognise it, how to open it."""
+    """A file layout: what to look for, how to recognise it, how to open it, what to tell beyond the trajectories.
+
+    `notes` gives rows (label, text) for `inspect`.
+    """
 
     name: str
     description: str
     recognises: Callable[[h5py.File], bool]
     open: Callable[[Path], Trajectories]
+    notes: Callable[[Path, Trajectories], list[tuple[str, str]]] = lambda path, trajectories: []
 
 
 LAYOUTS = (
+    Layout(
+        "The Well",
+        "'dimensions', 't0_fields', 't1_fields', 't2_fields', 'boundary_conditions'",
+        is_the_well,
+        open_the_well,
+        well_notes,
+    ),
+    Layout(
+        "PDEBench group per sample",
+        "groups '0000', '0001', ..., each with 'data' [time, *space, channel] and 'grid'",
+        is_samples,
+        open_samples,
+        sample_notes,
+    ),
+    Layout(
+        "PDEBench incompressible flow",
+        "'velocity' [sample, time, x, y, 2], 'particles', 'force', 't'",
+        is_incompressible,
+        open_incompressible,
+        incompressible_notes,
+    ),
     Layout("PDEBench scalar", "'tensor' [sample, time, x] with 'x-coordinate'", is_scalar, open_scalar),
     Layout(
         "PDEBench compressible flow",
@@ -65,7 +93,10 @@ def find_files(paths: Paths) -> list[Path]:
     for path in given:
         inside = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES) if path.is_dir() else [path]
         if not inside:
-            raise ValueError(f"{path}: a folder without {' or '.join(SUFFIXES)} files")
+            folders = sorted({f"{f.parent}" for s in SUFFIXES for f in path.glob(f"data/*/*{s}")})
+            folders = folders or sorted({f"{f.parent}" for s in SUFFIXES for f in path.glob(f"*/*{s}")})
+            hint = f"; give one of {', '.join(folders)}" if folders else ""
+            raise ValueError(f"{path}: a folder without {' or '.join(SUFFIXES)} files{hint}")
         files.extend(inside)
     repeated = sorted({str(f) for f in files if files.count(f) > 1})
     if repeated:
@@ -126,9 +157,14 @@ def _describe(path: Path, layout: Layout, t: Trajectories, check_values: bool) -
     rows.extend(_parameters(t))
     if check_values:
         rows.extend(_values(t))
+    rows.extend(layout.notes(path, t))
     with open_hdf5(path) as file:
         if TIMES in file and len(file[TIMES]) == t.frames + 1:
             rows.append(("note", f"'{TIMES}' is one longer than the frames, as in the published files"))
+    if not t.parameter_names:
+        rows.append(
+            ("note", "no parameter: nothing for a conditioned model to learn from; see conditioning none")
+        )
     if t.frames == 1:
         rows.append(("warning", "one frame only: there is no step to learn"))
     elif not is_uniform(t.times):

@@ -48,3 +48,38 @@ def _write(path, contents, without, attributes):
                 file[name] = values
         file.attrs.update(attributes)
     return path
+
+
+def place(samples, frames, resolution, channels):
+    """u[sample, time, *space, channel] = 1000·channel + 100·sample + 10·time + x + y/10 + z/100."""
+    shape = (samples, frames, *resolution, channels)
+    grid = np.ogrid[tuple(slice(0, n) for n in shape)]
+    weights = (100.0, 10.0, 1.0, 0.1, 0.01)[: len(shape) - 1]
+    return sum(w * g for w, g in zip((*weights, 1000.0), grid, strict=True)).astype(np.float32)
+
+
+def write_samples(path, u, configs=None, times=None, grid=None, names=None):
+    """Write a group per sample of u [sample, time, *space, channel]: `data`, `grid` and the attribute `config`."""
+    times = 0.05 * np.arange(u.shape[1], dtype=np.float32) if times is None else times
+    grid = {a: cell_centres(n) for a, n in zip("xyz", u.shape[2:-1], strict=False)} if grid is None else grid
+    with h5py.File(path, "w") as file:
+        for i, sample in enumerate(u):
+            group = file.create_group(names[i] if names else f"{i:04d}")
+            group["data"] = sample
+            for name, x in {**grid, "t": times}.items():
+                group[f"grid/{name}"] = x
+            if configs is not None and configs[i] is not None:
+                group.attrs["config"] = configs[i]
+    return path
+
+
+def write_incompressible(path, samples=4, frames=5, points=8, times=None, without=(), datasets=None):
+    """Write `velocity`, `particles`, `force` (the same in all frames) and `t` [sample, time]."""
+    u = place(samples, frames, (points, points), 5)
+    contents = {
+        "velocity": u[..., :2],
+        "particles": u[..., 2:3],
+        "force": u[:, 0, ..., 3:],
+        "t": np.tile(0.005 * np.arange(frames), (samples, 1)) if times is None else times,
+    }
+    return _write(path, contents | (datasets or {}), without, {})
