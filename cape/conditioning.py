@@ -126,15 +126,31 @@ class CAPE(nnx.Module):
 class PaperCAPE(nnx.Module):
     """The published form: u(t + dt) = mix(base(concat(u, u'))) with u' from `CAPEBlock`.
 
-    The base solver takes and gives 2C channels; `mix` is a pointwise map to C.
+    The base solver takes and gives 2C channels; `mix` is a pointwise map to C. Settings: see `CAPEBlock`, whose
+    own number of modes 0 stands for.
     """
 
     def __init__(
-        self, problem: Problem, build_base: BuildBase, *, widening: int, kernel: int, rngs: nnx.Rngs
+        self,
+        problem: Problem,
+        build_base: BuildBase,
+        *,
+        widening: int,
+        kernel: int,
+        modes: int,
+        pointwise_output: bool,
+        rngs: nnx.Rngs,
     ):
         channels = len(problem.channels)
         self.block = CAPEBlock(
-            len(problem.parameters), channels, problem.resolution, widening=widening, kernel=kernel, rngs=rngs
+            len(problem.parameters),
+            channels,
+            problem.resolution,
+            widening=widening,
+            kernel=kernel,
+            modes=modes or None,
+            pointwise_output=pointwise_output,
+            rngs=rngs,
         )
         self.base = build_base(2 * channels, 2 * channels)
         self.mix = Pointwise(2 * channels, channels, rngs=rngs)

@@ -50,8 +50,8 @@ def shipped() -> dict[str, Path]:
 def _refuse_unlike_a_folder(folder: Path, known: dict[str, Path]) -> None:
     if folder.is_file():
         raise ValueError(
-            f"{folder}: a file, expected a pretrained folder (config.json and weights.safetensors); checkpoints "
-            "of other programs are never unpickled"
+            f"{folder}: a file, expected a pretrained folder (config.json and weights.safetensors); nothing is ever "
+            "unpickled here. Weights of the published PyTorch code are made one by `cape convert FILE --out FOLDER`"
         )
     if not folder.is_dir():
         names = nearest(folder, known) if known else "none is shipped with this version"

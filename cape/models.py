@@ -153,13 +153,22 @@ class Cape:
 
 @dataclasses.dataclass(frozen=True)
 class PaperCape:
-    """CAPE in its published form, tied to one resolution."""
+    """CAPE in its published form, tied to one resolution.
+
+    Attributes:
+        widening: channels of the block's branches.
+        kernel: width of the block's convolutions.
+        modes: modes per axis of the spectral branch; 0: 16 in 1D, 9 in 2D and 3D.
+        pointwise_output: the block's last convolution is 1x1 with bias, else as wide as the others without.
+    """
 
     widening: int = 64
     kernel: int = 5
+    modes: int = 0
+    pointwise_output: bool = True
 
     def __post_init__(self):
-        _at_least(self, widening=1, kernel=1)
+        _at_least(self, widening=1, kernel=1, modes=0)
 
     def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
         return PaperCAPE(problem, build_base, **dataclasses.asdict(self), rngs=rngs)

@@ -8,6 +8,7 @@ from flax import nnx
 from jaxtyping import Shaped
 
 from cape.attention import CAPEBlock
+from cape.conditioning import PaperCAPE
 from cape.solvers.fno import FNO
 from cape.solvers.spectral import SpectralConvolution
 from cape.solvers.unet import Block, UNet
@@ -104,7 +105,7 @@ def load_surrogate(surrogate: Surrogate, arrays: Arrays, prefix: str = "") -> Su
         ValueError: an array has another shape than the surrogate's; its name is given.
     """
     conditioned = surrogate.conditioned
-    if f"{prefix}mix_emb.weight" in arrays:
+    if isinstance(conditioned, PaperCAPE):
         _set_layer(conditioned.mix, arrays, f"{prefix}mix_emb")
         load_block(conditioned.block, arrays, f"{prefix}PrmEmb_Pre.0.")
     load = load_fno if isinstance(conditioned.base, FNO) else load_unet

@@ -261,7 +261,7 @@ def test_a_folder_comes_before_a_shipped_name(shelf, tmp_path, monkeypatch):
         ("wave", "wave: expected a pretrained folder, .* or the name of a shipped surrogate; did you mean 'waves'"),
         ("../waves", "expected a pretrained folder, .* did you mean 'waves'"),
         ("xyz", "known are waves"),
-        (__file__, "a file, expected a pretrained folder .* never unpickled"),
+        (__file__, "a file, expected a pretrained folder .* nothing is ever unpickled .* `cape convert FILE"),
         ("hf://waves", "expected hf://OWNER/NAME or hf://OWNER/NAME@REVISION, got 'hf://waves'"),
         ("hf://../waves", "expected hf://OWNER/NAME"),
         ("hf://a/b@../../c", "expected hf://OWNER/NAME"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from cape.commands.conversion import convert
 from cape.commands.data import download, inspect, simulate
 from cape.commands.evaluation import evaluate
 from cape.commands.prediction import predict
@@ -18,4 +19,5 @@ COMMANDS: dict[str, Callable] = {
     "publish": publish,
     "models": models,
     "export": export,
+    "convert": convert,
 }
