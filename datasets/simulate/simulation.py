@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from . import advection, burgers, reaction_diffusion
+from . import advection, burgers, fitzhugh_nagumo, gray_scott, incompressible, reaction_diffusion
 from .initial_conditions import InitialConditions, cell_centres, normalised_waves, random_waves
+from .initial_fields import random_patches, random_spots, random_vorticity
 from .parameters import ParameterValues, parse
 from .writer import refuse_existing, writing
 
@@ -100,6 +101,17 @@ def with_channel(solve: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     return solve_with_channel
 
 
+_FEED_AND_KILL = (
+    Parameter("F", "F", 0.0, meaning="feed rate F"),
+    Parameter("k", "k", 0.0, meaning="kill rate k"),
+)
+_GRAY_SCOTT = dict(
+    formula="∂ₜA = 2·10⁻⁵ ∇²A − A B² + F (1 − A),  ∂ₜB = 10⁻⁵ ∇²B + A B² − (F + k) B",
+    scheme="by Fourier modes and exponential time steps of fourth order, in float64 on a finer grid",
+    dimension=2,
+    channels=("A", "B"),
+)
+
 EQUATIONS = {
     equation.name: equation
     for equation in (
@@ -136,6 +148,77 @@ EQUATIONS = {
             formula="∂ₜu = ν ∂ₓₓu + ρ u (1 − u)",
             scheme="by splitting into two parts that are both solved exactly, in float64 on a finer grid",
             finest=1024,
+        ),
+        Equation(
+            "gray-scott",
+            _FEED_AND_KILL,
+            gray_scott.solve,
+            "2D_GrayScott",
+            random_spots,
+            title="the Gray-Scott reaction",
+            resolution=128,
+            frames=101,
+            t_end=1000.0,
+            length=2.0,
+            origin=-1.0,
+            finest=256,
+            **_GRAY_SCOTT,
+        ),
+        Equation(
+            "gray-scott-small",
+            _FEED_AND_KILL,
+            functools.partial(gray_scott.solve, length=1.0),
+            "2D_GrayScottSmall",
+            functools.partial(random_spots, length=1.0),
+            title="the Gray-Scott reaction on a quarter of the usual area",
+            resolution=64,
+            frames=41,
+            t_end=400.0,
+            origin=-0.5,
+            finest=128,
+            **_GRAY_SCOTT,
+        ),
+        Equation(
+            "fitzhugh-nagumo",
+            (
+                Parameter("Du", "Du", 0.0, zero=False, meaning="diffusion coefficient of u"),
+                Parameter("Dv", "Dv", 0.0, zero=False, meaning="diffusion coefficient of v"),
+                Parameter("k", "k", meaning="constant of the reaction"),
+            ),
+            fitzhugh_nagumo.solve,
+            "2D_FitzHughNagumo",
+            random_patches,
+            title="diffusion and reaction (FitzHugh-Nagumo)",
+            formula="∂ₜu = Du ∇²u + u − u³ − k − v,  ∂ₜv = Dv ∇²v + u − v",
+            scheme="by cosine modes and exponential time steps of fourth order, in float64 on a finer grid",
+            dimension=2,
+            channels=("u", "v"),
+            length=2.0,
+            origin=-1.0,
+            boundary="wall",
+            resolution=64,
+            frames=21,
+            t_end=20.0,
+            finest=192,
+        ),
+        Equation(
+            "navier-stokes",
+            (
+                Parameter("nu", "nu", 0.0, zero=False, meaning="viscosity ν"),
+                Parameter("forcing", "forcing", 0.0, meaning="amplitude a of the forcing"),
+            ),
+            incompressible.solve,
+            "2D_NavierStokes",
+            random_vorticity,
+            title="incompressible flow (Navier-Stokes, by its vorticity)",
+            formula="∂ₜw + (u·∇)w = ν ∇²w + a (sin 2π(x + y) + cos 2π(x + y)),  ∇·u = 0,  ∇×u = w",
+            scheme="by Fourier modes without aliasing and exponential time steps of fourth order, in float64",
+            dimension=2,
+            channels=("vorticity",),
+            resolution=64,
+            frames=31,
+            t_end=50.0,
+            finest=128,
         ),
     )
 }
