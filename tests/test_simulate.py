@@ -194,6 +194,18 @@ def test_burgers_samples_have_their_own_viscosity():
     np.testing.assert_allclose(together[1:], alone, atol=1e-4)
 
 
+def test_burgers_runs_as_coarsely_and_cheaply_as_asked():
+    waves, nu, times = smooth(2), np.full(2, 0.2), np.linspace(0, 0.5, 3)
+    fine = burgers.solve(waves, nu, resolution=32, times=times)
+    coarse = burgers.solve(waves, nu, resolution=32, times=times, refinement=1)
+    cheap = burgers.solve(waves, nu, resolution=32, times=times, refinement=1, courant=1.0, dtype=np.float32)
+    assert cheap.dtype == np.float32 and coarse.dtype == np.float64
+    assert 1e-4 < relative_error(coarse, fine) < 2e-2
+    assert relative_error(cheap, coarse) < 2e-2
+    own = burgers.evolve(cell_averages(waves, 32), nu, times)  # no finer grid inside
+    assert relative_error(coarse, own) < 1e-2
+
+
 def test_burgers_reproduces_the_benchmark(pdebench):
     for nu, bound in ((0.01, 2e-3), (1.0, 1e-3)):
         with h5py.File(pdebench / f"1D_Burgers_Sols_Nu{nu}.hdf5") as file:

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from .initial_conditions import InitialConditions, cell_centres
 
 STEP = 1e-3  # longest step; the splitting error is of second order in it
+POINTS = 1024  # fewest internal points
 
 
 def solve(
@@ -18,10 +19,11 @@ def solve(
     resolution: int,
     times: Float[np.ndarray, " time"],
     step: float = STEP,
+    points: int = POINTS,
 ) -> Float[np.ndarray, "sample time x"]:
     """Solve ∂ₜu = ν ∂ₓₓu + ρ u (1 − u) on the periodic [0, 1), 0 ≤ u.
 
-    The scheme (see `evolve`) runs on a finer grid of at least 1024 points that contains every cell's centre.
+    The scheme (see `evolve`) runs on a finer grid that contains every cell's centre.
 
     Args:
         initial: the functions u₀ ≥ 0, one per sample.
@@ -30,11 +32,12 @@ def solve(
         resolution: number of cells; values are given at their centres.
         times: increasing times of the frames; the first one is that of the initial condition.
         step: longest time step.
+        points: fewest internal points.
 
     Returns:
         Point values u[sample, time, x], float64.
     """
-    factor = int(np.ceil(1024 / resolution))
+    factor = int(np.ceil(points / resolution))
     factor += 1 - factor % 2
     fine = evolve(initial(cell_centres(factor * resolution)), nu, rho, times, step=step)
     return fine[..., factor // 2 :: factor]
