@@ -2,12 +2,14 @@
 
     python benchmarks/generalisation.py burgers --data FOLDER [--seeds 0 1 2] [--only Cape ...]
     python benchmarks/generalisation.py advection-long --data FOLDER
+    python benchmarks/generalisation.py burgers --data FOLDER --bases
 
 FOLDER holds PDEBench's 1D files (published ones, or reduced to 128 points and 41 frames; the published ones are
 reduced on the fly). Budgets are those under which the published code was measured: Burgers 50 initial conditions
 per viscosity, 11 frames, batch 10, 640 updates; advection 50 per speed, 21 frames, batch 25, 180 updates; the long
 ones 100 and 200 initial conditions, 11 frames, batch 25, 60 epochs, a tenth kept back. Errors are on
-initial conditions that no training saw, at all files' values. Runs are kept in --out and used again.
+initial conditions that no training saw, at all files' values. With --bases: base solvers of one size under CAPE, each with the learning rate
+found best for it. Runs are kept in --out and used again.
 """
 
 import argparse
@@ -24,7 +26,21 @@ from cape.curriculum import TanhTransition
 from cape.datasets.opening import find_files, open_files
 from cape.datasets.symmetries import Augmentation
 from cape.experiment import DataConfig, Experiment, prepare, run
-from cape.models import FNO, Cape, Channels, Film, ModelConfig, PaperCape, PaperFNO, Unaware, match_size
+from cape.models import (
+    FNO,
+    Cape,
+    Channels,
+    ConvNextUNet,
+    FactorisedFNO,
+    Film,
+    MessagePassing,
+    ModelConfig,
+    PaperCape,
+    PaperFNO,
+    Unaware,
+    UNet,
+    match_size,
+)
 from cape.objective import Objective
 from cape.optimisers import AdamW, PaperAdam
 from cape.pretrained import load
@@ -107,6 +123,33 @@ def contenders(budget: dict, problem: Problem) -> dict[str, Experiment]:
     return experiments | {name: Experiment(data, model, published) for name, model in paper.items()}
 
 
+def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
+    """List base solvers under CAPE, as large as the default one, with the default training."""
+
+    def count(model: ModelConfig) -> int:
+        return count_parameters(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
+
+    cape = ModelConfig(FNO(), Cape(heads=budget["heads"]))
+    target = count(cape)
+    experiments = {}
+    for name, base, learning_rate in (
+        ("FNO", FNO(), 6e-3),
+        ("F-FNO", FactorisedFNO(), 6e-3),
+        ("U-Net", UNet(levels=2), 6e-3),
+        ("ConvNeXt U-Net", ConvNextUNet(levels=2), 6e-3),
+        ("message passing", MessagePassing(), 6e-3),
+    ):
+        model = match_size(dataclasses.replace(cape, base=base), target, count)
+        training = TrainingConfig(
+            epochs=budget["epochs"],
+            warmup_epochs=budget["warmup"],
+            optimiser=AdamW(learning_rate=learning_rate),
+            augmentation=budget["augmentation"],
+        )
+        experiments[name] = Experiment(DataConfig(), model, training)
+    return experiments
+
+
 def data_config(budget: dict, folder: Path) -> DataConfig:
     """Take the budget's initial conditions of every file of the equation, reduced to the budget's grid and frames."""
     files = [str(f) for f in find_files([str(folder)]) if f.name.startswith(budget["pattern"])]
@@ -133,6 +176,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/generalisation"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", default=None, help="names of contenders")
+    parser.add_argument("--bases", action="store_true", help="compare base solvers, not conditionings")
     asked = parser.parse_args()
 
     budget = BUDGETS[asked.equation]
@@ -140,7 +184,7 @@ def main() -> None:
     training = prepare(data).training
     problem = Problem.of(training)
     results = []
-    for name, experiment in contenders(budget, problem).items():
+    for name, experiment in (bases if asked.bases else contenders)(budget, problem).items():
         if asked.only and name not in asked.only:
             continue
         evaluations = []

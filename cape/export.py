@@ -87,12 +87,15 @@ def open_grid(surrogate: Surrogate) -> tuple[int, int] | None:
     """Tell which grids one program can serve: (multiple, least) for every size that is a multiple and no smaller.
 
     A U-Net wants 2^levels; transforms are fastest on multiples of 16, as far as the training grid is one; an
-    FNO's spectrum is that of finer grids from 2 modes on. None: the published CAPE block is tied to the training
-    grid, and a training grid that is odd or coarser than 2 modes is not among the grids that can be left open.
+    FNO's spectrum is that of finer grids from 2 modes on; the coarsest grid is at least as wide as a stencil
+    reaches. None: the published CAPE block is tied to the training grid, and a training grid that is odd or
+    coarser than this is not among the grids that can be left open.
     """
     base, trained = surrogate.config.base, surrogate.problem.resolution
     multiple = max(2 ** getattr(base, "levels", 1), math.gcd(_WIDEST_MULTIPLE, *trained))
-    least = multiple * -(-max(2 * getattr(base, "modes", 1), 2) // multiple)
+    reach = max(getattr(base, "kernel", 3) // 2, getattr(base, "radius", 1))
+    needed = max(2 * getattr(base, "modes", 1), reach * 2 ** getattr(base, "levels", 0), 2)
+    least = multiple * -(-needed // multiple)
     fits = all(n % multiple == 0 and n >= least for n in trained)
     tied = isinstance(surrogate.config.conditioning, PaperCape)
     return (multiple, least) if fits and not tied else None

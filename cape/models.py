@@ -2,13 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flax import nnx
 
-from cape.conditioning import CAPE, FiLM, PaperCAPE, ParameterChannels, Unconditioned
+from cape.conditioning import CAPE, BuildBase, FiLM, PaperCAPE, ParameterChannels, Unconditioned
 from cape.problem import Problem
+from cape.solvers.convnext_unet import ConvNextUNet as ConvNextUNetSolver
+from cape.solvers.factorised_fno import FactorisedFNO as FactorisedFNOSolver
 from cape.solvers.fno import FNO as FNOSolver
+from cape.solvers.message_passing import MessagePassing as MessagePassingSolver
+from cape.solvers.positions import Positioned
 from cape.solvers.unet import UNet as UNetSolver
 
 
@@ -18,6 +23,21 @@ def _at_least(config: Any, **lowest: int) -> None:
         if getattr(config, name) < low:
             kind = type(config).__name__
             raise ValueError(f"{kind}.{name}: expected at least {low}, got {getattr(config, name)}")
+
+
+def _with_boundaries(problem: Problem, solver: type, rngs: nnx.Rngs, **settings: Any) -> BuildBase:
+    """Make the builder of a solver of our own form: it obeys the boundaries, and sees where it is between them."""
+    build = partial(solver, boundaries=problem.boundaries, **settings, rngs=rngs)
+    if all(kind == "periodic" for kind in problem.boundaries):
+        return build  # a periodic domain is the same everywhere
+    return lambda inputs, outputs: Positioned(
+        inputs, boundaries=problem.boundaries, build=lambda more: build(more, outputs)
+    )
+
+
+def _published(problem: Problem, solver: type, rngs: nnx.Rngs, **settings: Any) -> BuildBase:
+    """Make the builder of a solver in its published form: it pads every domain with zeros."""
+    return partial(solver, boundaries=("zeros",) * problem.dimension, **settings, rngs=rngs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,19 +61,36 @@ class FNO:
     def __post_init__(self):
         _at_least(self, width=1, modes=1, layers=1, projection=1, kernel=0)
 
-    def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
-        # what has boundaries gets to see where it is; periodic domains are the same everywhere
-        somewhere = any(kind != "periodic" for kind in problem.boundaries)
-        coordinates = tuple((0.0, 1.0) for _ in problem.boundaries) if somewhere else None
-        return lambda inputs, outputs: FNOSolver(
-            inputs,
-            outputs,
-            boundaries=problem.boundaries,
-            **dataclasses.asdict(self),
-            coordinates=coordinates,
-            spread=0.35 * self.width**-0.5,  # keeps the variance of a layer's output near that of its input
-            rngs=rngs,
-        )
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
+        spread = 0.35 * self.width**-0.5  # keeps the variance of a layer's output near that of its input
+        return _with_boundaries(problem, FNOSolver, rngs, **dataclasses.asdict(self), spread=spread)
+
+
+@dataclasses.dataclass(frozen=True)
+class FactorisedFNO:
+    """Factorised Fourier neural operator: a spectral convolution per axis, feed-forward, residual.
+
+    Attributes:
+        width: hidden channels.
+        modes: Fourier modes per axis.
+        layers: number of layers.
+        expansion: hidden channels of the feed-forward part, in widths.
+        projection: channels between the two last linear maps.
+        kernel: width of the local branch; 0 leaves it out.
+    """
+
+    width: int = 20
+    modes: int = 12
+    layers: int = 4
+    expansion: int = 2
+    projection: int = 64
+    kernel: int = 5
+
+    def __post_init__(self):
+        _at_least(self, width=1, modes=1, layers=1, expansion=1, projection=1, kernel=0)
+
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
+        return _with_boundaries(problem, FactorisedFNOSolver, rngs, **dataclasses.asdict(self))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,16 +106,9 @@ class PaperFNO:
     def __post_init__(self):
         _at_least(self, width=1, modes=1, layers=1, projection=1, pad=0)
 
-    def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
         coordinates = tuple(zip(problem.origin, problem.length, strict=True))
-        return lambda inputs, outputs: FNOSolver(
-            inputs,
-            outputs,
-            boundaries=problem.boundaries,
-            **dataclasses.asdict(self),
-            coordinates=coordinates,
-            rngs=rngs,
-        )
+        return _published(problem, FNOSolver, rngs, **dataclasses.asdict(self), coordinates=coordinates)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,17 +121,53 @@ class UNet:
     def __post_init__(self):
         _at_least(self, features=1, levels=1)
 
-    def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
-        return lambda inputs, outputs: UNetSolver(
-            inputs,
-            outputs,
-            boundaries=problem.boundaries,
-            features=self.features,
-            levels=self.levels,
-            normalization="group",
-            activation="gelu",
-            rngs=rngs,
-        )
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
+        form = {"normalization": "group", "activation": "gelu"}
+        return _with_boundaries(problem, UNetSolver, rngs, **dataclasses.asdict(self), **form)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvNextUNet:
+    """U-Net of ConvNeXt blocks: wide depthwise convolution, normalisation by point, pointwise perceptron.
+
+    Attributes:
+        features: channels of the first level; they double at every level down.
+        levels: number of halvings of the grid.
+        kernel: width of the depthwise convolutions (3 keeps 3D affordable).
+        expansion: hidden channels of the pointwise perceptrons, in widths.
+    """
+
+    features: int = 16
+    levels: int = 3
+    kernel: int = 7
+    expansion: int = 4
+
+    def __post_init__(self):
+        _at_least(self, features=1, levels=1, kernel=1, expansion=1)
+
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
+        return _with_boundaries(problem, ConvNextUNetSolver, rngs, **dataclasses.asdict(self))
+
+
+@dataclasses.dataclass(frozen=True)
+class MessagePassing:
+    """Message passing between neighbouring points (MP-PDE).
+
+    Attributes:
+        width: channels of the features.
+        layers: rounds of messages.
+        radius: reach of a message in points.
+    """
+
+    width: int = 48
+    layers: int = 6
+    radius: int = 3
+
+    def __post_init__(self):
+        _at_least(self, width=1, layers=1, radius=1)
+
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
+        return _with_boundaries(problem, MessagePassingSolver, rngs, **dataclasses.asdict(self))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,20 +180,12 @@ class PaperUNet:
     def __post_init__(self):
         _at_least(self, features=1, levels=1)
 
-    def build(self, problem: Problem, rngs: nnx.Rngs) -> Callable[[int, int], nnx.Module]:
-        return lambda inputs, outputs: UNetSolver(
-            inputs,
-            outputs,
-            boundaries=("zeros",) * problem.dimension,
-            features=self.features,
-            levels=self.levels,
-            normalization="batch",
-            activation="tanh",
-            rngs=rngs,
-        )
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
+        form = {"normalization": "batch", "activation": "tanh"}
+        return _published(problem, UNetSolver, rngs, **dataclasses.asdict(self), **form)
 
 
-Base = FNO | UNet | PaperFNO | PaperUNet
+Base = FNO | FactorisedFNO | UNet | ConvNextUNet | MessagePassing | PaperFNO | PaperUNet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,7 +288,7 @@ class ModelConfig:
 
 
 def match_size(config: ModelConfig, target: int, count: Callable[[ModelConfig], int]) -> ModelConfig:
-    """Choose the width (FNO) or features (U-Net) of the base that comes closest to `target` without exceeding it.
+    """Choose the width or features (U-Nets) of the base that comes closest to `target` without exceeding it.
 
     Args:
         config: the model whose base is resized; everything else stays.
@@ -241,7 +299,9 @@ def match_size(config: ModelConfig, target: int, count: Callable[[ModelConfig], 
         ValueError: even the narrowest base has more than `target` parameters.
     """
     name = "width" if hasattr(config.base, "width") else "features"
-    step = 1 if name == "width" else 4  # group normalisation wants features in fours
+    step = (
+        4 if isinstance(config.base, UNet | PaperUNet) else 1
+    )  # group normalisation wants features in fours
 
     def resized(size: int) -> ModelConfig:
         return dataclasses.replace(config, base=dataclasses.replace(config.base, **{name: size}))

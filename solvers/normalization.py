@@ -1,4 +1,4 @@
-"""Normalisations of hidden feature maps, by name: per batch (published U-Net) or per sample (ours)."""
+"""Normalisations of hidden feature maps: per batch (published U-Net), per sample (ours), per point."""
 
 from math import gcd
 
@@ -71,6 +71,28 @@ class GroupNorm(nnx.Module):
         scale = self.scale[...].reshape(1, 1, self.groups, -1)
         bias = self.bias[...].reshape(1, 1, self.groups, -1)
         return ((groups - mean) * (lax.rsqrt(var + self.epsilon) * scale) + bias).reshape(u.shape)
+
+
+class LayerNorm(nnx.Module):
+    """Normalise the channels of every point by themselves: y = (u - mean) / √(var + 1e-5) · scale + bias.
+
+    No statistic passes between points, so that it is the same function on every grid.
+    Source: Ba et al., Layer Normalization, arXiv 1607.06450.
+    """
+
+    epsilon = 1e-5
+
+    def __init__(self, channels: int, *, rngs: nnx.Rngs):
+        self.scale = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+
+    def __call__(self, u: Float[Array, "*batch channel"]) -> Float[Array, "*batch channel"]:
+        shape = (1,) * (u.ndim - 1) + (-1,)
+        centred = u - u.mean(-1, keepdims=True)
+        var = jnp.square(centred).mean(-1, keepdims=True)
+        return centred * lax.rsqrt(var + self.epsilon) * self.scale[...].reshape(shape) + self.bias[
+            ...
+        ].reshape(shape)
 
 
 NORMALIZATIONS = {"batch": BatchNorm, "group": GroupNorm}

@@ -9,10 +9,20 @@ from jaxtyping import Array, Float
 from .activation import gelu
 from .convolution import Convolution, Pointwise, check_boundaries, check_field
 from .fno import unmodulated
+from .fourier import Size
 from .initialisation import torch_uniform
 from .normalization import NORMALIZATIONS
 
 ACTIVATIONS = {"gelu": gelu, "tanh": jnp.tanh}
+
+
+def check_halvings(space: tuple[Size, ...], levels: int) -> None:
+    """Raise ValueError unless every axis can be halved `levels` times."""
+    if any(n % 2**levels for n in space):
+        raise ValueError(
+            f"expected a grid divisible by 2^levels = {2**levels} along each axis, got {space}; "
+            "use fewer levels or another resolution"
+        )
 
 
 def halve(u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *half channel"]:
@@ -143,11 +153,7 @@ class UNet(nnx.Module):
         modulate: Callable[[int, Array], Array] = unmodulated,
     ) -> Float[Array, "batch *space out"]:
         check_field(u, len(self.boundaries), self.in_channels)
-        if any(n % 2**self.levels for n in u.shape[1:-1]):
-            raise ValueError(
-                f"expected a grid divisible by 2^levels = {2**self.levels} along each axis, got "
-                f"{u.shape[1:-1]}; use fewer levels or another resolution"
-            )
+        check_halvings(u.shape[1:-1], self.levels)
         h, skips = u, []
         for i, encoder in enumerate(self.encoders):
             h = encoder(h, i, modulate)

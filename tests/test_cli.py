@@ -223,6 +223,9 @@ def test_a_bare_option_without_preset_means_the_default_one(capsys):
         (["--training.epochs", "0"], "expected at least 1, got"),
         (["--model.base.width", "0"], "FNO.width"),
         (["model.bse:fno"], "model.base:fno"),
+        (["model.base:message"], "model.base:message-passing"),
+        (["model.base:factorized-fno"], "model.base:factorised-fno"),
+        (["model.base:convnext"], "model.base:conv-next-u-net"),
     ],
 )
 def test_misspelt_overrides_end_with_status_2_and_what_was_expected(tiny, options, message, capsys, tmp_path):

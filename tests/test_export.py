@@ -18,7 +18,17 @@ from flax import nnx
 
 from cape import cli
 from cape.export import METADATA, PROGRAM, export, open_grid
-from cape.models import FNO, Cape, ModelConfig, PaperCape, PaperFNO, UNet
+from cape.models import (
+    FNO,
+    Cape,
+    ConvNextUNet,
+    FactorisedFNO,
+    MessagePassing,
+    ModelConfig,
+    PaperCape,
+    PaperFNO,
+    UNet,
+)
 from cape.pretrained import load, save
 from cape.problem import Problem
 from cape.solvers.fourier import irfftn, rfftn
@@ -94,7 +104,14 @@ def test_a_file_gives_the_rollout_of_any_batch_on_any_grid(model, exported):
 
 @pytest.mark.parametrize(
     ("points", "base", "boundary"),
-    [((8, 12), SMALL, "periodic"), ((8, 8), UNet(features=4, levels=1), "outgoing")],
+    [
+        ((8, 12), SMALL, "periodic"),
+        ((8, 8), UNet(features=4, levels=1), "outgoing"),
+        ((8,), SMALL, "wall"),
+        ((8, 12), FactorisedFNO(width=4, modes=2, layers=1, projection=4, kernel=3), "wall"),
+        ((8,), ConvNextUNet(features=4, levels=1, kernel=5, expansion=1), "periodic"),
+        ((8,), MessagePassing(width=4, layers=1, radius=3), "periodic"),
+    ],
 )
 def test_two_dimensions_walls_and_other_solvers_leave_the_grid_open_too(tmp_path, points, base, boundary):
     surrogate = surrogate_of(*points, base=base, boundary=boundary, channels=2)
@@ -125,6 +142,8 @@ def test_training_grids_that_cannot_be_left_open():
     assert open_grid(surrogate_of(16, base=dataclasses.replace(SMALL, modes=9))) is None
     assert open_grid(surrogate_of(16, base=UNet(features=4, levels=3))) == (16, 16)
     assert open_grid(surrogate_of(40, 12)) == (4, 8)
+    assert open_grid(surrogate_of(24, base=ConvNextUNet(features=4, levels=1, kernel=19))) == (8, 24)
+    assert open_grid(surrogate_of(8, base=MessagePassing(width=4, layers=1, radius=9))) is None
 
 
 def test_metadata_say_what_to_put_in_and_files_are_reproducible(model, exported, tmp_path):

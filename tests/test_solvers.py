@@ -10,6 +10,7 @@ from flax import nnx
 from scipy.special import erf
 
 from cape.solvers.activation import gelu
+from cape.solvers.convnext_unet import ConvNextUNet
 from cape.solvers.convolution import (
     Convolution,
     DepthwiseConvolution,
@@ -17,7 +18,9 @@ from cape.solvers.convolution import (
     convolve,
     convolve_by_product,
 )
+from cape.solvers.factorised_fno import FactorisedFNO
 from cape.solvers.fno import FNO
+from cape.solvers.message_passing import MessagePassing
 from cape.solvers.spectral import SpectralConvolution
 from cape.solvers.unet import Doubling, UNet, halve
 
@@ -202,6 +205,9 @@ SOLVERS = [
     (FNO, {"width": 8, "modes": 3, "layers": 2, "projection": 16}),
     (FNO, {"width": 4, "modes": 3, "layers": 2, "projection": 8, "kernel": 3, "spread": 0.1}),
     (UNet, {"features": 4, "levels": 2}),
+    (FactorisedFNO, {"width": 4, "modes": 3, "layers": 2, "projection": 8, "kernel": 3}),
+    (ConvNextUNet, {"features": 4, "levels": 2, "kernel": 3, "expansion": 2}),
+    (MessagePassing, {"width": 4, "layers": 2, "radius": 1}),
 ]
 
 
@@ -228,10 +234,11 @@ def test_solvers_commute_with_shifts_and_call_the_hook(solver, options, dimensio
     assert seen == list(enumerate(model.hidden_channels))
 
 
+@pytest.mark.parametrize("solver", [FNO, FactorisedFNO])
 @pytest.mark.parametrize("dimension", [1, 2])
-def test_fno_is_the_same_function_on_a_finer_grid(dimension):
+def test_fno_is_the_same_function_on_a_finer_grid(solver, dimension):
     """32 points resolve the hidden feature maps too: what gelu adds above their Nyquist is below 1e-4."""
-    model = FNO(1, 1, boundaries=("periodic",) * dimension, width=8, modes=5, layers=3, rngs=nnx.Rngs(0))
+    model = solver(1, 1, boundaries=("periodic",) * dimension, width=8, modes=5, layers=3, rngs=nnx.Rngs(0))
     x = np.meshgrid(*[np.arange(64) / 64 * 2 * np.pi] * dimension, indexing="ij")
     fine = 0.3 + np.sin(sum(x)) + 0.5 * np.cos(2 * x[0])
     fine = np.asarray(fine[None, ..., None], np.float32)
@@ -300,6 +307,14 @@ def spectral_of(modes, dimension=1, channels=1):
         (solver_of(UNet, levels=0), "levels"),
         (solver_of(UNet, normalization="layer"), "normalization"),
         (solver_of(UNet, activation="relu"), "activation"),
+        (solver_of(FactorisedFNO, width=0), "width"),
+        (solver_of(FactorisedFNO, expansion=0), "expansion"),
+        (solver_of(FactorisedFNO, modes=(3, 3)), "expected modes"),
+        (solver_of(ConvNextUNet, features=0), "features"),
+        (solver_of(ConvNextUNet, levels=0), "levels"),
+        (solver_of(ConvNextUNet, features=1, kernel=4), "odd kernel"),
+        (solver_of(MessagePassing, radius=0), "radius"),
+        (solver_of(MessagePassing, boundaries=("open",)), "boundary"),
     ],
 )
 def test_impossible_options_are_refused(build, message):
@@ -314,14 +329,18 @@ def test_wrong_inputs_are_refused():
         solver_of(DepthwiseConvolution, kernel=3)(),
         solver_of(FNO, width=1, layers=1, projection=1)(),
         solver_of(UNet, features=1, levels=1)(),
+        solver_of(FactorisedFNO, width=1, layers=1, projection=1)(),
+        solver_of(ConvNextUNet, features=1, levels=1)(),
+        solver_of(MessagePassing, width=1, layers=1)(),
     ]
     for layer in layers:
         with pytest.raises(ValueError, match=r"expected u of shape \(batch, points, 1 channels\)"):
             layer(field(2, 16, 2))
         with pytest.raises(ValueError, match="expected u of shape"):
             layer(field(2, 16, 16, 1))
-    with pytest.raises(ValueError, match=r"divisible by 2\^levels = 16"):
-        solver_of(UNet, features=1)()(field(2, 24, 1))
+    for pyramid in (UNet, ConvNextUNet):
+        with pytest.raises(ValueError, match=r"divisible by 2\^levels = 16"):
+            solver_of(pyramid, features=1, levels=4)()(field(2, 24, 1))
     batch = solver_of(UNet, features=1, levels=1, normalization="batch")()
     with pytest.raises(ValueError, match="more than one value per channel"):
         batch(field(1, 2, 1))  # one sample, one point at the bottom

@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from cape.config import from_dict, to_dict
 from cape.datasets.trajectories import from_arrays
 from cape.embedding import features, logarithmic
 from cape.models import (
     FNO,
     Cape,
     Channels,
+    ConvNextUNet,
+    FactorisedFNO,
     Film,
+    MessagePassing,
     ModelConfig,
     PaperCape,
     PaperFNO,
@@ -182,6 +186,9 @@ def test_between_walls_a_head_is_diffusion_without_flux(points):
         (SMALL, (8, 12), (3, -5)),
         (UNet(features=4, levels=2), (16,), (4,)),
         (UNet(features=4, levels=2), (8, 12), (4, -8)),
+        (FactorisedFNO(width=4, modes=3, layers=1, projection=4, kernel=3), (8, 12), (3, -5)),
+        (ConvNextUNet(features=4, levels=1, kernel=3), (16,), (2,)),
+        (MessagePassing(width=4, layers=1, radius=2), (15,), (4,)),
     ],
 )
 def test_a_periodic_model_commutes_with_shifts(base, points, shift):
@@ -290,6 +297,9 @@ BASES = (
     UNet(features=4, levels=1),
     PaperFNO(width=4, modes=2, layers=1, projection=4),
     PaperUNet(features=4, levels=1),
+    FactorisedFNO(width=4, modes=2, layers=1, expansion=1, projection=4, kernel=3),
+    ConvNextUNet(features=4, levels=1, kernel=3, expansion=1),
+    MessagePassing(width=4, layers=1, radius=1),
 )
 CONDITIONINGS = (
     Cape(heads=2, width=4),
@@ -329,19 +339,23 @@ def test_every_combination_builds(base, conditioning, points, boundary):
 
 
 @pytest.mark.parametrize(
-    ("base", "conditioning", "points"),
+    ("base", "conditioning", "points", "boundary"),
     [
-        (BASES[0], Cape(heads=2, width=4), (8, 12)),
-        (BASES[1], Film(width=4), (8,)),
-        (BASES[2], PaperCape(widening=4, kernel=3), (8,)),
-        (BASES[3], Channels(residual=False), (8,)),
-        (BASES[0], Channels(), (8,)),
-        (BASES[0], Unaware(), (8,)),
+        (BASES[0], Cape(heads=2, width=4), (8, 12), "periodic"),
+        (BASES[0], Cape(heads=2, width=4), (8,), "wall"),
+        (BASES[1], Film(width=4), (8,), "periodic"),
+        (BASES[2], PaperCape(widening=4, kernel=3), (8,), "periodic"),
+        (BASES[3], Channels(residual=False), (8,), "periodic"),
+        (BASES[0], Channels(), (8,), "periodic"),
+        (BASES[0], Unaware(), (8,), "periodic"),
+        (BASES[4], Cape(heads=2, width=4), (8, 12), "wall"),
+        (BASES[5], Film(width=4), (8,), "wall"),
+        (BASES[6], Cape(heads=2, width=4), (8,), "wall"),
     ],
     ids=str,
 )
-def test_predictions_and_gradients_are_finite(base, conditioning, points):
-    problem = problem_of(*points, channels=2)
+def test_predictions_and_gradients_are_finite(base, conditioning, points, boundary):
+    problem = problem_of(*points, channels=2, boundary=boundary)
     surrogate = Surrogate(problem, ModelConfig(base, conditioning), rngs=nnx.Rngs(0))
     y, gradients = predict_and_differentiate(surrogate, waves(*points, channels=2, modes=2), P)
     assert np.isfinite(y).all()
@@ -364,13 +378,18 @@ def test_paper_cape_names_its_resolution():
         surrogate.rollout(waves(16), P, 1)
 
 
-@pytest.mark.parametrize("base", [FNO(modes=2, layers=1, kernel=0), UNet(levels=1)])
+@pytest.mark.parametrize(
+    "base",
+    [FNO(modes=2, layers=1, kernel=0), UNet(levels=1), FactorisedFNO(modes=2, layers=1),
+     ConvNextUNet(levels=1), MessagePassing(layers=1)],
+    ids=lambda base: type(base).__name__,
+)  # fmt: skip
 def test_match_size_finds_the_widest_base_not_above_the_target(base):
     def count(config):
         return count_parameters(nnx.eval_shape(lambda: Surrogate(problem_of(8), config, rngs=nnx.Rngs(0))))
 
     config = match_size(ModelConfig(base, Film(width=4)), 6000, count)
-    name, step = ("width", 1) if isinstance(base, FNO) else ("features", 4)
+    name, step = "width" if hasattr(base, "width") else "features", 4 if isinstance(base, UNet) else 1
     wider = dataclasses.replace(config.base, **{name: getattr(config.base, name) + step})
     assert count(config) <= 6000 < count(dataclasses.replace(config, base=wider))
     assert config.conditioning == Film(width=4)
@@ -392,6 +411,18 @@ def test_a_pretrained_folder_gives_the_same_surrogate_bit_by_bit(small, folder):
     assert (again.problem, again.config) == (small.problem, small.config)
     np.testing.assert_array_equal(again.rollout(u0, P, 2), small.rollout(u0, P, 2))
     assert sorted(file.name for file in folder.iterdir()) == ["config.json", "weights.safetensors"]
+
+
+@pytest.mark.parametrize("base", BASES[-3:], ids=lambda base: type(base).__name__)
+def test_every_base_is_kept_with_its_settings_and_weights(base, tmp_path):
+    assert from_dict(ModelConfig, json.loads(json.dumps(to_dict(ModelConfig(base)))), "x") == ModelConfig(
+        base
+    )
+    surrogate = build(problem_of(8, boundary="wall"), base, Film(width=4))
+    save(surrogate, tmp_path)
+    again, u = load(tmp_path), waves(8, modes=2)
+    assert again.config == surrogate.config
+    np.testing.assert_array_equal(predict(again, u, P), predict(surrogate, u, P))
 
 
 def test_running_statistics_are_kept(tmp_path):
