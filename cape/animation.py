@@ -16,7 +16,8 @@ from cape.canvas import recording
 from cape.panels import ERROR, PREDICTION, TRUTH, Frames
 
 MOST_FRAMES, MOST_CHANNELS = 60, 4
-_PIXELS = 12e6  # of all frames together; a pixel of a smooth field takes about a quarter of a byte in a GIF
+_PIXELS = 10e6  # of all frames together; a pixel of a smooth field takes about a quarter of a byte in a GIF
+_DOTS = (60, 100)  # per inch
 _CURVES = {TRUTH: {"color": "k", "lw": 2.4, "alpha": 0.45}, PREDICTION: {"color": "#D55E00", "lw": 1.5}}
 
 
@@ -35,13 +36,14 @@ def animate(
 
     Args:
         frames_by_title: [time, *space, channel] in 1D, 2D or 3D, all of one shape: {"truth": ..., "prediction":
-            ...} (the error is added in 2D and 3D), or {"prediction": ...} alone.
+            ...} (the error is added in 2D and 3D), {"prediction": ...} alone, or any other titles.
         path: file to write; the suffix chooses the format, MP4 needs the program ffmpeg.
         times: of the frames, in the units of the data.
         channel_names: one per channel; of more than MOST_CHANNELS the first ones are drawn.
         coordinates: cell centres, one array per axis; without them cells of a unit box.
         caption: what is shown, such as "Nu = 0.01 (interpolated)"; the time is put after it.
-        most_frames: of more frames an evenly spaced choice is drawn, the first and the last included.
+        most_frames: of more an evenly spaced choice is drawn, the first and the last included; fewer of large
+            pictures, so that a GIF stays small.
         seconds: how long it lasts at most; no less than 4 frames a second.
 
     Raises:
@@ -51,20 +53,20 @@ def animate(
     times = np.asarray(times)
     frames_by_title = {title: np.asarray(frames) for title, frames in frames_by_title.items()}
     panels.check_frames(frames_by_title, times, channel_names)
-    chosen = panels.evenly(len(times), most_frames)
     first = next(iter(frames_by_title.values()))
     coordinates = panels.cells(first.shape[1:-1]) if coordinates is None else coordinates
-    shown = {title: frames[chosen, ..., :MOST_CHANNELS] for title, frames in frames_by_title.items()}
-    draw = _Curves if first.ndim == 3 else _Fields
-    picture = draw(shown, coordinates, channel_names[:MOST_CHANNELS])
+    few = {title: frames[..., :MOST_CHANNELS] for title, frames in frames_by_title.items()}
+    picture = (_Curves if first.ndim == 3 else _Fields)(few, coordinates, channel_names[:MOST_CHANNELS])
     width, height = picture.size
-    dots = float(np.clip(np.sqrt(_PIXELS / (len(chosen) * width * height)), 50, 100))
+    room = _PIXELS / (width * height)  # frames times squared dots per inch
+    chosen = panels.evenly(len(times), min(most_frames, int(room / _DOTS[0] ** 2)))
+    dots = float(np.clip(np.sqrt(room / len(chosen)), *_DOTS))
     with recording(path, width, height, max(len(chosen) / seconds, 4.0), dots) as (canvas, record):
         title = canvas.suptitle(_stamp(caption, times[0], times), x=0.02, ha="left", fontsize=10)
         picture.open(canvas)
-        for number, frame in enumerate(chosen):
+        for frame in chosen:
             title.set_text(_stamp(caption, times[frame], times))
-            record([title, *picture.show(number)])
+            record([title, *picture.show(frame)])
     return Path(path)
 
 
@@ -78,7 +80,7 @@ class _Curves:
 
     def open(self, canvas) -> None:
         grid = canvas.subplots(len(self.channels), 1, sharex=True, squeeze=False)[:, 0]
-        reference = next(iter(self.frames.values()))
+        reference = panels.reference(self.frames)
         for channel, axes in enumerate(grid):
             for title, frames in self.frames.items():
                 line = axes.plot(self.x, np.zeros(len(self.x)), label=title, **_CURVES.get(title, {}))[0]
@@ -86,7 +88,7 @@ class _Curves:
             low, high = _limits(reference[:, :, channel])
             axes.set(ylabel=self.channels[channel], ylim=(low, high), xlim=panels.extent([self.x]))
         grid[-1].set_xlabel("x")
-        canvas.legend(*grid[0].get_legend_handles_labels(), loc="upper right", ncols=2)
+        canvas.legend(*grid[0].get_legend_handles_labels(), loc="upper right", ncols=4)
 
     def show(self, frame: int) -> list:
         for line, values in self.lines:
@@ -98,7 +100,7 @@ class _Fields:
     """A row per channel, a column per title and prediction − truth; one title alone: a column per channel."""
 
     def __init__(self, frames: dict[str, Frames], coordinates, channel_names):
-        self.frames = {title: panels.plane(fields) for title, fields in panels.with_error(frames).items()}
+        self.frames = panels.with_error({title: panels.plane(fields) for title, fields in frames.items()})
         self.channels = channel_names
         self.box, tall = panels.box(coordinates)
         rows, columns = len(channel_names), len(self.frames)
@@ -112,14 +114,14 @@ class _Fields:
         alone = len(self.frames) == 1
         for channel, line in enumerate(grid.T if alone else grid):
             fields = {title: frames[..., channel] for title, frames in self.frames.items()}
-            reference, *others = (values for title, values in fields.items() if title != ERROR)
-            scale = panels.field_scale(reference, others)
+            shown = panels.without_error(fields)
+            scale = panels.field_scale(panels.reference(fields), list(shown.values()))
             for axes, (title, values) in zip(line, fields.items(), strict=True):
                 own = panels.error_scale(values, scale) if title == ERROR else scale
                 image = axes.imshow(values[0].T, **self.box, **own.style)
                 axes.set_facecolor("0.6")  # where a prediction is not finite
                 self.images.append((image, values))
-                if title != TRUTH:
+                if title in (ERROR, list(shown)[-1]):
                     canvas.colorbar(image, ax=axes, extend=own.extend, shrink=0.9, pad=0.02, aspect=18)
                 if alone or channel == 0:
                     axes.set_title(f"{title} ({self.channels[channel]})" if alone else title)

@@ -114,9 +114,9 @@ def _write_gif(frames: list, path: Path, frames_per_second: float) -> None:
     for number, frame in enumerate(sampled):
         mosaic.paste(frame, (0, number * frame.height))
     palette = mosaic.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    entries, paper = palette.getpalette(), 3 * palette.getpixel((0, 0))
-    entries[paper : paper + 3] = frames[0].getpixel((0, 0))  # else white is only nearly white
-    palette.putpalette(entries)
+    colours, paper = np.reshape(palette.getpalette(), (-1, 3)), np.array(frames[0].getpixel((0, 0)))
+    colours[np.abs(colours - paper).max(axis=1) < 8] = paper  # else white is only nearly white
+    palette.putpalette(colours.ravel().tolist())
     first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     first.save(path, save_all=True, append_images=others, duration=round(1000 / frames_per_second), loop=0)
 

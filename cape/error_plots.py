@@ -149,7 +149,7 @@ def error_by_value(evaluation: Evaluation, path: str | Path, figure: str = "nRMS
     """
     rows = _ladder(evaluation, figure)
     channels = list(rows[0].channels)
-    with drawing(path, 7.5, 1.2 + 0.26 * len(rows)) as canvas:
+    with drawing(path, 7.5, 1.6 + 0.26 * len(rows)) as canvas:
         axes = canvas.subplots()
         heights = np.arange(len(rows))[::-1]
         everything = [_held([row.values[figure] for row in rows])]

@@ -34,7 +34,7 @@ def field_panels(
 
     Args:
         frames_by_title: [time, *space, channel] of one shape: {"truth": ..., "prediction": ...} (the error is
-            added), or {"prediction": ...} alone.
+            added), {"prediction": ...} alone, or any other titles.
         path: file to write; the suffix chooses the format.
         times: of the frames, in the units of the data.
         channel_names: one per channel; of more than MOST_CHANNELS the first ones are drawn.
@@ -52,8 +52,7 @@ def field_panels(
     if first.ndim < 4:
         raise ValueError(f"field panels need frames in 2D or 3D, got {list(first.shape)}: see space_time")
     chosen = panels.evenly(len(times), columns)
-    frames = {title: f[chosen] for title, f in panels.with_error(frames_by_title).items()}
-    frames = {title: panels.plane(f) for title, f in frames.items()}
+    frames = panels.with_error({title: panels.plane(f[chosen]) for title, f in frames_by_title.items()})
     place, tall = panels.box(panels.cells(first.shape[1:-1]) if coordinates is None else coordinates)
     names = list(channel_names[:MOST_CHANNELS])
     across = 1 if len(names) == 1 else 2
@@ -76,13 +75,12 @@ def field_panels(
 def _draw_block(block, fields: dict[str, np.ndarray], times: np.ndarray, place: dict, name: str) -> None:
     """Draw the panels of one channel; fields are [time, x, y] by title, the error last if it is there."""
     grid = block.subplots(len(fields), len(times), sharex=True, sharey=True, squeeze=False)
-    error = fields.get(ERROR)
-    reference, *others = (values for title, values in fields.items() if title != ERROR)
+    error, shown, reference = fields.get(ERROR), panels.without_error(fields), panels.reference(fields)
     steady = not panels.changes_much(reference)
     for part in [slice(None)] if steady else [slice(i, i + 1) for i in range(len(times))]:
-        scale = panels.field_scale(reference[part], [values[part] for values in others])
-        upper = grid[: 1 + len(others), part]
-        for line, values in zip(upper, (reference, *others), strict=True):
+        scale = panels.field_scale(reference[part], [values[part] for values in shown.values()])
+        upper = grid[: len(shown), part]
+        for line, values in zip(upper, shown.values(), strict=True):
             image = _draw_line(line, values[part], place, scale)
         _draw_bar(block, image, upper, scale, steady)
         if error is not None:

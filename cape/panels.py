@@ -13,6 +13,8 @@ from jaxtyping import Float
 TRUTH, PREDICTION, ERROR = "truth", "prediction", "prediction − truth"
 _ONE_SIDED = 0.1  # a field whose smaller extreme is below this part of the larger one counts as of one sign
 _STEADY = 4.0  # factor by which the range of a field may change while one scale shows all its frames
+_KEPT = 0.75  # part of the frames a scale holds where it cannot show all
+_LEAST = 0.1  # of the full range: a scale is no narrower, else it would show round-off
 
 Frames = Float[np.ndarray, "time *space channel"]
 
@@ -59,6 +61,16 @@ def with_error(frames_by_title: Mapping[str, Frames]) -> dict[str, Frames]:
     return frames
 
 
+def reference(fields: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Give what sets the colours of fields [time, *space] by title: the truth, or all of them side by side."""
+    return fields[TRUTH] if TRUTH in fields else np.concatenate(list(without_error(fields).values()), axis=1)
+
+
+def without_error(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Leave the error out."""
+    return {title: values for title, values in fields.items() if title != ERROR}
+
+
 def plane(frames: Frames) -> Float[np.ndarray, "time x y channel"]:
     """Give the plane that is shown of fields in 2D or 3D: all of it, or the central slice z = const."""
     return frames[:, :, :, frames.shape[3] // 2] if frames.ndim == 5 else frames
@@ -73,7 +85,7 @@ def field_scale(reference: Frames, others: Sequence[Frames] = ()) -> Scale:
     """Fit a scale to frames: diverging and symmetric about zero where they take both signs, else sequential.
 
     Where the range of a field changes much in time, so that most frames would be pale on a scale that holds them
-    all, the scale is that of the middle one; `extend` tells of values beyond.
+    all, the scale leaves out the quarter of the frames with the largest values; `extend` tells of values beyond.
 
     Args:
         reference: [time, ...] sets the limits: the truth, or what is shown in its place.
@@ -83,7 +95,9 @@ def field_scale(reference: Frames, others: Sequence[Frames] = ()) -> Scale:
     lows, highs = np.array([(f.min(), f.max()) for f in frames if f.size] or [(0.0, 1.0)]).T
     low, high = float(lows.min()), float(highs.max())
     if changes_much(reference):
-        low, high = float(np.median(lows)), float(np.median(highs))
+        room = _LEAST * (high - low) / 2
+        low, high = float(np.quantile(lows, 1 - _KEPT)), float(np.quantile(highs, _KEPT))
+        low, high = min(low, (low + high) / 2 - room), max(high, (low + high) / 2 + room)
     colours = "viridis"
     if low < 0 < high and min(-low, high) > _ONE_SIDED * max(-low, high):
         high = max(-low, high)

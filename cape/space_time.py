@@ -79,9 +79,8 @@ def _draw(lines: Lines, path: str | Path, times: np.ndarray, x: np.ndarray, capt
 
 def _draw_line(canvas, line, fields: dict[str, np.ndarray], edges: list[float]) -> None:
     place = {"extent": edges, "origin": "lower", "aspect": "auto", "interpolation": "nearest"}
-    error = fields.get(ERROR)
-    reference, *others = (values[None] for title, values in fields.items() if title != ERROR)
-    scale = panels.field_scale(reference, others)  # as one frame: one scale for all times
+    shown = panels.without_error(fields)
+    scale = panels.field_scale(panels.reference(fields), list(shown.values()))
     for axes, (title, values) in zip(line, fields.items(), strict=True):
         own = panels.error_scale(values, scale) if title == ERROR else scale
         image = axes.imshow(values.T, **place, **own.style)
@@ -90,6 +89,5 @@ def _draw_line(canvas, line, fields: dict[str, np.ndarray], edges: list[float]) 
             axes.text(0.97, 0.05, "diverged", transform=axes.transAxes, ha="right", **TAG)
         if title == ERROR:
             canvas.colorbar(image, ax=axes, extend=own.extend, pad=0.02, aspect=12)
-        elif title == list(fields)[-1 - (error is not None)]:
-            shown = line[: len(line) - (error is not None)].tolist()
-            canvas.colorbar(image, ax=shown, extend=own.extend, pad=0.01, aspect=12)
+        elif title == list(shown)[-1]:
+            canvas.colorbar(image, ax=line[: len(shown)].tolist(), extend=own.extend, pad=0.01, aspect=12)

@@ -39,7 +39,8 @@ def power_spectrum(
     first = u.ndim - 1 - dimension
     axes = tuple(range(first, u.ndim - 1))
     batch, resolution, channels = u.shape[:first], u.shape[first:-1], u.shape[-1]
-    power = np.abs(np.fft.fftn(np.asarray(u, np.float64), axes=axes, norm="forward")) ** 2
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged u: its spectrum is NaN or infinite
+        power = np.abs(np.fft.fftn(np.asarray(u, np.float64), axes=axes, norm="forward")) ** 2
     shell = _shells(resolution, lengths).ravel()
     flat = np.moveaxis(power.reshape(*batch, -1, channels), -2, -1).reshape(-1, shell.size)
     sums = np.stack([np.bincount(shell, weights=line) for line in flat])

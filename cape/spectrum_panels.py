@@ -10,6 +10,7 @@ from cape import panels, spectra
 from cape.canvas import drawing, log_axis, time_colours
 from cape.evaluation import Example
 
+_LINES = {panels.TRUTH: "-", panels.PREDICTION: "--"}
 _FLOOR = 1e-9  # of the largest power of the truth: what lies below is round-off of float32
 
 
@@ -34,20 +35,18 @@ def spectrum_panels(examples: Sequence[Example], path: str | Path, moments: int 
     chosen = [1 + i for i in panels.evenly(len(first.times) - 1, moments + 1)][-moments:]
     lines = [(_quantities(e, e.truth[chosen]), _quantities(e, e.prediction[chosen])) for e in examples]
     names = list(lines[0][0])
-    with drawing(path, 0.6 + 3.0 * max(len(names), 2), 0.9 + 2.5 * len(lines)) as canvas:
-        grid = canvas.subplots(len(lines), len(names), sharex=True, sharey="col", squeeze=False)
+    alone = len(names) == 1  # then the parameter values stand side by side
+    shape = (1, len(lines)) if alone else (len(lines), len(names))
+    with drawing(path, 0.8 + 3.0 * max(shape[1], 2), 0.9 + 2.5 * shape[0]) as canvas:
+        grid = canvas.subplots(*shape, sharex=True, sharey="row" if alone else "col", squeeze=False)
+        grid = grid.T if alone else grid
         colours = time_colours(len(chosen))
         for line, example, (truth, prediction) in zip(grid, examples, lines, strict=True):
             for axes, name in zip(line, names, strict=True):
                 _draw_spectra(axes, truth[name], prediction[name], colours, _resolved(example))
-            value = example.caption.replace(", ", "\n").replace(" (", "\n(")
-            line[0].set_ylabel(f"{value}\n\npower", fontsize=9)
-        for axes, name in zip(grid[0], names, strict=True):
-            axes.set_title(name)
-        for axes in grid[-1]:
-            axes.set_xlabel("waves per side of the domain")
         for column, name in zip(grid.T, names, strict=True):
             _set_limits(column, np.concatenate([truth[name][:, 1:].ravel() for truth, _ in lines]))
+        _label(grid, [example.caption for example in examples], names)
         handles = [grid[0, 0].plot([], [], color="k", ls=ls, label=k)[0] for k, ls in _LINES.items()]
         handles += [
             grid[0, 0].plot([], [], color=c, lw=4, label=f"t = {first.times[i]:.4g}")[0]
@@ -56,7 +55,22 @@ def spectrum_panels(examples: Sequence[Example], path: str | Path, moments: int 
         canvas.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
 
-_LINES = {panels.TRUTH: "-", panels.PREDICTION: "--"}
+def _label(grid: np.ndarray, captions: Sequence[str], names: Sequence[str]) -> None:
+    """Name the rows by parameter value and the columns by quantity; panels side by side by value."""
+    waves = "waves per side of the domain"
+    if len(names) == 1:
+        for axes, caption in zip(grid[:, 0], captions, strict=True):
+            axes.set_title(caption.replace(" (", "\n("), fontsize=9)
+            axes.set_xlabel(waves)
+        grid[0, 0].set_ylabel(f"power of {names[0]}")
+        return
+    for axes, name in zip(grid[0], names, strict=True):
+        axes.set_title(name)
+    for axes, caption in zip(grid[:, 0], captions, strict=True):
+        value = caption.replace(", ", "\n").replace(" (", "\n(")
+        axes.set_ylabel(f"{value}\n\npower", fontsize=9)
+    for axes in grid[-1]:
+        axes.set_xlabel(waves)
 
 
 def _draw_spectra(axes, truth: np.ndarray, prediction: np.ndarray, colours, shells: int) -> None:
@@ -75,6 +89,7 @@ def _set_limits(column: np.ndarray, truth: np.ndarray) -> None:
     low, high = (drawn.min(), drawn.max()) if drawn.size else (top, top)
     low, high = max(low, _FLOOR * top, truth[truth > 0].min(initial=top) / 100), min(high, 100 * top)
     for axes in column:
+        axes.margins(x=0.02)
         log_axis(axes, "x")
         axes.set(yscale="log", ylim=(low / 2, high * 3))
 

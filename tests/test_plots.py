@@ -1,5 +1,6 @@
 """Figures: written, not blank, drawn without touching global state; errors are clear."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ pytest.importorskip("matplotlib")
 from matplotlib.image import imread  # noqa: E402
 
 from cape import plots  # noqa: E402
+from cape.field_panels import field_panels  # noqa: E402
 
 TIMES = np.linspace(0.1, 1.0, 10)
 
@@ -44,18 +46,58 @@ def is_drawn(path) -> bool:
 
 def test_every_figure_of_an_evaluation(burgers, tmp_path):
     paths = plots.write_figures(burgers, tmp_path / "new")
-    names = ["error_over_parameter.png", "error_over_time.png", "space_time.png"]
+    names = ["error_over_parameter.png", "error_over_time.png", "space_time.png", "spectra.png"]
     assert sorted(path.name for path in paths) == names
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == names
     assert all(is_drawn(path) for path in paths)
 
 
-def test_one_figure_per_parameter_that_varies(tmp_path):
+def test_several_parameters_share_a_figure_and_are_told_value_by_value(tmp_path):
     values = [[e, 0.5, m] for e in (1e-8, 1e-3) for m in (0.1, 1.0)]
-    several = evaluation(values, values[:2], names=("eta", "zeta", "M"))
-    names = {path.name for path in plots.write_figures(several, tmp_path)}
-    assert {"error_over_parameter_eta.png", "error_over_parameter_M.png"} < names
-    assert "error_over_parameter_zeta.png" not in names
+    several = dataclasses.replace(evaluation(values, values[:2], names=("eta", "zeta", "M")), examples=())
+    paths = {path.name: path for path in plots.write_figures(several, tmp_path)}
+    assert {"error_over_parameter.png", "error_by_value.png"} < set(paths)
+    plots.error_over_parameter(several, tmp_path / "one.png", parameter="M")
+    widths = [imread(path).shape[1] for path in (paths["error_over_parameter.png"], tmp_path / "one.png")]
+    assert widths[0] > widths[1]  # a panel each for eta and M; zeta does not vary
+
+
+def test_a_prediction_that_left_the_range_of_numbers_is_drawn(tmp_path):
+    assert all(is_drawn(p) for p in plots.write_figures(evaluation([[0.1]], [[0.1]], np.inf), tmp_path))
+
+
+def test_fields_in_two_dimensions_are_drawn_at_one_value_of_each_kind(tmp_path):
+    x, times = (np.arange(12) + 0.5) / 12, np.linspace(0, 1, 5)
+    wave = (
+        np.sin(2 * np.pi * (x[:, None] + x[None, :]))[None, :, :, None]
+        * np.exp(-4 * times)[:, None, None, None]
+    )
+    truth = np.concatenate([wave, 2 + wave, 0 * wave], axis=-1)  # decays, of one sign, constant
+    prediction = truth + 0.1 * times[:, None, None, None]
+    prediction[-1, :3] = np.nan
+    one = evaluation([[0.01], [0.1], [1.0]], [[0.01]])
+    rows = tuple(
+        dataclasses.replace(row, channels={c: row.values for c in ("Vx", "density", "Vy")})
+        for row in one.rows
+    )
+    examples = tuple(
+        Example(row.parameters, row.kind, truth, prediction, times, (x, x), ("Vx", "density", "Vy"))
+        for row in rows
+    )
+    paths = plots.write_figures(dataclasses.replace(one, rows=rows, examples=examples), tmp_path)
+    assert {p.name for p in paths} == {
+        "error_over_parameter.png", "error_over_time.png", "error_by_value.png", "spectra.png",
+        "fields_seen.png", "fields_extrapolated.png",
+    }  # fmt: skip
+    assert all(is_drawn(path) for path in paths)
+
+
+def test_pictures_of_a_prediction_alone(tmp_path):
+    fields = np.random.default_rng(0).normal(size=(4, 9, 9, 9, 2))
+    for name, frames in {"1": fields[:, :, 0, 0], "2": fields[:, :, :, 0], "3": fields}.items():
+        path = tmp_path / f"{name}.png"
+        plots.picture({"prediction": frames}, path, np.arange(4), channel_names=("u", "v"))
+        assert is_drawn(path)
 
 
 def test_several_evaluations_share_the_axes(burgers, tmp_path):
@@ -67,7 +109,8 @@ def test_several_evaluations_share_the_axes(burgers, tmp_path):
 @pytest.mark.parametrize("error", [np.inf, np.nan, 0.0])
 def test_errors_without_a_logarithm_are_drawn_all_the_same(error, tmp_path):
     values = [[0.1], [0.2], [-1.0]] if error == 0.0 else [[0.1], [4.0]]
-    assert all(is_drawn(path) for path in plots.write_figures(evaluation(values, [[0.1]], error), tmp_path))
+    without = dataclasses.replace(evaluation(values, [[0.1]], error), examples=())
+    assert all(is_drawn(path) for path in plots.write_figures(without, tmp_path))
 
 
 def test_a_single_value_is_enough(tmp_path):
@@ -87,6 +130,10 @@ def test_training_curves(tmp_path):
 def test_bad_requests_are_refused_and_leave_nothing(burgers, tmp_path):
     with pytest.raises(ValueError, match="no parameter 'beta'.*Nu"):
         plots.error_over_parameter(burgers, tmp_path / "a.png", parameter="beta")
+    with pytest.raises(ValueError, match=r"got 3\s+times and 1 names"):
+        plots.picture({"prediction": np.zeros((4, 8, 8, 1))}, tmp_path / "a.png", np.arange(3))
+    with pytest.raises(ValueError, match="in 2D or 3D.*see space_time"):
+        field_panels({"prediction": np.zeros((4, 8, 1))}, tmp_path / "a.png", np.arange(4))
     with pytest.raises(ValueError, match="one space dimension"):
         plots.space_time([], tmp_path / "a.png")
     with pytest.raises(ValueError, match="'step' and 'loss'"):
@@ -104,5 +151,5 @@ def test_without_matplotlib_the_way_out_is_named(burgers, tmp_path, monkeypatch)
 
 
 def test_importing_cape_and_its_plots_does_not_import_matplotlib():
-    code = "import sys, cape, cape.evaluation, cape.plots; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, cape, cape.animation, cape.plots; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
