@@ -28,6 +28,7 @@ from cape.datasets.symmetries import Augmentation
 from cape.experiment import DataConfig, Experiment, prepare, run
 from cape.models import (
     FNO,
+    AdaGroupNorm,
     Cape,
     Channels,
     ConvNextUNet,
@@ -106,7 +107,8 @@ def contenders(budget: dict, problem: Problem) -> dict[str, Experiment]:
 
     cape = ModelConfig(FNO(), Cape(heads=budget["heads"]))
     ours = {"CAPE (default)": cape}
-    for name, conditioning in (("FiLM", Film()), ("channels", Channels()), ("none", Unaware())):
+    others = {"FiLM": Film(), "AdaGN": AdaGroupNorm(), "channels": Channels(), "none": Unaware()}
+    for name, conditioning in others.items():
         ours[name] = match_size(ModelConfig(FNO(), conditioning), count(cape), count)
     paper = {
         "CAPE (paper)": ModelConfig(PaperFNO(width=20), PaperCape(), normalise=False),

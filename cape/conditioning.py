@@ -17,6 +17,7 @@ from cape.embedding import features, identity
 from cape.problem import Problem
 from cape.propagator import Propagator
 from cape.solvers.convolution import Pointwise
+from cape.solvers.normalization import standardise
 
 BuildBase = Callable[[int, int], nnx.Module]
 
@@ -90,6 +91,17 @@ class FiLM(nnx.Module):
 
     def __call__(self, u: Float[Array, "batch *space channel"], prepared: tuple[Array, ...]) -> Prediction:
         return Prediction(u + self.base(u, modulation(prepared)), None)
+
+
+class AdaGN(FiLM):
+    """Adaptive group normalisation: FiLM on hidden maps that are group-normalised first.
+
+    Source: Dhariwal and Nichol, arXiv 2105.05233.
+    """
+
+    def __call__(self, u: Float[Array, "batch *space channel"], prepared: tuple[Array, ...]) -> Prediction:
+        modulate = modulation(prepared)
+        return Prediction(u + self.base(u, lambda i, h: modulate(i, standardise(h))), None)
 
 
 class CAPE(nnx.Module):

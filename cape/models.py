@@ -7,7 +7,7 @@ from typing import Any
 
 from flax import nnx
 
-from cape.conditioning import CAPE, BuildBase, FiLM, PaperCAPE, ParameterChannels, Unconditioned
+from cape.conditioning import CAPE, AdaGN, BuildBase, FiLM, PaperCAPE, ParameterChannels, Unconditioned
 from cape.problem import Problem
 from cape.solvers.convnext_unet import ConvNextUNet as ConvNextUNetSolver
 from cape.solvers.factorised_fno import FactorisedFNO as FactorisedFNOSolver
@@ -246,6 +246,19 @@ class Film:
 
 
 @dataclasses.dataclass(frozen=True)
+class AdaGroupNorm:
+    """Adaptive group normalisation: FiLM on hidden maps that are group-normalised first."""
+
+    width: int = 32
+
+    def __post_init__(self):
+        _at_least(self, width=1)
+
+    def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
+        return AdaGN(problem, build_base, width=self.width, rngs=rngs)
+
+
+@dataclasses.dataclass(frozen=True)
 class Channels:
     """The parameters as further input channels; `residual=False` is the published form."""
 
@@ -265,7 +278,7 @@ class Unaware:
         return Unconditioned(problem, build_base, residual=self.residual, rngs=rngs)
 
 
-Conditioning = Cape | PaperCape | Film | Channels | Unaware
+Conditioning = Cape | PaperCape | Film | AdaGroupNorm | Channels | Unaware
 
 
 @dataclasses.dataclass(frozen=True)

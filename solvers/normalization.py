@@ -95,4 +95,12 @@ class LayerNorm(nnx.Module):
         ].reshape(shape)
 
 
+def standardise(u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
+    """Give each sample mean 0 and variance 1 over space and every group of channels, grouped as in `GroupNorm`."""
+    groups = u.reshape(u.shape[0], -1, gcd(8, u.shape[-1]), u.shape[-1] // gcd(8, u.shape[-1]))
+    centred = groups - groups.mean((1, 3), keepdims=True)
+    var = jnp.square(centred).mean((1, 3), keepdims=True)
+    return (centred * lax.rsqrt(var + GroupNorm.epsilon)).reshape(u.shape)
+
+
 NORMALIZATIONS = {"batch": BatchNorm, "group": GroupNorm}

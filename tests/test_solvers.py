@@ -21,6 +21,7 @@ from cape.solvers.convolution import (
 from cape.solvers.factorised_fno import FactorisedFNO
 from cape.solvers.fno import FNO
 from cape.solvers.message_passing import MessagePassing
+from cape.solvers.normalization import standardise
 from cape.solvers.spectral import SpectralConvolution
 from cape.solvers.unet import Doubling, UNet, halve
 
@@ -344,3 +345,10 @@ def test_wrong_inputs_are_refused():
     batch = solver_of(UNet, features=1, levels=1, normalization="batch")()
     with pytest.raises(ValueError, match="more than one value per channel"):
         batch(field(1, 2, 1))  # one sample, one point at the bottom
+
+
+def test_standardised_maps_have_mean_zero_and_variance_one_over_space_and_groups():
+    u = 3.0 + 2.0 * np.random.default_rng(0).standard_normal((2, 6, 5, 16), np.float32)
+    groups = np.asarray(standardise(jnp.asarray(u))).reshape(2, -1, 8, 2)
+    np.testing.assert_allclose(groups.mean((1, 3)), 0.0, atol=1e-5)
+    np.testing.assert_allclose(groups.var((1, 3)), 1.0, rtol=1e-4)

@@ -16,6 +16,7 @@ from cape.datasets.trajectories import from_arrays
 from cape.embedding import features, logarithmic
 from cape.models import (
     FNO,
+    AdaGroupNorm,
     Cape,
     Channels,
     ConvNextUNet,
@@ -305,6 +306,7 @@ CONDITIONINGS = (
     Cape(heads=2, width=4),
     PaperCape(widening=4, kernel=3),
     Film(width=4),
+    AdaGroupNorm(width=4),
     Channels(),
     Channels(residual=False),
     Unaware(),
@@ -346,6 +348,7 @@ def test_every_combination_builds(base, conditioning, points, boundary):
         (BASES[1], Film(width=4), (8,), "periodic"),
         (BASES[2], PaperCape(widening=4, kernel=3), (8,), "periodic"),
         (BASES[3], Channels(residual=False), (8,), "periodic"),
+        (BASES[0], AdaGroupNorm(width=4), (8,), "periodic"),
         (BASES[0], Channels(), (8,), "periodic"),
         (BASES[0], Unaware(), (8,), "periodic"),
         (BASES[4], Cape(heads=2, width=4), (8, 12), "wall"),
