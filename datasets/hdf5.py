@@ -100,6 +100,6 @@ def text(file: h5py.Group, attribute: str) -> str | None:
 
 def texts(file: h5py.Group, attribute: str) -> tuple[str, ...]:
     """List of texts in an attribute of the file or a group, empty where it is absent or holds something else."""
-    values = np.asarray(file.attrs.get(attribute, ()), object).ravel()
-    values = [value.decode() if isinstance(value, bytes) else value for value in values]
+    found = np.asarray(file.attrs.get(attribute, ()), object).ravel()
+    values = [value.decode() if isinstance(value, bytes) else value for value in found]
     return tuple(values) if all(isinstance(value, str) for value in values) else ()

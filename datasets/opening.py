@@ -162,9 +162,7 @@ def _describe(path: Path, layout: Layout, t: Trajectories, check_values: bool) -
         if TIMES in file and len(file[TIMES]) == t.frames + 1:
             rows.append(("note", f"'{TIMES}' is one longer than the frames, as in the published files"))
     if not t.parameter_names:
-        rows.append(
-            ("note", "no parameter: nothing for a conditioned model to learn from; see conditioning none")
-        )
+        rows.append(("note", "no parameter: nothing for a conditioned model to learn from"))
     if t.frames == 1:
         rows.append(("warning", "one frame only: there is no step to learn"))
     elif not is_uniform(t.times):

@@ -80,8 +80,7 @@ def open_compressible(path: str | Path) -> Trajectories:
                 raise ValueError(
                     f"{path}: {channel!r} has axes {list(shape)}, expected {list(shapes[0])} as in 'density'"
                 )
-        names = ("eta", "zeta") if dimension == 1 else ("M", "eta", "zeta")
-        names = texts(file, PARAMETERS) or names
+        names = texts(file, PARAMETERS) or (() if dimension == 1 else ("M",)) + ("eta", "zeta")
         return assemble(path, file, channels, channels, AXES[:dimension], names, "compressible")
 
 

@@ -58,9 +58,9 @@ def open_the_well(path: str | Path) -> Trajectories:
         shape = _shape(path, file, axes, [name for name, _ in fields])
         slabs, channels = [], []
         for name, rank in fields:
-            slab, names = _slab(path, file, name, rank, axes, shape)
+            slab, own = _slab(path, file, name, rank, axes, shape)
             slabs.append(slab)
-            channels.extend(names)
+            channels.extend(own)
         names = _parameter_names(file, shape[0])
         columns = [_parameter(path, file, name, shape[0]) for name in names]
         parameters = np.stack(columns, 1) if columns else np.zeros((shape[0], 0))
@@ -127,21 +127,15 @@ def _slab(
     path: Path, file: h5py.File, name: str, rank: int, axes: tuple[str, ...], shape: tuple[int, ...]
 ) -> tuple[Slab, list[str]]:
     """Where the channels of a field lie, and their names."""
-    field, short = dataset(path, file, name), name.partition("/")[2]
-    varies = _varies(field, len(axes))
+    field, varies = dataset(path, file, name), _varies(dataset(path, file, name), len(axes))
     stored = tuple(n for n, present in zip(shape, varies, strict=False) if present)
     components = field.shape[len(stored) :]
-    size = int(np.prod(components))
-    side = round(size ** (1 / max(rank, 1)))
-    fits = {0: components == (), 1: len(components) == 1, 2: components in ((side,) * 2, (side**2,))}
-    if (
-        len(varies) != len(shape)
-        or field.shape[: len(stored)] != stored
-        or not fits[rank]
-        or 0 in field.shape
-    ):
-        letters = [letter for letter, v in zip(("sample", "time", *axes), varies, strict=False) if v]
-        expected = ", ".join([*letters, *["component"] * rank])
+    side = round(float(np.prod(components)) ** (1 / max(rank, 1)))
+    forms = ([()], [(side,)], [(side, side), (side**2,)])[rank]
+    axes_fit = len(varies) == len(shape) and field.shape == (*stored, *components) and 0 not in field.shape
+    if not (axes_fit and components in forms):
+        axis_names = [a for a, v in zip(("sample", "time", *axes), varies, strict=False) if v]
+        expected = ", ".join([*axis_names, *["component"] * rank])
         raise ValueError(
             f"{path}: {name!r} has axes {list(field.shape)}, expected [{expected}] with {list(stored)} by "
             "'dimensions' and the field's attributes sample_varying, time_varying, dim_varying"
@@ -149,9 +143,13 @@ def _slab(
     if not (np.issubdtype(field.dtype, np.floating) or np.issubdtype(field.dtype, np.integer)):
         raise ValueError(f"{path}: {name!r} holds {field.dtype}, expected real numbers")
     letters = axes if side == len(axes) else tuple(map(str, range(side)))
-    chosen = [(i, c) for i, c in enumerate(np.ndindex(*(side,) * rank)) if _independent(field, c)]
-    channels = ["_".join([short, *["".join(letters[j] for j in c)] * (rank > 0)]) for _, c in chosen]
-    return Slab(name, varies, tuple(i for i, _ in chosen)), channels
+    channels, chosen = [], []
+    for number, component in enumerate(np.ndindex(*(side,) * rank)):
+        if _independent(field, component):
+            chosen.append(number)
+            suffix = "".join(letters[i] for i in component)
+            channels.append(name.partition("/")[2] + ("_" + suffix if rank else ""))
+    return Slab(name, varies, tuple(chosen)), channels
 
 
 def _independent(field: h5py.Dataset, component: tuple[int, ...]) -> bool:

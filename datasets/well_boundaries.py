@@ -38,7 +38,8 @@ def boundaries_of(path: Path, file: h5py.File, axes: tuple[str, ...]) -> tuple[s
 
 def internal_boundaries(file: h5py.File) -> list[str]:
     """Describe conditions that kinds per axis cannot express: obstacles, and axes with two different ends."""
-    notes, per_axis = [], {}
+    notes: list[str] = []
+    per_axis: dict[str, set[str]] = {}
     for name, condition in _conditions(file):
         dims = texts(condition, "associated_dims")
         if len(dims) == 1:
