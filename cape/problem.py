@@ -57,7 +57,7 @@ class Problem:
     @property
     def training_values(self) -> np.ndarray:
         """The training vectors [n, parameter], or the two ends of their range where they are too many to list."""
-        return np.array(self.values or (self.low, self.high), np.float64).reshape(-1, len(self.parameters))
+        return np.array(self.values or (self.low, self.high), np.float64)
 
     @property
     def ranges(self) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def table(evaluation: Evaluation) -> str:
         lines.append(first + counts + [_number(row.values[name]) for name in shown])
         parts.append(first + [_pair(row.channels[channel]) for channel in channels])
     for kind, mean in evaluation.summary.items():
-        first = [*[""] * (len(names) - 1), "mean", kind]
+        first = [*[*[""] * (len(names) - 1), "mean"][: len(names)], kind]  # data may have no parameter
         counts = [str(mean["samples"]), *[str(mean["diverged"])] * diverged]
         lines.append(first + counts + [_number(mean[name]) for name in shown])
         parts.append(first + [_pair(mean["channels"][channel]) for channel in channels])

@@ -1,6 +1,7 @@
 """Evaluation of exact solutions: every figure is known in advance."""
 
 import csv
+import dataclasses
 import json
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 from cape import report
 from cape.datasets.trajectories import from_arrays
 from cape.evaluation import FIGURES, evaluate, group_by_value
+from cape.problem import Problem
 
 DT, FRAMES, POINTS = 0.05, 6, 32
 TRAINED = np.array([[0.2], [0.4], [2.0]])
@@ -175,6 +177,17 @@ def test_files_round_trip(advection, tmp_path):
         records = list(csv.DictReader(lines))
     assert [float(r["nRMSE"]) for r in records] == [row.values["nRMSE"] for row in advection.rows]
     assert sorted(p.name for p in folder.iterdir()) == ["evaluation.csv", "evaluation.json"]
+
+
+def test_data_without_parameters_are_evaluated(advection):
+    """As files that have none: all of them count as seen, and tables have no column for a value."""
+    data = dataclasses.replace(sines([2.0] * 3), parameters=np.zeros((3, 0)), parameter_names=())
+    trained = Problem.of(data).training_values
+    assert trained.shape == (1, 0)
+    evaluation = evaluate(lambda p: exact(jnp.full((len(p), 1), 2.0)), data, trained)
+    assert [row.kind for row in evaluation.rows] == ["seen"]
+    lines = report.table(evaluation).splitlines()
+    assert lines[0].split()[:2] == ["kind", "samples"] and lines[2].split() == lines[-1].split()
 
 
 def test_table_is_aligned_and_marks_kinds(advection):
