@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from cape import cli as command_line
+from cape.commands import data as command_line
 from cape.datasets.opening import open_files
 from cape.datasets.simulate import (
     EQUATIONS,

@@ -94,6 +94,8 @@ def test_random_vorticity_has_its_covariance():
     for k in ((1, 0), (0, 1), (-1, 1), (2, 3)):
         expected = 7.0**3 * (4 * np.pi**2 * (k[0] ** 2 + k[1] ** 2) + 49) ** -2.5
         assert power[k] == pytest.approx(expected, rel=0.2)
+    eddies = random_vorticity(SEED, 400, alpha=4.0, tau=20.0, size=5.0)(cell_centres(40), cell_centres(40))
+    assert eddies.std() == pytest.approx(5, rel=0.02)
 
 
 def test_spots_are_periodic_and_make_up_one():
@@ -354,6 +356,7 @@ def test_navier_stokes_converges_at_fourth_order_in_time_and_spectrally_in_space
 def test_samples_and_small_viscosities_get_the_points_they_need():
     assert incompressible.points_for(np.array([1.0, 1e-2])) == 64
     assert incompressible.points_for(np.array([1e-3, 1e-4])) == 80
+    assert incompressible.points_for(np.array([4e-4]), vorticity=4.0) == 80
     assert incompressible.points_for(np.array([1e-9])) == 256
 
 
@@ -400,6 +403,11 @@ FILES = {
     "navier-stokes": (
         {"nu": "0.01,0.1", "forcing": "0.1"},
         "2D_NavierStokes_nu0.01_forcing0.1.hdf5",
+        (0, 1, "periodic"),
+    ),
+    "navier-stokes-eddies": (
+        {"nu": "loguniform:0.01:0.1", "forcing": "0,1"},
+        "2D_NavierStokesEddies_nu0.01-0.1_forcing0.0.hdf5",
         (0, 1, "periodic"),
     ),
 }

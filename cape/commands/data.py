@@ -37,8 +37,8 @@ def simulate(
     """Simulate an equation and write files in PDEBench's layout.
 
     Args:
-        equation: advection, burgers, reaction-diffusion, gray-scott, gray-scott-small, fitzhugh-nagumo or
-            navier-stokes.
+        equation: advection, burgers, reaction-diffusion, gray-scott, gray-scott-small, fitzhugh-nagumo,
+            navier-stokes or navier-stokes-eddies.
         parameter: values, such as Nu=0.01,0.1 (a file each) or Nu=loguniform:1e-3:1 (one value per sample).
         samples: trajectories per file.
         out: folder for the files.

@@ -97,8 +97,9 @@ def evolve(
 def _evolve(
     u: Float[Array, "sample 2 x y"], diffusion, k, intervals, steps
 ) -> Float[Array, "sample interval 2 x y"]:
-    cosines = [_cosines(n) for n in u.shape[2:]]
-    forward, backward = (partial(_along_both, *matrices) for matrices in zip(*cosines, strict=True))
+    (analysis_x, synthesis_x), (analysis_y, synthesis_y) = (_cosines(n) for n in u.shape[2:])
+    forward = partial(_along_both, analysis_x, analysis_y)
+    backward = partial(_along_both, synthesis_x, synthesis_y)
     kx, ky = (np.pi * np.arange(n) / LENGTH for n in u.shape[2:])
     laplacian = -jnp.asarray(kx[:, None] ** 2 + ky[None, :] ** 2)
     growth = jnp.array([1.0, -1.0])[None, :, None, None]  # of u and of v by themselves

@@ -19,6 +19,7 @@ def solve(
     *,
     resolution: int,
     times: Float[np.ndarray, " time"],
+    vorticity: float = 1.0,
     points: int | None = None,
 ) -> Float[np.ndarray, "sample time x y 1"]:
     """Solve the incompressible Navier-Stokes equations on the unit torus; one channel, the vorticity w.
@@ -33,12 +34,13 @@ def solve(
         amplitude: a of each sample.
         resolution: cells along each axis; values are given at their centres.
         times: increasing times of the frames; the first one is that of the initial condition.
+        vorticity: usual size of w, for `points_for`.
         points: fewest internal points along each axis; None leaves it to `points_for`.
 
     Returns:
         Point values w[sample, time, x, y, 1], float64.
     """
-    factor = -(-(points_for(nu) if points is None else points) // resolution)
+    factor = -(-(points or points_for(nu, vorticity)) // resolution)
     fine = (0.5 + np.arange(factor * resolution) / factor) / resolution  # past 1: periodic
     phase = 2 * np.pi * (fine[:, None] + fine[None, :])
     forcing = np.asarray(amplitude, np.float64)[:, None, None] * (np.sin(phase) + np.cos(phase))
@@ -84,14 +86,15 @@ def evolve(
     return np.concatenate([w0[:, None], frames], axis=1)
 
 
-def points_for(nu: Float[np.ndarray, " sample"]) -> int:
-    """Return how many points per axis resolve the smallest ν, for vorticity and forcing of the usual size.
+def points_for(nu: Float[np.ndarray, " sample"], vorticity: float = 1.0) -> int:
+    """Return how many points per axis resolve the smallest ν, for vorticity w of this usual size.
 
-    Filaments of vorticity w are about √(ν/w) wide; with 0.8/√ν points, between 64 and 256, the highest mode
-    carried, n/3, has at least 1.6 radians over that width for w = 1. (Below ν = 10⁻⁵ that is a bound on the
-    work: what is finer is then lost.)
+    Filaments are about √(ν/w) wide; 0.8 points in each, between 64 and 256 in all, let the highest mode
+    carried, n/3, advance by 1.7 radians over one. (Where 256 is less than that, it is a bound on the work, and
+    what is finer is lost.)
     """
-    return int(np.clip(8 * np.ceil(0.1 / np.sqrt(np.min(nu))), 64, 256))
+    width = np.sqrt(np.min(nu) / vorticity)
+    return int(np.clip(8 * np.ceil(0.1 / width), 64, 256))
 
 
 @jax.jit

@@ -92,9 +92,12 @@ class Patches:
         return Patches(self.corners[samples], self.side, self.inside, self.outside)
 
 
-def random_vorticity(seed: int, samples: int, *, alpha: float = 2.5, tau: float = 7.0) -> RandomField:
+def random_vorticity(
+    seed: int, samples: int, *, alpha: float = 2.5, tau: float = 7.0, size: float | None = None
+) -> RandomField:
     """Draw Gaussian random fields of mean zero and covariance τ^(2α − 2) (−∇² + τ²)^(−α) on the unit torus.
 
+    With a `size` they are scaled to that root mean square, expected over all samples; without, it is 0.18.
     Sample i depends on the seed and on i alone, as for everything drawn here.
 
     Raises:
@@ -103,11 +106,14 @@ def random_vorticity(seed: int, samples: int, *, alpha: float = 2.5, tau: float 
     _at_least_one(samples)
     k = np.arange(-HIGHEST_MODE, HIGHEST_MODE + 1)[:, None]
     l = np.arange(HIGHEST_MODE + 1)[None, :]  # noqa: E741
-    deviation = tau ** (alpha - 1) * (4 * np.pi**2 * (k**2 + l**2) + tau**2) ** (-alpha / 2)
     one_of_each_pair = (l > 0) | (k > 0)
+    deviation = tau ** (alpha - 1) * (4 * np.pi**2 * (k**2 + l**2) + tau**2) ** (-alpha / 2)
+    deviation = np.sqrt(2) * deviation * one_of_each_pair
+    if size is not None:
+        deviation *= size / np.sqrt((deviation**2).sum())
     normal = _normal_numbers(seed, "random-vorticity", samples, 2 * deviation.size)
     cosine, sine = normal.reshape(samples, 2, *deviation.shape).swapaxes(0, 1)
-    return RandomField(np.sqrt(2) * deviation * one_of_each_pair * (cosine - 1j * sine))
+    return RandomField(deviation * (cosine - 1j * sine))
 
 
 def random_spots(seed: int, samples: int, *, length: float = 2.0) -> Spots:

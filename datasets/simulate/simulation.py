@@ -4,16 +4,17 @@ import difflib
 import functools
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
 from . import advection, burgers, fitzhugh_nagumo, gray_scott, incompressible, reaction_diffusion
-from .initial_conditions import InitialConditions, cell_centres, normalised_waves, random_waves
+from .initial_conditions import cell_centres, normalised_waves, random_waves
 from .initial_fields import random_patches, random_spots, random_vorticity
 from .parameters import ParameterValues, parse
 from .writer import refuse_existing, writing
@@ -21,6 +22,12 @@ from .writer import refuse_existing, writing
 LOWEST_RESOLUTION = 16
 MOST_SAMPLES = 1_000_000  # numbers of initial conditions: seed * MOST_SAMPLES + sample
 VALUES_PER_BATCH = 2**23  # frames * cells * channels of one batch of samples held in memory
+
+
+class Selectable(Protocol):
+    """A batch of initial conditions of any dimension."""
+
+    def select(self, samples: slice) -> "Selectable": ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Equation:
     parameters: tuple[Parameter, ...]
     solve: Callable[..., np.ndarray]
     file_prefix: str
-    initial_conditions: Callable[[int, int], InitialConditions] = random_waves
+    initial_conditions: Callable[[int, int], Selectable] = random_waves
     title: str = ""
     formula: str = ""
     scheme: str = ""
@@ -101,15 +108,45 @@ def with_channel(solve: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     return solve_with_channel
 
 
-_FEED_AND_KILL = (
-    Parameter("F", "F", 0.0, meaning="feed rate F"),
-    Parameter("k", "k", 0.0, meaning="kill rate k"),
-)
-_GRAY_SCOTT = dict(
+_GRAY_SCOTT = Equation(
+    "gray-scott",
+    (
+        Parameter("F", "F", 0.0, meaning="feed rate F"),
+        Parameter("k", "k", 0.0, meaning="kill rate k"),
+    ),
+    gray_scott.solve,
+    "2D_GrayScott",
+    random_spots,
+    title="the Gray-Scott reaction",
     formula="∂ₜA = 2·10⁻⁵ ∇²A − A B² + F (1 − A),  ∂ₜB = 10⁻⁵ ∇²B + A B² − (F + k) B",
     scheme="by Fourier modes and exponential time steps of fourth order, in float64 on a finer grid",
     dimension=2,
     channels=("A", "B"),
+    length=2.0,
+    origin=-1.0,
+    resolution=128,
+    frames=101,
+    t_end=1000.0,
+    finest=256,
+)
+_NAVIER_STOKES = Equation(
+    "navier-stokes",
+    (
+        Parameter("nu", "nu", 0.0, zero=False, meaning="viscosity ν"),
+        Parameter("forcing", "forcing", 0.0, meaning="amplitude a of the forcing"),
+    ),
+    incompressible.solve,
+    "2D_NavierStokes",
+    random_vorticity,
+    title="incompressible flow (Navier-Stokes, by its vorticity)",
+    formula="∂ₜw + (u·∇)w = ν ∇²w + a (sin 2π(x + y) + cos 2π(x + y)),  ∇·u = 0,  ∇×u = w",
+    scheme="by Fourier modes without aliasing and exponential time steps of fourth order, in float64",
+    dimension=2,
+    channels=("vorticity",),
+    resolution=64,
+    frames=31,
+    t_end=50.0,
+    finest=128,
 )
 
 EQUATIONS = {
@@ -149,34 +186,20 @@ EQUATIONS = {
             scheme="by splitting into two parts that are both solved exactly, in float64 on a finer grid",
             finest=1024,
         ),
-        Equation(
-            "gray-scott",
-            _FEED_AND_KILL,
-            gray_scott.solve,
-            "2D_GrayScott",
-            random_spots,
-            title="the Gray-Scott reaction",
-            resolution=128,
-            frames=101,
-            t_end=1000.0,
-            length=2.0,
-            origin=-1.0,
-            finest=256,
-            **_GRAY_SCOTT,
-        ),
-        Equation(
-            "gray-scott-small",
-            _FEED_AND_KILL,
-            functools.partial(gray_scott.solve, length=1.0),
-            "2D_GrayScottSmall",
-            functools.partial(random_spots, length=1.0),
+        _GRAY_SCOTT,
+        replace(
+            _GRAY_SCOTT,
+            name="gray-scott-small",
+            solve=functools.partial(gray_scott.solve, length=1.0),
+            file_prefix="2D_GrayScottSmall",
+            initial_conditions=functools.partial(random_spots, length=1.0),
             title="the Gray-Scott reaction on a quarter of the usual area",
+            length=1.0,
+            origin=-0.5,
             resolution=64,
             frames=41,
             t_end=400.0,
-            origin=-0.5,
             finest=128,
-            **_GRAY_SCOTT,
         ),
         Equation(
             "fitzhugh-nagumo",
@@ -201,24 +224,16 @@ EQUATIONS = {
             t_end=20.0,
             finest=192,
         ),
-        Equation(
-            "navier-stokes",
-            (
-                Parameter("nu", "nu", 0.0, zero=False, meaning="viscosity ν"),
-                Parameter("forcing", "forcing", 0.0, meaning="amplitude a of the forcing"),
-            ),
-            incompressible.solve,
-            "2D_NavierStokes",
-            random_vorticity,
-            title="incompressible flow (Navier-Stokes, by its vorticity)",
-            formula="∂ₜw + (u·∇)w = ν ∇²w + a (sin 2π(x + y) + cos 2π(x + y)),  ∇·u = 0,  ∇×u = w",
-            scheme="by Fourier modes without aliasing and exponential time steps of fourth order, in float64",
-            dimension=2,
-            channels=("vorticity",),
-            resolution=64,
-            frames=31,
-            t_end=50.0,
-            finest=128,
+        _NAVIER_STOKES,
+        replace(
+            _NAVIER_STOKES,
+            name="navier-stokes-eddies",
+            solve=functools.partial(incompressible.solve, vorticity=5.0),
+            file_prefix="2D_NavierStokesEddies",
+            initial_conditions=functools.partial(random_vorticity, alpha=4.0, tau=20.0, size=5.0),
+            title="incompressible flow that starts from strong eddies (Navier-Stokes, by its vorticity)",
+            frames=21,
+            t_end=4.0,
         ),
     )
 }
