@@ -1,0 +1,97 @@
+"""How soon three lines give a first result: import, load, roll out at an unseen parameter on a grid twice as fine.
+
+    python benchmarks/first_result.py MODEL [--repeats 3]
+
+Every figure is of a fresh Python process, on JAX's default device: first with an empty cache of compiled programs,
+then with the one that this left. (`import cape` brings nothing along; loading imports jax and flax.)
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+import cape
+from cape.problem import Problem
+
+THREE_LINES = """
+import time; start = time.perf_counter()
+import cape, numpy as np
+imported = time.perf_counter()
+surrogate = cape.load({model!r})
+loaded = time.perf_counter()
+frames = np.asarray(surrogate.rollout(np.load({u0!r}), {parameters!r}, {steps!r}))
+done = time.perf_counter()
+assert np.isfinite(frames).all()
+print(imported - start, loaded - imported, done - loaded)
+import sys
+print(*{{"matplotlib", "orbax", "torch"}} & set(sys.modules))
+"""
+
+
+def fresh(script: str, cache: str) -> tuple[list[str], list[str], float, float]:
+    """Run a script in a new process: the words of both lines it prints, its seconds on the clock and of all CPUs."""
+    settings = {"JAX_COMPILATION_CACHE_DIR": cache, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    start, before = time.perf_counter(), _cpu_seconds()
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | settings, capture_output=True, text=True, check=True
+    )
+    took = time.perf_counter() - start
+    seconds, modules = done.stdout.split("\n")[:2]
+    return seconds.split(), modules.split(), took, _cpu_seconds() - before
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def first_frame(problem: Problem, factor: int) -> np.ndarray:
+    """A few waves of the training's mean and size on a grid `factor` times as fine: [1, *space, channel]."""
+    random = np.random.default_rng(0)
+    space = tuple(factor * n for n in problem.resolution)
+    mesh = np.meshgrid(*[(np.arange(n) + 0.5) / n for n in space], indexing="ij")
+    channels = []
+    for mean, std in zip(problem.channel_mean, problem.channel_std, strict=True):
+        phases = [2 * np.pi * (random.integers(1, 4) * x + random.random()) for x in mesh]
+        channels.append(mean + std * np.prod([np.sin(phase) for phase in phases], axis=0))
+    return np.stack(channels, -1)[None].astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", help="name or folder of a surrogate")
+    parser.add_argument("--factor", type=int, default=2, help="how much finer than in training the grid is")
+    parser.add_argument("--repeats", type=int, default=3, help="processes with a warm cache")
+    arguments = parser.parse_args()
+    problem = cape.load(arguments.model).problem
+    ends = zip(problem.parameters, problem.low, problem.high, strict=True)
+    unseen = {name: (low * high) ** 0.5 if low > 0 else (low + 1.1 * high) / 2.1 for name, low, high in ends}
+    with tempfile.TemporaryDirectory() as folder:
+        u0, cache = os.path.join(folder, "u0.npy"), os.path.join(folder, "cache")
+        np.save(u0, first_frame(problem, arguments.factor))
+        given = {"model": arguments.model, "u0": u0, "parameters": unseen, "steps": problem.steps}
+        script = THREE_LINES.format(**given)
+        grid = " x ".join(str(arguments.factor * n) for n in problem.resolution)
+        named = ", ".join(f"{name} {value:.3g}" for name, value in unseen.items())
+        print(
+            f"{arguments.model}: {problem.steps} steps at {named} on {grid} points, seconds in fresh processes\n"
+        )
+        print("| cache | import | load | compile and roll out | whole process | its CPU seconds |")
+        print("|---" * 6 + "|")
+        for run in range(1 + arguments.repeats):
+            parts, heavy, whole, busy = fresh(script, cache)
+            shown = " | ".join(f"{float(part):.2f}" for part in parts)
+            print(f"| {'warm' if run else 'empty'} | {shown} | {whole:.2f} | {busy:.2f} |")
+    print(f"\nimported on the way: {', '.join(sorted(heavy)) or 'neither matplotlib nor orbax nor torch'}")
+
+
+if __name__ == "__main__":
+    main()
