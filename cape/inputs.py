@@ -19,13 +19,18 @@ def on_grid(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Tr
     problem.check_trajectories(trajectories)
     chosen = stride or _ratio(trajectories.resolution, problem.resolution)
     trajectories = trajectories.subsample(space=chosen)
-    for found, expected in zip(trajectories.lengths, problem.length, strict=True):
+    check_length(problem, trajectories.lengths, trajectories.source)
+    return trajectories
+
+
+def check_length(problem: Problem, lengths: tuple[float, ...], source: str) -> None:
+    """Raise ValueError unless a domain is as large as in training."""
+    for found, expected in zip(lengths, problem.length, strict=True):
         if abs(found - expected) > _SAME_LENGTH * expected:
             raise ValueError(
-                f"{trajectories.source}: expected a domain of length {_plain(problem.length)} as in training, "
-                f"got {_plain(trajectories.lengths)}"
+                f"{source}: expected a domain of length {_plain(problem.length)} as in training, "
+                f"got {_plain(lengths)}"
             )
-    return trajectories
 
 
 def in_steps(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Trajectories:

@@ -1,99 +1,148 @@
-"""Prediction to a file: roll a surrogate out from initial conditions on disk."""
+"""Prediction to a file: roll a surrogate out from initial conditions at one or many parameter values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Array, Float
 from tqdm import tqdm
 
-from cape.assignment import numbers
-from cape.config import nearest
-from cape.datasets.opening import open_files
 from cape.datasets.simulate.writer import refuse_existing, writing
-from cape.inputs import on_grid
 from cape.pretrained import load
+from cape.problem import Problem
 from cape.rollout import rollout
+from cape.starts import FromFiles, FromSimulator, Starts
+from cape.surrogate import Surrogate
+from cape.sweep import sweep
 
-_CHUNK_VALUES = 2**22  # numbers per chunk: memory does not grow with the number of steps or samples
+_CHUNK_VALUES = 2**22  # numbers written at once: memory does not grow with the number of steps ...
+_BATCH_VALUES = 2**18  # ... nor, as hidden maps are many times wider than fields, with that of samples
+Advance = Callable[
+    [Float[Array, "batch *space channel"], Float[Array, "batch parameter"], int],
+    Float[Array, "batch steps *space channel"],
+]
 
 
 def predict(
     model: str | Path,
-    initial: Sequence[str],
+    source: FromFiles | FromSimulator,
     out: str | Path,
     steps: int,
     parameter: Sequence[str] = (),
-    samples: int = 0,
-    space_stride: int = 0,
     *,
+    seed: int = 0,
     overwrite: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Roll out from the first frame of every sample and write the frames, the first included, to `out`.
+    """Roll out from every initial condition at every parameter value, and write all frames, the first included.
 
-    The file has PDEBench's layout and appears whole or not at all; the rollout is written in chunks of time, so
-    memory does not grow with its length.
+    The file has the layout of simulated ones and appears whole or not at all. Its samples are all initial
+    conditions at the first value, then all at the second, ...; `initial-condition` says which is which.
 
     Args:
-        parameter: "NAME=VALUE" for every parameter to be set; the others keep the values of the files.
-        samples: use the first n samples; 0 for all.
-        space_stride: use every n-th point of each axis; 0: as in training.
+        model: folder, or name of a shipped surrogate.
+        source: where the initial conditions come from.
+        parameter: "NAME=VALUES" for every parameter to be set, see `sweep`; the others keep the values of files.
+        seed: parameters drawn from a range follow from it.
 
     Warns:
-        OutsideTrainedRange: a parameter lies outside the trained range.
+        Unseen: parameters, the grid, the number of steps or the time step are not as in training.
 
     Raises:
-        ValueError: files, parameters or steps that do not fit, or a prediction that is not finite.
+        ValueError: initial conditions, parameters or steps that do not fit, or a prediction that is not finite.
         FileExistsError: `out` is there and `overwrite` is false.
     """
-    if steps < 1 or samples < 0:
-        raise ValueError(f"expected at least one step and no less than 0 samples, got {steps} and {samples}")
-    refuse_existing([Path(out)], overwrite)
+    if steps < 1:
+        raise ValueError(f"--steps: expected at least one step, got {steps}")
+    out = Path(out)
+    refuse_existing([out], overwrite)
     surrogate = load(model)
     problem = surrogate.problem
-    start = on_grid(problem, open_files(list(initial)).first_frames(1), space_stride)
-    start = start.select(np.arange(min(samples or start.samples, start.samples)))
-    values = start.parameters.copy()
-    for name, value in numbers(parameter, "--parameter").items():
-        if name not in problem.parameters:
-            raise ValueError(
-                f"--parameter: the surrogate has no parameter {name!r}; {nearest(name, problem.parameters)}"
-            )
-        values[:, problem.parameters.index(name)] = value
-    parameters = problem.parameter_array(values, start.samples)
-    surrogate.warn_outside(parameters)
+    starts = source.starts(problem)
+    values = sweep(problem, parameter, starts.parameters, starts.samples, seed)
+    every = np.concatenate(values)
+    surrogate.warn_unseen(problem.parameter_array(every, len(every)), starts.resolution, steps)
+    advance = _compiled(surrogate)
+    layout = _layout(problem, starts, every, steps, len(values))
+    layout["attributes"]["generator"] = f"cape predict {Path(model).resolve().name}"
+    frame = int(np.prod(starts.resolution)) * len(problem.channels)
+    with (
+        writing(out, **layout, overwrite=overwrite) as put,
+        tqdm(total=len(every) * steps, unit="step", disable=not progress) as bar,
+    ):
+        most = max(1, min(_CHUNK_VALUES, _BATCH_VALUES) // frame)
+        for rows, u0, p in _batches(starts, values, most):
+            put(rows, slice(0, 1), u0[:, None])
+            chunk = max(1, min(steps, _CHUNK_VALUES // u0.size))
+            done = 0
+            for frames in _chunks(advance, problem, u0, p, steps, chunk):
+                put(rows, slice(done + 1, done + 1 + frames.shape[1]), frames)
+                done += frames.shape[1]
+                bar.update(frames.shape[0] * frames.shape[1])
+    return out
 
+
+def _batches(
+    starts: Starts, values: list[np.ndarray], most: int
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield (samples of the file, u0, their parameters), equal batches of at most `most` samples.
+
+    Either some of the initial conditions at one value, or all of them at some values: contiguous in the file.
+    """
+    samples = starts.samples
+    at_once = _equal(samples, most)
+    together = _equal(len(values), most // samples) if at_once == samples else 1
+    for first in range(0, samples, at_once):
+        rows = slice(first, min(first + at_once, samples))
+        for number in range(0, len(values), together):
+            parts = [value[rows] for value in values[number : number + together]]
+            u0 = np.concatenate([starts.read(rows, part) for part in parts])
+            begin = number * samples + rows.start
+            yield slice(begin, begin + len(u0)), u0, np.concatenate(parts)
+
+
+def _chunks(
+    advance: Advance, problem: Problem, u0: np.ndarray, parameters: np.ndarray, steps: int, chunk: int
+) -> Iterator[Float[np.ndarray, "batch steps *space channel"]]:
+    """Yield the frames after u0, at most `chunk` steps at a time."""
+    p, u = problem.parameter_array(parameters, len(u0)), jnp.asarray(u0)
+    for done in range(0, steps, chunk):
+        frames = advance(u, p, min(chunk, steps - done))
+        u = frames[:, -1]
+        gone = ~np.isfinite(np.asarray(u)).all(axis=tuple(range(1, u.ndim)))
+        if gone.any():
+            named = zip(problem.parameters, parameters[gone.argmax()], strict=True)
+            where = ", ".join(f"{name} = {value:g}" for name, value in named)
+            raise ValueError(
+                f"the prediction is no longer finite after {done + frames.shape[1]} steps"
+                f"{' at ' + where if where else ''}; ask for fewer steps or other values"
+            )
+        yield np.asarray(frames)
+
+
+def _compiled(surrogate: Surrogate) -> Advance:
     graphdef, state = nnx.split(surrogate)
-    frame = int(np.prod(start.resolution)) * len(problem.channels)
-    batch = max(1, min(start.samples, _CHUNK_VALUES // frame))
-    chunk = max(1, min(steps, _CHUNK_VALUES // (frame * batch)))
     advance = jax.jit(
         lambda state, u, p, n: rollout(nnx.merge(graphdef, state).at(p), u, n), static_argnums=3
     )
-    attributes = {"equation": problem.equation, "boundary": problem.boundaries[0]}
-    attributes["generator"] = f"cape predict {Path(model).resolve().name}"
-    layout = {"coordinates": start.coordinates, "times": problem.dt * np.arange(steps + 1)}
-    layout |= {"parameters": values, "parameter_names": problem.parameters, "channel_names": problem.channels}
-    layout |= {"initial_conditions": start.initial_conditions, "attributes": attributes}
-    with (
-        writing(Path(out), **layout, overwrite=overwrite) as put,
-        tqdm(total=start.samples * steps, unit="step", disable=not progress) as bar,
-    ):
-        for first in range(0, start.samples, batch):
-            rows = slice(first, min(first + batch, start.samples))
-            u0 = start.read(np.arange(rows.start, rows.stop))
-            put(rows, slice(0, 1), u0)
-            u = jnp.asarray(u0[:, 0])
-            for done in range(0, steps, chunk):
-                frames = advance(state, u, parameters[rows], min(chunk, steps - done))
-                u = frames[:, -1]
-                if not bool(jnp.isfinite(u).all()):
-                    raise ValueError(
-                        f"the prediction is no longer finite after {done + frames.shape[1]} steps"
-                    )
-                put(rows, slice(done + 1, done + 1 + frames.shape[1]), np.asarray(frames))
-                bar.update((rows.stop - rows.start) * frames.shape[1])
-    return Path(out)
+    return lambda u, p, n: advance(state, u, p, n)
+
+
+def _layout(problem: Problem, starts: Starts, parameters: np.ndarray, steps: int, values: int) -> dict:
+    return {
+        "parameters": parameters,
+        "parameter_names": problem.parameters,
+        "coordinates": starts.coordinates,
+        "times": problem.dt * np.arange(steps + 1),
+        "initial_conditions": np.tile(starts.initial_conditions, values),
+        "channel_names": problem.channels,
+        "attributes": {"equation": problem.equation, "boundary": problem.boundaries[0]} | starts.attributes,
+    }
+
+
+def _equal(count: int, most: int) -> int:
+    """Divide into parts of one size (one compilation), or nearly, of at most `most` (or one) each."""
+    return -(-count // -(-count // max(most, 1)))

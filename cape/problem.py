@@ -69,9 +69,11 @@ class Problem:
         """Describe every parameter of `parameters` [batch, parameter] that lies outside the trained range."""
         described = []
         for i, name in enumerate(self.parameters):
-            smallest, largest = float(parameters[:, i].min()), float(parameters[:, i].max())
             tolerance = 1e-6 * max(abs(self.low[i]), abs(self.high[i]))
-            if smallest < self.low[i] - tolerance or largest > self.high[i] + tolerance:
+            values = parameters[:, i].astype(np.float64)
+            values = values[(values < self.low[i] - tolerance) | (values > self.high[i] + tolerance)]
+            if values.size:
+                smallest, largest = values.min(), values.max()
                 asked = f"{smallest:g}" if smallest == largest else f"{smallest:g} to {largest:g}"
                 described.append(f"{name} = {asked} (trained on {self.low[i]:g} to {self.high[i]:g})")
         return tuple(described)

@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,14 +14,12 @@ from jaxtyping import Array, Float
 
 from cape.conditioning import Prediction
 from cape.models import ModelConfig
+from cape.novelty import OutsideTrainedRange as OutsideTrainedRange  # where it always was
+from cape.novelty import novelties
 from cape.problem import Problem
 from cape.rollout import Step, rollout
 
 Parameters = Mapping[str, ArrayLike] | ArrayLike
-
-
-class OutsideTrainedRange(UserWarning):
-    """A parameter value lies outside the range the surrogate was trained on."""
 
 
 class Surrogate(nnx.Module):
@@ -39,6 +37,11 @@ class Surrogate(nnx.Module):
         self.problem, self.config = problem, config
         self.conditioned = config.build(problem, rngs)
         self.eval()  # `fit` alone calls train()
+
+    @property
+    def finest(self) -> float:
+        """How many times finer than in training a grid may be without mention: convolutions count in points."""
+        return 2.0 if hasattr(self.config.base, "modes") else 1.0
 
     def prepare(self, parameters: Float[Array, "batch parameter"]) -> Any:
         """Compute whatever depends on the parameters alone; every leaf leads with the batch axis."""
@@ -71,6 +74,10 @@ class Surrogate(nnx.Module):
 
         Warns:
             OutsideTrainedRange: a parameter lies outside the trained range.
+            OtherResolution: the grid is coarser than in training, or more than twice as fine; a U-Net, whose
+                convolutions count in points, also warns of less.
+            LongerThanTrained: more steps than any rollout of the training had.
+            (All of them are `cape.novelty.Unseen`, for those who want to silence or to raise them.)
 
         Raises:
             ValueError: a shape or a parameter name does not fit, or a value is not finite.
@@ -78,20 +85,23 @@ class Surrogate(nnx.Module):
         u0 = jnp.asarray(u0, jnp.float32)
         self.problem.check_state(u0)
         array = self.problem.parameter_array(parameters, u0.shape[0])
-        self.warn_outside(array)
+        self.warn_unseen(array, u0.shape[1:-1], steps, self.finest)
         graphdef, state = nnx.split(self)
         return _rollout(graphdef, state, u0, array, steps)
 
-    def warn_outside(self, parameters: Float[Array, "batch parameter"]) -> None:
-        """Warn (OutsideTrainedRange) where parameters leave the trained range; refuse values not finite."""
+    def warn_unseen(
+        self,
+        parameters: Float[Array, "batch parameter"],
+        resolution: Sequence[int],
+        steps: int,
+        finest: float = 1.0,
+    ) -> None:
+        """Warn in what a rollout leaves the training data (`novelties`); refuse parameters that are not finite."""
         values = np.asarray(parameters)
         if not np.isfinite(values).all():
             raise ValueError(f"expected finite parameters {self.problem.parameters}, got NaN or infinity")
-        outside = self.problem.outside(values)
-        if outside:
-            warnings.warn(
-                f"{'; '.join(outside)}: the surrogate extrapolates", OutsideTrainedRange, stacklevel=3
-            )
+        for category, text in novelties(self.problem, values, resolution, steps, finest):
+            warnings.warn(text, category, stacklevel=3)
 
     def _statistics(self, ndim: int) -> tuple[Array, Array]:
         if not self.config.normalise:

@@ -1,6 +1,8 @@
 """Writing trajectories in PDEBench's layout, one file per parameter value or range: whole files or none."""
 
+import glob
 import os
+import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,7 +48,8 @@ def writing(
     benchmark has no such fields, `channels` (likewise).
 
     The file is written under a temporary name in the same folder and gets its own name only when complete;
-    after an error nothing is left.
+    after an error nothing is left. What a killed process has left is a file whose name starts with a dot, which
+    readers of folders pass over, and which the next one to write the same file removes.
 
     Raises:
         ValueError: when shapes do not fit together.
@@ -66,7 +69,10 @@ def writing(
         raise ValueError(f"{path.name}: {', '.join(taken)} cannot name both a channel and something else")
     refuse_existing([path], overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    _clean_up(path)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{path.name}.{_owner(os.getpid())}.", suffix=".partial", dir=path.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -120,6 +126,32 @@ def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
         raise FileExistsError(
             f"already there: {', '.join(existing)}; choose another folder or ask to overwrite"
         )
+
+
+def _clean_up(path: Path) -> None:
+    """Remove what processes of this machine that are no more have left of this file."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        owner = left.name.removeprefix(f".{path.name}.").split(".")[0]
+        number = owner.rpartition("-")[2]
+        if number.isdecimal() and owner == _owner(int(number)) and not _runs(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _owner(process: int) -> str:
+    return f"{platform.node().partition('.')[0]}-{process}"
+
+
+def _runs(process: int) -> bool:
+    """Tell whether a process of this machine runs; where one cannot ask without harm (Windows), as if it did."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)  # asks only
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
 
 
 def _one_longer(times: np.ndarray) -> np.ndarray:
