@@ -15,7 +15,10 @@ from jaxtyping import Float, Int
 BLOCK_BYTES = 128 * 2**20  # a read never holds more of one dataset than this (or one sample)
 GAP = 4  # unwanted samples between two wanted ones that are cheaper to read than to skip ...
 GAP_BYTES = 2**20  # ... unless they are larger than this together
-PIECE_BYTES = 2**16  # frames of this size are read one by one where not all of their values are wanted
+SKIP_BYTES = 2**16  # frames of this size that are not wanted are skipped
+PIECE_BYTES = (
+    2**20
+)  # frames of this size of which not all points are wanted are read one by one, to save memory
 
 
 @runtime_checkable
@@ -177,23 +180,25 @@ def whole(store: Store) -> Fields:
 
 
 def cut(field: h5py.Dataset, rows: tuple[slice, ...], window: tuple[slice, ...]) -> np.ndarray:
-    """Read `field[*rows, *window]`, touching no frame in vain; the first slice of `window` is that of time, from 0.
+    """Read `field[*rows, *window]`, where the first slice of `window` is that of time, from frame 0.
 
     Strides go to numpy, as strided selections of HDF5 are many times slower, twenty times with chunks. Where frames
-    are large and not all of their values are wanted, one frame (or chunk of frames) is read at a time.
+    are large and not all of them, or of their points, are wanted, one frame (or chunk of frames) is read at a time.
     """
     (time, *space), axis = window, len(rows)
     frames = range(field.shape[axis])[time]
     chunk = field.chunks[axis] if field.chunks else 1
     frame_bytes = field.dtype.itemsize * int(np.prod(field.shape[axis + 1 :]))
-    everything = all(s.step in (None, 1) for s in window)
-    piece = len(frames) * frames.step if everything or chunk * frame_bytes < PIECE_BYTES else chunk
+    least = SKIP_BYTES if frames.step > 1 else PIECE_BYTES
+    at_once = all(s.step in (None, 1) for s in window) or chunk * frame_bytes < least
+    piece = frames.stop if at_once else chunk
     whole_rows = (slice(None),) * axis
     pieces = []
-    for _, group in groupby(frames, key=lambda frame: frame // max(piece, 1)):
+    for _, group in groupby(frames, key=lambda frame: frame // piece):
         wanted = list(group)
         read = field[(*rows, slice(wanted[0], wanted[-1] + 1))]
-        pieces.append(read[(*whole_rows, slice(None, None, frames.step), *space)])
+        read = read[(*whole_rows, slice(None, None, frames.step), *space)]
+        pieces.append(read if at_once else np.ascontiguousarray(read))  # a view would keep all points
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis)
 
 

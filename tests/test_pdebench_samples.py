@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from small_files import place, write_incompressible, write_samples, write_scalar
 
+from cape.datasets import fields
 from cape.datasets.opening import inspect, layout_of, open_files
 from cape.datasets.pdebench_incompressible import open_incompressible
 from cape.datasets.pdebench_samples import open_samples
@@ -175,6 +176,17 @@ def test_large_frames_that_are_not_wanted_are_not_read(tmp_path, read_shapes):
     read_shapes.clear()
     np.testing.assert_array_equal(t.subsample(space=4).read([0]), u[:1, ::3, ::4, ::4])
     assert read_shapes == [(1, 128, 128, 2)] * 3
+
+
+def test_points_that_are_not_wanted_are_not_kept_in_memory(tmp_path, read_shapes, monkeypatch):
+    u = place(1, 5, (128, 128), 2)
+    t = open_samples(write_samples(tmp_path / "2D_diff-react_NA_NA.h5", u)).subsample(space=4)
+    np.testing.assert_array_equal(t.read(), u[:, :, ::4, ::4])
+    assert read_shapes == [(5, 128, 128, 2)]  # frames below a MiB: one read is faster
+    read_shapes.clear()
+    monkeypatch.setattr(fields, "PIECE_BYTES", 2**17)
+    np.testing.assert_array_equal(t.read(), u[:, :, ::4, ::4])
+    assert read_shapes == [(1, 128, 128, 2)] * 5
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 5])
