@@ -5,7 +5,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,12 @@ from cape.evaluation import FIGURES, Evaluation, Row
 from cape.metrics import METRICS_VERSION
 
 
-def write(evaluation: Evaluation, folder: str | Path) -> tuple[Path, Path]:
+def write(
+    evaluation: Evaluation, folder: str | Path, protocols: Mapping[str, list[dict]] | None = None
+) -> tuple[Path, Path]:
     """Write evaluation.json and evaluation.csv into a folder, made if missing; an older pair is replaced.
 
+    What `cape.protocols.run_protocols` gave goes into the JSON with it, as "protocols".
     A figure that is not finite is null in the JSON: of a diverged rollout where "diverged" is above 0, else
     undefined (a Fourier band the grid does not reach). Each file appears whole or not at all.
     """
@@ -29,6 +32,7 @@ def write(evaluation: Evaluation, folder: str | Path) -> tuple[Path, Path]:
         "times": evaluation.times.tolist(),
         "summary": evaluation.summary,
         "rows": [_row_to_json(row) for row in evaluation.rows],
+        **({"protocols": protocols} if protocols is not None else {}),
     }
     text = json.dumps(_finite(content), indent=1, allow_nan=False)
     return _place(folder / "evaluation.json", text + "\n"), _place(
@@ -84,6 +88,38 @@ def table(evaluation: Evaluation) -> str:
     return f"{aligned(lines, count)}\n\nnRMSE | VRMSE of each channel\n{aligned(parts, count)}"
 
 
+def protocol_tables(protocols: Mapping[str, list[dict]]) -> str:
+    """Lay out what `cape.protocols.run_protocols` gave as aligned text, a table each; why, where one is empty."""
+    titles = {
+        "controls": "nRMSE with the right parameters, those of another value (shuffled), the mean of the trained",
+        "response": "change of the solution from one initial condition with the parameters, relative to {relative_to}",
+        "horizon": "nRMSE within the {trained_steps} steps trained, and beyond up to step {steps}",
+    }
+    empty = {
+        "controls": "no controls: the files have one parameter value",
+        "response": "no parameter response: no initial condition is there at a trained and at another value",
+        "horizon": "no longer horizon: the files end with the steps trained",
+    }
+    texts = []
+    for name, rows in protocols.items():
+        if not rows:
+            texts.append(empty[name])
+            continue
+        first = dict(rows[0])
+        if "relative_to" in first:
+            first["relative_to"] = ", ".join(f"{n} = {v:.4g}" for n, v in first["relative_to"].items())
+        shown = [key for key in first if key not in ("parameters", "relative_to", "trained_steps", "steps")]
+        names = list(first.get("parameters", {}))
+        lines = [[*names, *shown]]
+        for row in rows:
+            cells = [f"{row['parameters'][n]:.4g}" for n in names]
+            lines.append(
+                cells + [_number(row[k]) if isinstance(row[k], float) else str(row[k]) for k in shown]
+            )
+        texts.append(f"{titles[name].format(**first)}\n{aligned(lines, len(rows))}")
+    return "\n\n".join(texts)
+
+
 def aligned(lines: Sequence[Sequence[str]], count: int) -> str:
     """Align columns to the right: a head, `count` lines below a rule, and what is left below another."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
@@ -98,7 +134,7 @@ def _pair(figures: dict[str, float]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.4f}" if 1e-3 <= value < 1e3 else f"{value:.2e}"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e3 else f"{value:.2e}"
 
 
 def _row_to_json(row: Row) -> dict:

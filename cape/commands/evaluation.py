@@ -20,6 +20,8 @@ def evaluate(
     steps: int = 0,
     all_samples: bool = False,
     figures: bool = True,
+    animate: bool = False,
+    protocols: bool = False,
 ) -> None:
     """Measure how a surrogate does at the parameter values of files, seen in training or not.
 
@@ -32,15 +34,20 @@ def evaluate(
         steps: number of steps to roll out; 0 for all the files have.
         all_samples: also evaluate on initial conditions the run was trained or validated on.
         figures: draw figures (needs the extra `plot`).
+        animate: also write a film of truth and prediction, as GIF, for one parameter value of each kind.
+        protocols: also measure whether parameters are obeyed (with shuffled and with mean parameters, and the response
+            of solutions to them), and how the error goes on after the steps trained.
     """
     from cape import canvas, plots, report
+    from cape.animation import animate as film
     from cape.datasets.opening import open_files
     from cape.evaluation import evaluate as measure
     from cape.inputs import in_steps, on_grid
     from cape.library import locate
     from cape.pretrained import load
+    from cape.protocols import run_protocols
 
-    if figures:
+    if figures or animate:
         canvas.require()
     prepare_jax()
     surrogate = load(model)
@@ -51,10 +58,15 @@ def evaluate(
         folder = Path(model) if Path(model).is_dir() else locate(model)
         trajectories = _untrained(folder, trajectories)
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps or None)
-    report.write(evaluation, out)
+    found = run_protocols(surrogate.at, trajectories, evaluation, problem.steps) if protocols else None
+    report.write(evaluation, out, found)
     if figures:
         plots.write_figures(evaluation, out)
+    for example in plots.one_of_each_kind(evaluation.examples) if animate else ():
+        film(**plots.comparison(example), path=Path(out) / f"film_{example.kind}.gif")
     print(report.table(evaluation))
+    if found is not None:
+        print(f"\n{report.protocol_tables(found)}")
     say_where(Path(out), figures)
 
 

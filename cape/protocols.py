@@ -1,0 +1,187 @@
+"""Does a surrogate obey its parameters, and how far does it go? Three protocols beside the errors of `evaluate`.
+
+Controls: the same rollouts with wrong parameters. `shuffled` gives every sample the parameters of another value,
+`mean` those in the middle of the trained ones. A surrogate that obeys its parameters does much worse so; one that
+ignores them does as well.
+
+Response: samples that start from one initial condition at several parameters. With u(p) the truth, û(p) the prediction
+and q a trained value in the middle of the others, the change of the solution with the parameters is
+d = u(p) - u(q) in the truth and d̂ = û(p) - û(q) in the prediction, and over all frames, points, channels and samples
+
+    cosine    = ⟨d̂, d⟩ / (|d̂| |d|)        1 where the prediction changes in the right direction
+    amplitude = |d̂| / |d|                  1 where it changes as much as the truth
+
+each channel divided by its standard deviation in the truth at q.
+
+Horizon: the mean nRMSE of the steps a surrogate was trained for, and of as many after them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from cape.datasets.trajectories import Trajectories
+from cape.evaluation import KINDS, Evaluation, evaluate, group_by_value
+from cape.rollout import Step, rollout
+
+MOST_INITIAL_CONDITIONS = 8  # of which the response is computed
+_SAME_START = 1e-3  # difference of first frames, relative to their largest value, below which they are one
+StepAt = Callable[[Float[Array, "batch parameter"]], Step]
+
+
+def run_protocols(
+    step_at: StepAt, trajectories: Trajectories, evaluation: Evaluation, trained_steps: int, seed: int = 0
+) -> dict:
+    """Run every protocol; give {"controls", "response", "horizon"}, each a list of dicts that goes to JSON.
+
+    A list is empty where the data allow no such protocol: one parameter value, no initial condition at two values,
+    no frame after the trained steps.
+
+    Args:
+        step_at: parameters -> one-step map, as in `evaluate`.
+        trajectories: what `evaluation` was computed on.
+        evaluation: of the same step_at with the right parameters.
+        trained_steps: the longest rollout of the training.
+        seed: of the order in which parameters are shuffled.
+    """
+    steps = len(evaluation.times)
+    trajectories = trajectories.first_frames(steps + 1)
+    return {
+        "controls": controls(step_at, trajectories, evaluation, seed),
+        "response": response(step_at, trajectories, evaluation.training_values),
+        "horizon": horizon(evaluation, trained_steps),
+    }
+
+
+def controls(
+    step_at: StepAt, trajectories: Trajectories, evaluation: Evaluation, seed: int = 0
+) -> list[dict]:
+    """Measure nRMSE per parameter value with the right, the shuffled and the mean parameters."""
+    values = np.unique(trajectories.parameters.astype(np.float32), axis=0)
+    if len(values) < 2:
+        return []
+    order = np.random.default_rng(seed).permutation(len(values))
+    other = np.empty_like(values)
+    other[order] = values[np.roll(order, 1)]  # a cycle through all values: none keeps its own
+    middle = np.broadcast_to(_middle(evaluation.training_values).astype(np.float32), values.shape)
+
+    def with_table(table: np.ndarray) -> list[float]:
+        def wrong(parameters):
+            own = (parameters[:, None, :] == jnp.asarray(values)[None, :, :]).all(axis=-1)
+            return step_at(jnp.asarray(table)[jnp.argmax(own, axis=1)])
+
+        rows = evaluate(
+            wrong, trajectories, evaluation.training_values, steps=len(evaluation.times), examples=False
+        ).rows
+        return [row.values["nRMSE"] for row in rows]
+
+    shuffled, mean = with_table(other), with_table(middle)
+    return [
+        {
+            "parameters": row.parameters,
+            "kind": row.kind,
+            "right": row.values["nRMSE"],
+            "shuffled": s,
+            "mean": m,
+        }
+        for row, s, m in zip(evaluation.rows, shuffled, mean, strict=True)
+    ]
+
+
+def response(
+    step_at: StepAt, trajectories: Trajectories, training_values: Float[np.ndarray, "value parameter"]
+) -> list[dict]:
+    """Compare how solutions from one initial condition change with the parameters, against a trained value."""
+    groups = list(group_by_value(trajectories.parameters, training_values))
+    trained = [number for number, (_, kind, _) in enumerate(groups) if kind == "seen"] or range(len(groups))
+    center = list(trained)[len(trained) // 2]
+    advance = jax.jit(lambda p, u: rollout(step_at(p), u, trajectories.frames - 1))
+
+    def both(sample: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give first frame, truth and prediction after it, without the batch axis."""
+        frames = trajectories.read([sample])
+        parameters = trajectories.parameters[[sample]].astype(np.float32)
+        predicted = advance(jnp.asarray(parameters), jnp.asarray(frames[:, 0]))
+        return frames[0, 0], frames[0, 1:], np.asarray(predicted[0])
+
+    sums = {number: np.zeros(4) for number in range(len(groups)) if number != center}
+    for sample, partners in _matched(trajectories, [samples for *_, samples in groups], center):
+        start, truth, prediction = both(sample)
+        scale = truth.std(axis=tuple(range(truth.ndim - 1)))
+        scale = np.where(scale > 0, scale, 1.0)
+        for number, partner in partners.items():
+            other_start, other_truth, other_prediction = both(partner)
+            if np.abs(other_start - start).max() > _SAME_START * np.abs(start).max():
+                continue  # the files number their initial conditions alike, but they are not
+            d = ((other_truth - truth) / scale).astype(np.float64).ravel()
+            guess = ((other_prediction - prediction) / scale).astype(np.float64).ravel()
+            sums[number] += (guess @ d, guess @ guess, d @ d, 1)
+    found = []
+    for number, (cross, guessed, true, count) in sums.items():
+        value, kind, _ = groups[number]
+        if count and true > 0:
+            found.append(
+                {
+                    "parameters": _named(trajectories, value),
+                    "relative_to": _named(trajectories, groups[center][0]),
+                    "kind": kind,
+                    "samples": int(count),
+                    "cosine": float(cross / np.sqrt(guessed * true)) if guessed > 0 else 0.0,
+                    "amplitude": float(np.sqrt(guessed / true)),
+                }
+            )
+    return found
+
+
+def horizon(evaluation: Evaluation, trained_steps: int) -> list[dict]:
+    """Compare the mean nRMSE of the trained steps with that of up to as many after them, per kind of values."""
+    steps = min(2 * trained_steps, len(evaluation.times))
+    if not 0 < trained_steps < steps:
+        return []
+    found = []
+    for kind in KINDS:
+        curves = [row.over_time["nRMSE"] for row in evaluation.rows if row.kind == kind]
+        if curves:
+            mean = np.mean(curves, axis=0)
+            within, beyond = mean[:trained_steps].mean(), mean[trained_steps:steps].mean()
+            found.append(
+                {
+                    "kind": kind,
+                    "trained_steps": trained_steps,
+                    "steps": steps,
+                    "within": float(within),
+                    "beyond": float(beyond),
+                }
+            )
+    return found
+
+
+def _matched(
+    trajectories: Trajectories, groups: list[np.ndarray], center: int
+) -> Iterator[tuple[int, Mapping[int, int]]]:
+    """Yield (a sample at the centre, {group: its sample of the same initial condition}), a few of them."""
+    ids = trajectories.initial_conditions
+    yielded = 0
+    for sample in groups[center]:
+        partners = {
+            number: int(same[0])
+            for number, samples in enumerate(groups)
+            if number != center and (same := samples[ids[samples] == ids[sample]]).size
+        }
+        if partners and yielded < MOST_INITIAL_CONDITIONS:
+            yielded += 1
+            yield int(sample), partners
+
+
+def _middle(values: Float[np.ndarray, "value parameter"]) -> np.ndarray:
+    """Mean of each parameter, of its logarithm where all values are above 0 and spread over a decade or more."""
+    wide = (values.min(axis=0) > 0) & (values.max(axis=0) >= 10 * values.min(axis=0))
+    logarithms = np.log(np.where(wide, values, 1.0))
+    return np.where(wide, np.exp(logarithms.mean(axis=0)), values.mean(axis=0))
+
+
+def _named(trajectories: Trajectories, value: np.ndarray) -> dict[str, float]:
+    return dict(zip(trajectories.parameter_names, value.tolist(), strict=True))

@@ -1,0 +1,183 @@
+"""Protocols of exact and of deliberately wrong solutions: every figure is known in advance."""
+
+import dataclasses
+import json
+
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from small_files import cell_centres, write_compressible
+
+from cape import protocols, report
+from cape.cli import main
+from cape.datasets.opening import open_files
+from cape.datasets.trajectories import from_arrays
+from cape.evaluation import evaluate
+from cape.models import FNO, ModelConfig
+from cape.pretrained import save
+from cape.problem import Problem
+from cape.surrogate import Surrogate
+
+DT, FRAMES, POINTS = 0.05, 7, 32
+BETAS, TRAINED = (0.1, 0.2, 0.4, 2.0), np.array([[0.2], [0.4], [2.0]])
+
+
+def sines(betas=BETAS, starts=3, same_starts=True):
+    """u = sin(2π(x - βt) + φ), the same phases φ at every value; a second channel is ten times the first."""
+    x, t = (np.arange(POINTS) + 0.5) / POINTS, DT * np.arange(FRAMES)
+    beta, phase = np.repeat(betas, starts), np.tile(np.arange(starts), len(betas))
+    angle = 0.3 * phase if same_starts else 0.3 * np.arange(len(beta))
+    u = np.sin(2 * np.pi * (x - beta[:, None, None] * t[:, None]) + angle[:, None, None])
+    return from_arrays(
+        np.stack([u, 10 * u], axis=-1).astype(np.float32),
+        beta[:, None],
+        ("beta",),
+        channel_names=("u", "v"),
+        coordinates=(x,),
+        times=t,
+        boundaries=("periodic",),
+        initial_conditions=phase,
+    )
+
+
+def exact(parameters):
+    """The exact step: a shift by βΔt, as a phase in Fourier space."""
+    k = jnp.arange(POINTS // 2 + 1, dtype=jnp.float32)
+    angle = (2 * jnp.pi * DT * parameters[:, :1] * k[None, :])[..., None]
+    phase = jax.lax.complex(jnp.cos(angle), -jnp.sin(angle))
+    return lambda u: jnp.fft.irfft(jnp.fft.rfft(u, axis=1) * phase, n=POINTS, axis=1)
+
+
+def found(step_at, data=None, trained_steps=FRAMES - 1):
+    data = sines() if data is None else data
+    evaluation = evaluate(step_at, data, TRAINED, examples=False)
+    return protocols.run_protocols(step_at, data, evaluation, trained_steps), evaluation
+
+
+def test_wrong_parameters_cost_what_the_shift_between_the_waves_says():
+    """At β' instead of β the wave is off by (β' - β)t: nRMSE 2 |sin(π(β' - β)t)|."""
+    t = DT * np.arange(1, FRAMES)
+
+    def cost(own, other):
+        return np.mean(2 * np.abs(np.sin(np.pi * (other - own) * t)))
+
+    controls = found(exact)[0]["controls"]
+    assert [row["parameters"]["beta"] for row in controls] == list(BETAS)
+    assert [row["kind"] for row in controls] == ["extrapolated", "seen", "seen", "seen"]
+    geometric = np.exp(np.log(TRAINED).mean())
+    for row in controls:
+        own = row["parameters"]["beta"]
+        assert row["right"] < 1e-5
+        np.testing.assert_allclose(row["mean"], cost(own, geometric), rtol=1e-3)
+        others = [cost(own, other) for other in BETAS if other != own]
+        assert min(abs(row["shuffled"] / other - 1) for other in others) < 1e-3
+    assert len({round(row["shuffled"], 6) for row in controls}) > 1
+
+
+def test_a_surrogate_that_ignores_its_parameters_shows():
+    measured, _ = found(lambda parameters: exact(jnp.full_like(parameters, 0.3)))
+    for row in measured["controls"]:
+        assert row["right"] == pytest.approx(row["shuffled"]) == pytest.approx(row["mean"])
+    assert [row["amplitude"] for row in measured["response"]] == pytest.approx([0, 0, 0])
+    assert [row["cosine"] for row in measured["response"]] == pytest.approx([0, 0, 0], abs=1e-3)
+
+
+def test_the_response_of_the_exact_solution_is_the_truth():
+    response = protocols.response(exact, sines(), TRAINED)
+    assert [row["parameters"]["beta"] for row in response] == [
+        0.1,
+        0.2,
+        2.0,
+    ]  # relative to the middle trained one
+    assert all(row["relative_to"] == {"beta": 0.4} and row["samples"] == 3 for row in response)
+    for row in response:
+        np.testing.assert_allclose((row["cosine"], row["amplitude"]), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("factor", "cosine", "amplitude"), [(0.5, 1.0, 0.5), (-2.0, -1.0, 2.0)])
+def test_the_response_tells_direction_and_size(factor, cosine, amplitude):
+    """After one step, factor times the solution changes by factor times as much."""
+    data = sines().first_frames(2)
+    response = protocols.response(lambda p: lambda u: factor * exact(p)(u), data, TRAINED)
+    for row in response:
+        np.testing.assert_allclose((row["cosine"], row["amplitude"]), (cosine, amplitude), rtol=1e-4)
+
+
+def test_samples_that_do_not_start_alike_are_not_compared():
+    assert protocols.response(exact, sines(same_starts=False), TRAINED) == []
+    many = protocols.response(exact, sines(starts=protocols.MOST_INITIAL_CONDITIONS + 3), TRAINED)
+    assert {row["samples"] for row in many} == {protocols.MOST_INITIAL_CONDITIONS}
+
+
+def test_the_horizon_is_parted_at_the_trained_steps():
+    """A field that shrinks by a tenth a step has nRMSE 1 - 0.9ⁿ."""
+    evaluation = evaluate(lambda p: lambda u: 0.9 * exact(p)(u), sines(), TRAINED, examples=False)
+    horizon = protocols.horizon(evaluation, trained_steps=2)
+    error = 1 - 0.9 ** np.arange(1, 5)
+    assert [row["kind"] for row in horizon] == ["seen", "extrapolated"]
+    for row in horizon:
+        assert (row["trained_steps"], row["steps"]) == (2, 4)
+        np.testing.assert_allclose(
+            [row["within"], row["beyond"]], [error[:2].mean(), error[2:].mean()], rtol=1e-4
+        )
+
+
+def test_what_the_data_do_not_allow_is_empty_and_said_so():
+    measured, _ = found(exact, sines((0.4,)))
+    assert measured == {"controls": [], "response": [], "horizon": []}
+    text = report.protocol_tables(measured)
+    assert "one parameter value" in text and "no initial condition" in text and "end with the steps" in text
+
+
+def test_tables_and_files(tmp_path):
+    measured, evaluation = found(exact, trained_steps=3)
+    path, _ = report.write(evaluation, tmp_path, measured)
+    assert json.loads(path.read_text())["protocols"] == measured
+    assert report.read(tmp_path).rows[0].parameters == evaluation.rows[0].parameters
+    controls, response, horizon = report.protocol_tables(measured).split("\n\n")
+    assert controls.splitlines()[1].split() == ["beta", "kind", "right", "shuffled", "mean"]
+    assert "relative to beta = 0.4" in response and response.splitlines()[3].split()[3:] == [
+        "1.0000",
+        "1.0000",
+    ]
+    assert "within the 3 steps trained, and beyond up to step 6" in horizon
+    assert len(horizon.splitlines()) == 5
+
+
+def test_evaluate_on_the_command_line(tmp_path, capsys):
+    """An untrained 2D surrogate on small files: tables, files and films; nothing of it without the flags."""
+    pytest.importorskip("matplotlib")
+    rng, waves = np.random.default_rng(0), np.sin(2 * np.pi * cell_centres(8))
+    for m in (0.1, 1.0):
+        growth = np.arange(4, dtype=np.float32)[None, :, None, None] * rng.random((2, 4, 8, 8), np.float32)
+        fields = {
+            name: (waves[:, None] * waves + m * growth).astype(np.float32)
+            for name in ("density", "pressure", "Vx", "Vy")
+        }
+        path = tmp_path / "data" / f"2D_CFD_M{m}_periodic.hdf5"
+        path.parent.mkdir(exist_ok=True)
+        write_compressible(path, dimension=2, samples=2, without=fields, M=m, eta=0.1, zeta=0.1)
+        with h5py.File(path, "r+") as file:
+            file.update(fields)
+    problem = dataclasses.replace(Problem.of(open_files(tmp_path / "data")), steps=2)
+    base = FNO(width=4, modes=3, layers=1, projection=4, kernel=3)
+    save(Surrogate(problem, ModelConfig(base=base), rngs=nnx.Rngs(0)), tmp_path / "model")
+    ask = ["evaluate", str(tmp_path / "model"), "--data", str(tmp_path / "data"), "--no-figures", "--out"]
+    assert main([*ask, str(tmp_path / "a"), "--protocols", "--animate"]) == 0
+    out = capsys.readouterr().out
+    for title in (
+        "nRMSE | VRMSE of each channel",
+        "shuffled",
+        "from one initial condition",
+        "beyond up to step 3",
+    ):
+        assert title in out
+    content = json.loads((tmp_path / "a" / "evaluation.json").read_text())
+    assert [len(content["protocols"][name]) for name in ("controls", "response", "horizon")] == [2, 1, 1]
+    assert (tmp_path / "a" / "film_seen.gif").read_bytes().startswith(b"GIF")
+    assert main([*ask, str(tmp_path / "b")]) == 0
+    assert "protocols" not in json.loads((tmp_path / "b" / "evaluation.json").read_text())
+    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["evaluation.csv", "evaluation.json"]
