@@ -35,9 +35,10 @@ class Architecture:
     @classmethod
     def of(cls, tensors: Mapping[str, np.ndarray]) -> "Architecture":
         """Infer the architecture from weights named as by `uniform_names`."""
-        of_base = _fno(tensors) if "model.fc0.weight" in tensors else _unet(tensors)
+        infer = _fno if "model.fc0.weight" in tensors else _unet
+        base, dimension, inputs = infer(tensors)
         if "mix_emb.weight" not in tensors and BLOCK + "CNN_0.weight" not in tensors:
-            return cls(*of_base)
+            return cls(base, dimension, inputs)
         first = tensors[BLOCK + "CNN_0.weight"]
         cape = PaperCape(
             widening=len(tensors[BLOCK + "CNN_1.weight"]),
@@ -46,7 +47,8 @@ class Architecture:
             pointwise_output=BLOCK + "CNN_2.bias" in tensors,
         )
         parameters = tensors[BLOCK + "fc0a.weight"].shape[1]
-        return cls(*of_base, cape, first.shape[1], parameters, tensors[BLOCK + "LN.weight"].shape)
+        resolution = tensors[BLOCK + "LN.weight"].shape
+        return cls(base, dimension, inputs, cape, first.shape[1], parameters, resolution)
 
     def config(self, problem: Problem) -> ModelConfig:
         """Choose the conditioning that fits the problem's channels and parameters.

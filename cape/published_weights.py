@@ -9,6 +9,7 @@ from jaxtyping import Shaped
 
 from cape.attention import CAPEBlock
 from cape.conditioning import PaperCAPE
+from cape.solvers.convolution import Pointwise
 from cape.solvers.fno import FNO
 from cape.solvers.spectral import SpectralConvolution
 from cape.solvers.unet import Block, UNet
@@ -89,7 +90,9 @@ def load_block(block: CAPEBlock, arrays: Arrays, prefix: str) -> CAPEBlock:
     _set_layer(block.pointwise, arrays, f"{prefix}CNN_AC")
     _set_layer(block.depthwise, arrays, f"{prefix}CNN_AD", depthwise)
     _set_layer(block.unattended, arrays, f"{prefix}CNN_1")
-    _set_layer(block.last, arrays, f"{prefix}CNN_2", linear if block.last.weight.ndim == 2 else convolution)
+    _set_layer(
+        block.last, arrays, f"{prefix}CNN_2", linear if isinstance(block.last, Pointwise) else convolution
+    )
     for i, layers in enumerate(block.attention):
         for layer, name in zip(layers, "ab", strict=True):
             _set_layer(layer, arrays, f"{prefix}fc{i}{name}")
