@@ -139,7 +139,8 @@ def _layout(problem: Problem, starts: Starts, parameters: np.ndarray, steps: int
         "times": problem.dt * np.arange(steps + 1),
         "initial_conditions": np.tile(starts.initial_conditions, values),
         "channel_names": problem.channels,
-        "attributes": {"equation": problem.equation, "boundary": problem.boundaries[0]} | starts.attributes,
+        "attributes": {"equation": problem.equation, "boundary": ", ".join(problem.boundaries)}
+        | starts.attributes,
     }
 
 

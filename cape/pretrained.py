@@ -92,7 +92,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{file}: not the config.json of a pretrained folder ({error!r})") from error
     if version != FORMAT:
-        raise ValueError(f"{file}: format {version!r}, this version of cape reads {FORMAT}; upgrade cape-jax")
+        newer = isinstance(version, int) and version > FORMAT
+        advice = "upgrade cape-jax" if newer else "it is damaged, or not of this program"
+        raise ValueError(f"{file}: format {version!r}, this version of cape reads {FORMAT}; {advice}")
     for key, required in (("problem", True), ("model", True), ("published", False)):
         if (required or key in config) and not isinstance(config.get(key), dict):
             raise ValueError(f"{file}: expected a table {key!r}, got {config.get(key)!r}")
@@ -134,18 +136,23 @@ def _read_model(folder: Path, config: dict[str, Any]) -> ModelConfig:
 def _read_weights(file: Path, published: dict[str, Any]) -> dict[str, np.ndarray]:
     try:
         content = file.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"{file}: missing; a pretrained folder holds {CONFIG} and {WEIGHTS}") from None
     except OSError as error:
-        raise ValueError(f"{file}: missing or damaged ({error})") from error
+        raise ValueError(f"{file}: cannot be read ({error.strerror})") from error
     expected = published.get("weights_sha256")
     if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise ValueError(f"{file}: missing or damaged: not the weights that {CONFIG} was published with")
+        raise ValueError(f"{file}: damaged: not the weights that {CONFIG} was published with")
     try:
         return parse_weights(content)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
-        reason = f"({error})"
         if content.startswith(_PICKLED):  # asked last: these two bytes also begin headers of certain lengths
-            reason = "(a pickled checkpoint, expected safetensors; nothing is ever unpickled here)"
-        raise ValueError(f"{file}: missing or damaged {reason}") from error
+            raise ValueError(
+                f"{file}: a pickled checkpoint, expected safetensors; nothing is ever unpickled here"
+            ) from error
+        raise ValueError(
+            f"{file}: damaged, expected a whole safetensors file ({error}); copy the folder again"
+        ) from error
 
 
 def _flat(surrogate: Surrogate) -> dict[str, Any]:
@@ -160,17 +167,22 @@ def _fill(surrogate: Surrogate, weights: dict[str, np.ndarray], folder: Path) ->
     missing, unknown = sorted(set(flat) - set(weights)), sorted(set(weights) - set(flat))
     if missing or unknown:
         raise ValueError(
-            f"{folder / WEIGHTS}: does not match config.json; missing {missing[:5]}, unknown {unknown[:5]}"
+            f"{folder / WEIGHTS}: does not match config.json, of another surrogate; missing {_some(missing)}, "
+            f"unknown {_some(unknown)}"
         )
     for name, variable in flat.items():
         expected, found = (variable.shape, variable.dtype), (weights[name].shape, weights[name].dtype)
         if expected != found:
             raise ValueError(
-                f"{folder / WEIGHTS}: does not match config.json; {name}: expected {_kind(*expected)}, "
-                f"got {_kind(*found)}"
+                f"{folder / WEIGHTS}: does not match config.json, of another surrogate; {name}: expected "
+                f"{_kind(*expected)}, got {_kind(*found)}"
             )
         variable.set_value(jnp.asarray(weights[name]))
     nnx.update(surrogate, state)
+
+
+def _some(names: list[str]) -> str:
+    return (", ".join(names[:3]) + (f", ... ({len(names)} in all)" if names[3:] else "")) or "none"
 
 
 def _kind(shape: tuple[int, ...], dtype: Any) -> str:

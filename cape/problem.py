@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cape import config
-from cape.datasets.trajectories import BOUNDARIES, Trajectories
+from cape.datasets.trajectories import BOUNDARIES, Trajectories, check_names
 
 _MOST_LISTED_VALUES = 256
 
@@ -91,9 +91,14 @@ class Problem:
         """
         expected = f"expected parameters {self.parameters} for {batch} sample(s)"
         if isinstance(parameters, Mapping):
-            if set(parameters) != set(self.parameters):
-                raise ValueError(f"{expected}, got {tuple(parameters)}")
-            columns = [jnp.asarray(parameters[name], jnp.float32) for name in self.parameters]
+            missing = [name for name in self.parameters if name not in parameters]
+            unknown = [str(name) for name in parameters if name not in self.parameters]
+            if missing or unknown:
+                raise ValueError(
+                    f"{expected}, got {tuple(parameters)}; missing: {', '.join(missing) or 'none'}, unknown: "
+                    f"{', '.join(unknown) or 'none'}"
+                )
+            columns = [_numbers(parameters[name], f"{expected}: {name}") for name in self.parameters]
             for name, column in zip(self.parameters, columns, strict=True):
                 if column.shape not in ((), (1,), (batch,)):
                     raise ValueError(
@@ -101,7 +106,7 @@ class Problem:
                     )
             columns = [jnp.broadcast_to(column.reshape(-1), (batch,)) for column in columns]
             return jnp.stack(columns, -1) if columns else jnp.zeros((batch, 0), jnp.float32)
-        array = jnp.asarray(parameters, jnp.float32)
+        array = _numbers(parameters, f"expected parameters {self.parameters} by name or as an array")
         width = len(self.parameters)
         if array.shape == (width,):
             array = jnp.broadcast_to(array[None], (batch, width))
@@ -114,7 +119,7 @@ class Problem:
     def check_state(self, u) -> None:
         """Raise ValueError unless `u` is [batch, *space, channel] with this problem's dimension and channels."""
         expected = f"expected u [batch, {self.dimension} space axes, {len(self.channels)} channel(s) {self.channels}]"
-        if u.ndim != self.dimension + 2 or u.shape[-1] != len(self.channels):
+        if u.ndim != self.dimension + 2 or u.shape[-1] != len(self.channels) or 0 in u.shape:
             raise ValueError(f"{expected}, got shape {tuple(u.shape)}")
 
     def check_trajectories(self, trajectories: Trajectories) -> None:
@@ -183,6 +188,12 @@ class Problem:
         for name, count in expected.items():
             if len(getattr(self, name)) != count:
                 raise ValueError(f"problem: expected {count} entries of {name}, got {getattr(self, name)}")
+        for what, names in (("channels", self.channels), ("parameters", self.parameters)):
+            check_names(names, f"problem: {what}")
+        if self.steps < 1 or min(self.resolution, default=0) < 1:
+            raise ValueError(
+                f"problem: expected at least one step and one point per axis, got {self.steps} and {self.resolution}"
+            )
         for vector in self.values:
             if len(vector) != parameters:
                 raise ValueError(f"problem: expected values of {self.parameters}, got {vector}")
@@ -191,6 +202,13 @@ class Problem:
                 raise ValueError(f"problem: boundary {kind!r}, expected one of {BOUNDARIES}")
         if not all(math.isfinite(s) and s > 0 for s in (*self.channel_std, *self.length)):
             raise ValueError("problem: channel_std and length must be positive")
+
+
+def _numbers(values, what: str) -> jax.Array:
+    try:
+        return jnp.asarray(values, jnp.float32)
+    except (ValueError, TypeError):
+        raise ValueError(f"{what}: expected numbers, got {values!r}") from None
 
 
 def _statistics(trajectories: Trajectories, at_once: int = 64) -> tuple[np.ndarray, np.ndarray]:

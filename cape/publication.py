@@ -176,7 +176,7 @@ def _write(folder: Path, surrogate: Surrogate, card: ModelCard, data: Data) -> N
         initial_conditions=card.sample.initial_conditions,
         attributes={
             "equation": card.sample.equation,
-            "boundary": card.sample.boundaries[0],
+            "boundary": ", ".join(card.sample.boundaries),
             "generator": f"cape publish {card.name}",
         },
     )

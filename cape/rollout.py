@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 Step = Callable[[Float[Array, "batch *space channel"]], Float[Array, "batch *space channel"]]
@@ -17,10 +18,10 @@ def rollout(
     Any one-step map will do: a surrogate's `.at(p)`, a base solver, a numerical scheme, an exact solution.
 
     Raises:
-        ValueError: for fewer than one step.
+        ValueError: for fewer than one step, or no whole number.
     """
-    if steps < 1:
-        raise ValueError(f"expected at least one step, got {steps}")
+    if not isinstance(steps, int | np.integer) or steps < 1:
+        raise ValueError(f"expected at least one step, a whole number, got {steps!r}")
 
     def advance(u, _):
         u = step(u)

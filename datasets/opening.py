@@ -91,7 +91,7 @@ def find_files(paths: Paths) -> list[Path]:
         raise ValueError("expected at least one HDF5 file or folder, got none")
     files = []
     for path in given:
-        inside = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES) if path.is_dir() else [path]
+        inside = _inside(path) if path.is_dir() else [path]
         if not inside:
             folders = sorted({f"{f.parent}" for s in SUFFIXES for f in path.glob(f"data/*/*{s}")})
             folders = folders or sorted({f"{f.parent}" for s in SUFFIXES for f in path.glob(f"*/*{s}")})
@@ -102,6 +102,11 @@ def find_files(paths: Paths) -> list[Path]:
     if repeated:
         raise ValueError(f"{', '.join(repeated)}: given more than once; give every file once")
     return files
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List files by name, without those that start with a dot: being written, or what a system keeps beside a file."""
+    return sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and not p.name.startswith("."))
 
 
 def layout_of(path: Path) -> Layout:

@@ -81,7 +81,7 @@ def open_compressible(path: str | Path) -> Trajectories:
                     f"{path}: {channel!r} has axes {list(shape)}, expected {list(shapes[0])} as in 'density'"
                 )
         names = texts(file, PARAMETERS) or (() if dimension == 1 else ("M",)) + ("eta", "zeta")
-        return assemble(path, file, channels, channels, AXES[:dimension], names, "compressible")
+        return assemble(path, file, channels, channels, AXES[:dimension], names, f"compressible{dimension}d")
 
 
 def assemble(
@@ -106,7 +106,7 @@ def assemble(
         channel_names=channels,
         coordinates=tuple(coordinates),
         times=axis(path, file, TIMES, [frames, frames + 1], field),
-        boundaries=(_boundary(path, file, default_boundary),) * len(axes),
+        boundaries=_boundaries(path, file, default_boundary, len(axes)),
         initial_conditions=_initial_conditions(path, file, samples),
         equation=equation,
     )
@@ -170,18 +170,23 @@ def _stem(path: Path) -> str:
     return re.sub(r"\.(hdf5|h5)$", "", path.name, flags=re.IGNORECASE)
 
 
-def _boundary(path: Path, file: h5py.File, default: str | None) -> str:
+def _boundaries(path: Path, file: h5py.File, default: str | None, axes: int) -> tuple[str, ...]:
+    """One kind per axis, from the attribute `boundary` ("wall", or "periodic, wall") or the file's name."""
     parts = _stem(path).lower().split("_")
     named = "outgoing" if "trans" in parts else "periodic" if "periodic" in parts else default
-    kind = text(file, "boundary") or named
-    if kind is None:
+    found = text(file, "boundary") or named
+    if found is None:
         raise ValueError(
             f"{path}: boundaries unknown: expected 'periodic' or 'trans' (outgoing) as a part of the file's "
             f"name, or a root attribute 'boundary', one of {BOUNDARIES}"
         )
-    if kind not in BOUNDARIES:
-        raise ValueError(f"{path}: root attribute 'boundary' is {kind!r}, expected one of {BOUNDARIES}")
-    return kind
+    kinds = tuple(kind.strip() for kind in found.split(","))
+    if not set(kinds) <= set(BOUNDARIES) or len(kinds) not in (1, axes):
+        raise ValueError(
+            f"{path}: root attribute 'boundary' is {found!r}, expected one of {BOUNDARIES}, or {axes} of them "
+            "separated by commas"
+        )
+    return kinds if len(kinds) == axes else kinds * axes
 
 
 def _initial_conditions(path: Path, file: h5py.File, samples: int) -> np.ndarray:

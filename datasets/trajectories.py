@@ -28,7 +28,7 @@ class Trajectories:
         times: [time], float64, as many as frames.
         boundaries: "periodic", "outgoing" or "wall", one per axis.
         initial_conditions: [sample]; equal numbers mean the same initial condition, also in different files.
-        equation: "advection", "burgers", "reaction-diffusion", "compressible" or "unknown".
+        equation: "advection", "burgers", "reaction-diffusion", "compressible2d", ... or "unknown".
     """
 
     fields: Fields
@@ -44,6 +44,8 @@ class Trajectories:
     def __post_init__(self):
         samples, frames, *resolution, channels = self.fields.shape
         _expect(self, "parameters", self.parameters.shape, (samples, len(self.parameter_names)))
+        check_names(self.channel_names, f"{self.source}: channels")
+        check_names(self.parameter_names, f"{self.source}: parameters")
         _expect(self, "channel names", (len(self.channel_names),), (channels,))
         _expect(self, "coordinates", tuple(len(x) for x in self.coordinates), tuple(resolution))
         _expect(self, "times", self.times.shape, (frames,))
@@ -238,6 +240,15 @@ def concatenate(parts: Sequence[Trajectories]) -> Trajectories:
         parameters=np.concatenate([p.parameters for p in parts]),
         initial_conditions=np.concatenate([p.initial_conditions for p in parts]),
     )
+
+
+def check_names(names: Sequence[str], what: str) -> None:
+    """Raise ValueError unless names differ and can be parts of file names, in the folder they are meant for."""
+    for name in names:
+        if not name.strip() or not name.isprintable() or set(name) & set("/\\:") or name.startswith("."):
+            raise ValueError(f"{what}: {name!r} is no name: expected letters, and neither '/', '\\' nor ':'")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what}: expected names that differ, got {tuple(names)}")
 
 
 def is_uniform(x: Float[np.ndarray, " n"]) -> bool:

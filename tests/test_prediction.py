@@ -1,11 +1,16 @@
 """Predictions to files: sweeps, simulated initial conditions, warnings, bounded memory, nothing half-written."""
 
+import json
+import os
+import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +28,7 @@ from cape.models import FNO, Film, ModelConfig, UNet
 from cape.novelty import LongerThanTrained, OtherResolution, OutsideTrainedRange, Unseen
 from cape.pretrained import save
 from cape.problem import Problem
-from cape.starts import FromSimulator
+from cape.starts import FromFiles, FromSimulator
 from cape.surrogate import Surrogate
 
 SMALL = FNO(width=4, modes=2, layers=1, projection=4, kernel=0)
@@ -158,6 +163,54 @@ def test_what_predict_cannot_do_is_one_line(burgers, options, message, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
+class Bomb:
+    """A pickle of it would make a folder when it is loaded."""
+
+    def __reduce__(self):
+        return os.mkdir, ("exploded",)
+
+
+def with_config(**changes):
+    def change(folder):
+        content = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(content | changes))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: (f / "config.json").unlink(), "model: expected a pretrained folder (config.json and weights."),
+        (lambda f: (f / "config.json").write_text("{"), "config.json: not the config.json of a pretrained folder"),
+        (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors: missing; a pretrained folder holds"),
+        (
+            lambda f: (f / "weights.safetensors").write_bytes((f / "weights.safetensors").read_bytes()[:-9]),
+            "weights.safetensors: damaged, expected a whole safetensors file",
+        ),
+        (
+            lambda f: (f / "weights.safetensors").write_bytes(pickle.dumps(Bomb())),
+            "weights.safetensors: a pickled checkpoint, expected safetensors; nothing is ever unpickled here",
+        ),
+        (with_config(format=2), "config.json: format 2, this version of cape reads 1; upgrade cape-jax"),
+        (with_config(model={"base": {"kind": "FNO", "width": 9}}), "weights.safetensors: does not match config.json"),
+        (with_config(model={"base": {"kind": "os.system"}}), "model: base: unknown kind 'os.system'; known are FNO"),
+    ],
+)  # fmt: skip
+def test_a_spoilt_surrogate_is_one_line_and_nothing_of_it_is_executed(
+    burgers, spoil, message, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    spoil(Path(shutil.copytree(burgers, tmp_path / "model")))
+    before = sorted(tmp_path.rglob("*"))
+    options = ["--simulate", 1, "--parameter", "Nu=0.1", "--steps", 1, "--out", tmp_path / "p.hdf5"]
+    assert command("model", *options) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 # ---- sweeps ----------------------------------------------------------------------------------------------------
 
 
@@ -280,7 +333,7 @@ def test_warnings_of_a_rollout_point_to_its_caller_and_share_a_parent():
 LONG = """
 import resource, sys
 from cape import prediction
-from cape.starts import FromSimulator
+from cape.starts import FromFiles, FromSimulator
 prediction._CHUNK_VALUES = 2**15
 peaks = []
 for steps in (1000, 10000):
@@ -365,3 +418,30 @@ def test_titles_tell_what_differs_and_the_caption_what_does_not():
     assert pictures._titles(several) == (["b = 1", "b = 2", "b = 3"], "prediction   a = 0.1")
     assert pictures._titles(several.select([1])) == (["prediction"], "a = 0.1, b = 2")
     assert pictures._titles(several.select([1, 1]))[0] == ["(1)", "(2)"]
+
+
+# ---- the layout ------------------------------------------------------------------------------------------------
+
+
+def test_every_axis_keeps_its_own_kind_of_boundary(tmp_path):
+    it = problem_of("navier-stokes", boundaries=("periodic", "wall"), equation="own", channels=("h",))
+    save(surrogate_of(it), tmp_path / "model")
+    layout = {"coordinates": [(np.arange(16) + 0.5) / 16] * 2, "times": 0.1 * np.arange(2)}
+    layout |= {"parameters": np.full((2, 2), 0.1), "parameter_names": ("nu", "forcing")}
+    u = np.random.default_rng(0).normal(size=(2, 2, 16, 16, 1))
+    attributes = {"equation": "own", "boundary": "periodic, wall"}
+    names = {"channel_names": ("h",), "initial_conditions": np.arange(2)}
+    file = write(tmp_path / "start.hdf5", u, attributes=attributes, **names, **layout)
+    out = prediction.predict(tmp_path / "model", FromFiles((file,)), tmp_path / "p", 1, progress=False)
+    assert open_files(out).boundaries == ("periodic", "wall")
+    for wrong in ("periodic, open", "wall, wall, wall"):
+        write(tmp_path / "w.hdf5", u, attributes=attributes | {"boundary": wrong}, **names, **layout)
+        with pytest.raises(ValueError, match=f"'boundary' is '{wrong}', expected one of .* or 2 of them"):
+            open_files(tmp_path / "w.hdf5")
+        (tmp_path / "w.hdf5").unlink()
+
+
+def test_folders_are_opened_without_files_whose_names_start_with_a_dot(tmp_path):
+    write_scalar(tmp_path / "1D_Advection_Sols_beta1.0.hdf5")
+    (tmp_path / "._1D_Advection_Sols_beta1.0.hdf5").write_bytes(b"of another system")
+    assert [path.name for path in find_files(tmp_path)] == ["1D_Advection_Sols_beta1.0.hdf5"]

@@ -116,8 +116,9 @@ def test_rollouts_join(small):
 def test_persistence_never_moves_and_no_step_is_refused():
     u0 = waves(8)
     np.testing.assert_array_equal(rollout(persistence, u0, 3), jnp.stack([u0] * 3, 1))
-    with pytest.raises(ValueError, match="at least one step"):
-        rollout(persistence, u0, 0)
+    for steps in (0, 1.5, "3"):
+        with pytest.raises(ValueError, match=f"at least one step, a whole number, got {steps!r}"):
+            rollout(persistence, u0, steps)
 
 
 # ---- the propagator contains advection and diffusion ---------------------------------------------------------
@@ -261,7 +262,10 @@ def test_parameters_come_by_name_in_any_order_or_as_an_array(small):
     ("parameters", "message"),
     [
         ({"a": 1.0}, r"expected parameters \('a', 'b'\) for 2 sample"),
-        ({"a": 1.0, "c": 1.0}, r"got \('a', 'c'\)"),
+        ({"a": 1.0, "c": 1.0}, r"got \('a', 'c'\); missing: b, unknown: c"),
+        ({"a": 1.0, "b": "fast"}, "b: expected numbers, got 'fast'"),
+        ({"a": 1.0, "b": None}, "b: expected numbers, got None"),
+        (None, r"expected parameters \('a', 'b'\) by name or as an array: expected numbers, got None"),
         ({"a": 1.0, "b": [1.0, 1.0, 1.0]}, r"b must be a number or \[2\], got shape \(3,\)"),
         ([1.0, 1.0, 1.0], r"expected parameters \(2, 2\) in the order \('a', 'b'\), got \(3,\)"),
         ({"a": 1.0, "b": float("nan")}, "finite parameters"),
@@ -273,7 +277,7 @@ def test_wrong_parameters_are_named(small, parameters, message):
         small.rollout(waves(16), parameters, 1)
 
 
-@pytest.mark.parametrize("shape", [(16, 1), (2, 16), (2, 16, 2), (2, 16, 16, 1)])
+@pytest.mark.parametrize("shape", [(16, 1), (2, 16), (2, 16, 2), (2, 16, 16, 1), (0, 16, 1)])
 def test_wrong_fields_are_named(small, shape):
     with pytest.raises(ValueError, match=r"expected u \[batch, 1 space axes, 1 channel"):
         small.rollout(np.zeros(shape), P, 1)
@@ -441,21 +445,49 @@ def edited(folder, **changes):
     (folder / "config.json").write_text(json.dumps(config | changes))
 
 
+def problem_edited(folder, **changes):
+    config = json.loads((folder / "config.json").read_text())
+    edited(folder, problem=config["problem"] | changes)
+
+
+LAYERED = {
+    "base": {"kind": "FNO"} | dataclasses.asdict(SMALL) | {"layers": 2},
+    "conditioning": {"kind": "Cape", "heads": 2, "width": 4},
+}
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda f: (f / "config.json").unlink(), "expected a pretrained folder"),
-        (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors: missing or damaged"),
-        (lambda f: (f / "weights.safetensors").write_bytes(b"\x00" * 40), "missing or damaged"),
+        (
+            lambda f: (f / "weights.safetensors").unlink(),
+            "weights.safetensors: missing; a pretrained folder holds config.json and",
+        ),
+        (
+            lambda f: (f / "weights.safetensors").write_bytes(b"\x00" * 40),
+            "weights.safetensors: damaged, expected a whole safetensors file",
+        ),
         (
             lambda f: (f / "weights.safetensors").write_bytes((f / "weights.safetensors").read_bytes()[:-9]),
-            "missing or damaged",
+            "weights.safetensors: damaged, expected a whole safetensors file",
         ),
         (lambda f: (f / "config.json").write_text("{"), "not the config.json"),
         (lambda f: (f / "config.json").write_text("[]"), "not the config.json"),
         (lambda f: edited(f, format=99), "format 99, this version of cape reads 1; upgrade"),
         (lambda f: edited(f, problem={}), "problem: expected the keys"),
         (lambda f: edited(f, model={"bases": {}}), "unknown key 'bases'; did you mean 'base'"),
+        (lambda f: edited(f, format=0), "format 0, this version of cape reads 1; it is damaged"),
+        (
+            lambda f: problem_edited(f, channels=["../../u"]),
+            r"channels: '../../u' is no name: expected letters",
+        ),
+        (lambda f: problem_edited(f, parameters=["a", "a"]), r"expected names that differ, got \('a', 'a'\)"),
+        (lambda f: problem_edited(f, resolution=[-4]), r"one step and one point per axis, got 5 and \(-4,\)"),
+        (
+            lambda f: edited(f, model=LAYERED),
+            "does not match config.json, of another surrogate; missing cond.*in all",
+        ),
         (
             lambda f: edited(f, model={"base": {"kind": "FNO", "width": 5}}),
             "does not match config.json|expected .* got",
