@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from .hdf5 import field_shape, open_hdf5, text, texts
-from .pdebench import AXES, CHANNELS, PARAMETERS, assemble
+from .pdebench import AXES, CHANNELS, PARAMETERS, assemble, named_parameters
 from .trajectories import Trajectories
 
 
@@ -27,9 +27,9 @@ def open_named_channels(path: str | Path) -> Trajectories:
     """
     path = Path(path)
     with open_hdf5(path) as file:
-        channels, names = texts(file, CHANNELS), texts(file, PARAMETERS)
+        channels, names = texts(file, CHANNELS) or None, named_parameters(file)
         for attribute, found in ((CHANNELS, channels), (PARAMETERS, names)):
-            if not found:
+            if found is None:
                 raise ValueError(f"{path}: root attribute {attribute!r} is missing, expected a list of names")
         axes = tuple(a for a in AXES if a in file) or AXES[:1]
         shapes = [field_shape(path, file, channel, axes) for channel in channels]

@@ -80,7 +80,8 @@ def open_compressible(path: str | Path) -> Trajectories:
                 raise ValueError(
                     f"{path}: {channel!r} has axes {list(shape)}, expected {list(shapes[0])} as in 'density'"
                 )
-        names = texts(file, PARAMETERS) or (() if dimension == 1 else ("M",)) + ("eta", "zeta")
+        names = named_parameters(file)
+        names = (() if dimension == 1 else ("M",)) + ("eta", "zeta") if names is None else names
         return assemble(path, file, channels, channels, AXES[:dimension], names, f"compressible{dimension}d")
 
 
@@ -101,7 +102,7 @@ def assemble(
     coordinates = [axis(path, file, a, [n], field) for a, n in zip(axes, resolution, strict=True)]
     return Trajectories(
         fields=whole(FileStore(path, datasets, shape)),
-        parameters=np.stack([_parameter(path, file, name, samples) for name in names], axis=1),
+        parameters=np.array([_parameter(path, file, name, samples) for name in names]).reshape(-1, samples).T,
         parameter_names=names,
         channel_names=channels,
         coordinates=tuple(coordinates),
@@ -112,6 +113,13 @@ def assemble(
     )
 
 
+def named_parameters(file: h5py.File) -> tuple[str, ...] | None:
+    """Names in the attribute `parameters`, of which there may be none; None where it is absent or no list of names."""
+    if PARAMETERS in file.attrs and np.size(file.attrs[PARAMETERS]) == 0:
+        return ()
+    return texts(file, PARAMETERS) or None
+
+
 def _scalar_equation(path: Path, file: h5py.File, samples: int) -> tuple[str, tuple[str, ...]]:
     """Equation (from the attribute `equation`, the file's name, or its parameters) and parameter names."""
     reserved = {*AXES, TIMES, INITIAL_CONDITION, SCALAR, *KNOWN_PARAMETERS}
@@ -120,8 +128,9 @@ def _scalar_equation(path: Path, file: h5py.File, samples: int) -> tuple[str, tu
     by_name = next((e for part, e in IN_FILE_NAME.items() if part in path.name.lower()), None)
     by_parameters = next((e for e, names in SCALAR_PARAMETERS.items() if names == known), "unknown")
     equation = text(file, "equation") or by_name or by_parameters
-    names = texts(file, PARAMETERS) or (*SCALAR_PARAMETERS.get(equation, known), *own)
-    if not names:
+    named = named_parameters(file)
+    names = (*SCALAR_PARAMETERS.get(equation, known), *own) if named is None else named
+    if not names and named is None:
         raise ValueError(
             f"{path}: no parameter found; expected beta (advection), Nu (Burgers) or Nu and rho (reaction-"
             "diffusion) as root attributes, as datasets [sample] or in the file's name (_Nu0.01)"

@@ -24,7 +24,7 @@ from cape.datasets.opening import find_files, open_files
 from cape.datasets.simulate.simulation import EQUATIONS, MOST_SAMPLES, simulate
 from cape.datasets.simulate.writer import write
 from cape.datasets.trajectories import from_arrays
-from cape.models import FNO, Film, ModelConfig, UNet
+from cape.models import FNO, Film, ModelConfig, Unaware, UNet
 from cape.novelty import LongerThanTrained, OtherResolution, OutsideTrainedRange, Unseen
 from cape.pretrained import save
 from cape.problem import Problem
@@ -445,3 +445,32 @@ def test_folders_are_opened_without_files_whose_names_start_with_a_dot(tmp_path)
     write_scalar(tmp_path / "1D_Advection_Sols_beta1.0.hdf5")
     (tmp_path / "._1D_Advection_Sols_beta1.0.hdf5").write_bytes(b"of another system")
     assert [path.name for path in find_files(tmp_path)] == ["1D_Advection_Sols_beta1.0.hdf5"]
+
+
+@pytest.mark.parametrize("channels", [("u",), ("h", "w"), ("density", "pressure", "Vx", "Vy", "Vz")])
+def test_three_dimensions_and_no_parameters_take_the_same_way(channels, tmp_path):
+    names = {"channels": channels, "parameters": (), "low": (), "high": ()}
+    cube = {
+        "boundaries": ("periodic",) * 3,
+        "resolution": (6,) * 3,
+        "origin": (0.0,) * 3,
+        "length": (1.0,) * 3,
+    }
+    statistics = {"channel_mean": (0.0,) * len(channels), "channel_std": (1.0,) * len(channels)}
+    own = problem_of("burgers", equation="own", **names, **cube, **statistics)
+    save(Surrogate(own, ModelConfig(SMALL, Unaware()), rngs=nnx.Rngs(0)), tmp_path / "model")
+    u = np.random.default_rng(0).normal(size=(2, 2, 6, 6, 6, len(channels)))
+    layout = {
+        "coordinates": [np.arange(6) / 6] * 3,
+        "times": 0.1 * np.arange(2),
+        "parameters": np.zeros((2, 0)),
+    }
+    layout |= {"parameter_names": (), "channel_names": channels, "initial_conditions": np.arange(2)}
+    attributes = {"equation": "own", "boundary": "periodic"}
+    file = write(tmp_path / "start.hdf5", u, attributes=attributes, **layout)
+    out = prediction.predict(tmp_path / "model", FromFiles((file,)), tmp_path / "p", 2, progress=False)
+    found = open_files(out)
+    assert found.fields.shape == (2, 3, 6, 6, 6, len(channels))
+    assert (found.parameter_names, found.channel_names) == ((), channels)
+    np.testing.assert_array_equal(found.read()[:, 0], u[:, 0].astype(np.float32))
+    assert main(["inspect", str(out)]) == 0
