@@ -1,0 +1,145 @@
+"""How much arithmetic and traffic a case needs at least: counted from its layers, whatever the program does.
+
+Counted are the contractions (products, convolutions, truncated Fourier transforms as products) as two operations a
+multiply-add, and the reading and writing of every contraction's input and output once, in float32. Elementwise work
+is taken as free. A gradient costs the layer again for its input and, where it holds weights, once more for these.
+"""
+
+from math import prod
+from typing import NamedTuple
+
+from speed.cases import Case
+
+FLOAT = 4  # bytes
+
+
+class Cost(NamedTuple):
+    """Operations and bytes of one sample and one step, forward alone and with both gradients."""
+
+    forward: float = 0.0
+    training: float = 0.0
+    forward_bytes: float = 0.0
+    training_bytes: float = 0.0
+
+    def plus(self, other: "Cost") -> "Cost":
+        return Cost(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def layer(flops: float, values_in: float, values_out: float, *, constant: bool = False) -> Cost:
+    """Cost of a contraction; a `constant` one has no weights to take the gradient of."""
+    moved = FLOAT * (values_in + values_out)
+    return Cost(flops, (2 if constant else 3) * flops, moved, (2 if constant else 3) * moved)
+
+
+def pointwise(points: int, a: int, b: int) -> Cost:
+    return layer(2 * points * a * b, points * a, points * b)
+
+
+def convolution(points: int, kernel: int, a: int, b: int) -> Cost:
+    return layer(2 * points * kernel * a * b, points * a, points * b)
+
+
+def depthwise(points: int, kernel: int, a: int, multiplier: int) -> Cost:
+    return layer(2 * points * kernel * a * multiplier, points * a, points * a * multiplier)
+
+
+def spectral(space: tuple[int, ...], modes: int, a: int, b: int) -> Cost:
+    """Truncated transform axis by axis, from the last; complex multiplier (8 operations); and back."""
+    total = Cost()
+    for channels in (a, b):
+        sizes, parts, real = list(space), 1, True
+        for axis in reversed(range(len(space))):
+            kept = min(modes, sizes[axis] // 2 + 1) if real else min(2 * modes, sizes[axis])
+            before = parts * prod(sizes) * channels
+            flops = 2 * before * 2 * kept
+            sizes[axis], parts, real = kept, 2, False
+            # its values stay in the fastest memory between the axes: only the field itself is moved
+            total = total.plus(layer(flops, before if axis == len(space) - 1 else 0, 0, constant=True))
+    return total.plus(layer(8 * prod(sizes) * a * b, 0, 0))
+
+
+def fno(case: Case, inputs: int, outputs: int, width: int, form: str) -> Cost:
+    paper = form == "paper"
+    points = prod(case.resolution)
+    space = tuple(n + 2 for n in case.resolution) if paper else case.resolution
+    projection = 128 if paper else 64
+    total = pointwise(points, inputs + (case.dimension if paper else 0), width)
+    for _ in range(4):
+        total = total.plus(spectral(space, 12, width, width)).plus(pointwise(prod(space), width, width))
+        if not paper:
+            total = total.plus(depthwise(points, 5**case.dimension, width, 1))
+    return total.plus(pointwise(points, width, projection)).plus(pointwise(points, projection, outputs))
+
+
+def unet(case: Case, inputs: int, outputs: int, features: int, levels: int) -> Cost:
+    d = case.dimension
+    total = Cost()
+    for level in range(levels + 1):
+        points, width = prod(n >> level for n in case.resolution), features << level
+        total = total.plus(convolution(points, 3**d, inputs if level == 0 else width // 2, width))
+        total = total.plus(convolution(points, 3**d, width, width))
+        if level < levels:  # the way up
+            coarse = points >> d
+            total = total.plus(layer(2 * points * 2 * width * width, coarse * 2 * width, points * width))
+            total = total.plus(convolution(points, 3**d, 2 * width, width))
+            total = total.plus(convolution(points, 3**d, width, width))
+    return total.plus(pointwise(prod(case.resolution), features, outputs))
+
+
+def cape_block(case: Case) -> Cost:
+    points, d, c = prod(case.resolution), case.dimension, case.channels
+    total = convolution(points, 5**d, c, 32).plus(depthwise(points, 5**d, 32, 2))
+    total = total.plus(spectral(tuple(n // 4 for n in case.resolution), 16 if d == 1 else 9, 32, 64))
+    total = total.plus(pointwise(points, 32, 64)).plus(pointwise(points, 32, 64))
+    return total.plus(pointwise(points, 64, c))
+
+
+def propagator(case: Case, heads: int) -> Cost:
+    """Real transforms to all modes and back, at the 5/2 N log2 N operations of an FFT, a multiplier and a mix."""
+    points, c = prod(case.resolution), case.channels
+    transform = 2.5 * points * points.bit_length()
+    total = layer(transform * c * (1 + heads), points * c, points * c * heads, constant=True)
+    total = total.plus(layer(3 * points * c * heads, 0, 0))
+    return total.plus(pointwise(points, heads * c, c))
+
+
+def step_cost(case: Case, form: str) -> Cost:
+    """Cost of one step of one sample."""
+    c, wide = case.channels, case.channels * 2
+    inputs, outputs = (wide, wide) if case.cape and form == "paper" else (c, c)
+    if case.cape and form == "default":
+        inputs = c * (1 + 8)
+    width = case.size if form == "paper" else (20 if case.base == "fno" else 16)
+    if case.base == "fno":
+        total = fno(case, inputs, outputs, width, form)
+    else:
+        total = unet(case, inputs, outputs, width, 4 if form == "paper" else 3)
+    if not case.cape:
+        return total
+    if form == "default":
+        return total.plus(propagator(case, 8))
+    return total.plus(cape_block(case)).plus(pointwise(prod(case.resolution), wide, c))
+
+
+class Floor(NamedTuple):
+    """The least time [s] by arithmetic and by traffic, at a machine's rates."""
+
+    arithmetic: float
+    traffic: float
+
+
+def floors(case: Case, form: str, gemm: float, bandwidth: float, again: bool = True) -> dict[str, Floor]:
+    """Compute the floors of an update and of a rollout.
+
+    An update runs every step forward and backward, and `again` forward for each one whose prediction is fed back
+    before the gradients are cut; one step after the other, as in PyTorch, needs no second forward.
+    """
+    cost = step_cost(case, form)
+    samples, again = case.batch * case.steps, again * case.batch * (case.feedback - 1)
+    return {
+        "train": Floor(
+            (samples * cost.training + again * cost.forward) / gemm,
+            (samples * cost.training_bytes + again * cost.forward_bytes) / bandwidth,
+        ),
+        "rollout": Floor(samples * cost.forward / gemm, samples * cost.forward_bytes / bandwidth),
+    }
