@@ -117,13 +117,13 @@ def _name_lines(axes, evaluation: Evaluation, parameter: str, figure: str) -> No
 
 def error_over_time(evaluation: Evaluation, path: str | Path, figure: str = "nRMSE") -> None:
     """Draw one error curve per parameter value, coloured by the parameter that varies; by kind if several do."""
-    parameter, *others = varying(evaluation)
+    varied = varying(evaluation)
     with drawing(path, 7.0, 4.2) as canvas:
         axes = canvas.subplots()
-        values = np.array([row.parameters[parameter] for row in evaluation.rows])
         colours = [KIND_COLOURS[row.kind] for row in evaluation.rows]
-        if not others:
-            colours = value_colours(canvas, axes, values, parameter)
+        if len(varied) == 1:
+            values = np.array([row.parameters[varied[0]] for row in evaluation.rows])
+            colours = value_colours(canvas, axes, values, varied[0])
         for row, colour in zip(evaluation.rows, colours, strict=True):
             curve = np.where(np.isfinite(row.over_time[figure]), row.over_time[figure], np.nan)
             axes.plot(evaluation.times, curve, color=colour, ls=LINES[row.kind], lw=1.6)
@@ -133,7 +133,7 @@ def error_over_time(evaluation: Evaluation, path: str | Path, figure: str = "nRM
                 axes.plot(*end, marker="x", color=colour, ls="", mew=2, label="diverged")
         for kind in KINDS:
             if any(row.kind == kind for row in evaluation.rows):
-                axes.plot([], [], color=KIND_COLOURS[kind] if others else "k", ls=LINES[kind], label=kind)
+                axes.plot([], [], color="k" if len(varied) == 1 else KIND_COLOURS[kind], ls=LINES[kind], label=kind)
         if figure in ("RMSE", "nRMSE"):
             still = np.mean([row.over_time[f"persistence_{figure}"] for row in evaluation.rows], axis=0)
             axes.plot(evaluation.times, still, color=GREY, lw=1, label="persistence (mean)")
@@ -205,9 +205,9 @@ def _held(values: Sequence[float]) -> np.ndarray:
 
 
 def varying(evaluation: Evaluation) -> list[str]:
-    """Parameters with more than one value; the first one where none varies."""
+    """Parameters with more than one value; the first one where none varies, and none where there is none."""
     names = evaluation.parameter_names
-    return [n for n in names if len({row.parameters[n] for row in evaluation.rows}) > 1] or [names[0]]
+    return [n for n in names if len({row.parameters[n] for row in evaluation.rows}) > 1] or list(names[:1])
 
 
 def lines_along(evaluation: Evaluation, parameter: str) -> list[list[Row]]:

@@ -23,9 +23,11 @@ def write_figures(evaluation: Evaluation, folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / "error_over_time.png", folder / "error_over_parameter.png"]
+    paths = [folder / "error_over_time.png"]
     error_over_time(evaluation, paths[0])
-    error_over_parameter(evaluation, paths[1])
+    if evaluation.parameter_names:
+        paths.append(folder / "error_over_parameter.png")
+        error_over_parameter(evaluation, paths[-1])
     if evaluation.rows[0].channels or len(varying(evaluation)) > 1:
         paths.append(folder / "error_by_value.png")
         error_by_value(evaluation, paths[-1])

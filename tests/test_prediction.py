@@ -473,4 +473,10 @@ def test_three_dimensions_and_no_parameters_take_the_same_way(channels, tmp_path
     assert found.fields.shape == (2, 3, 6, 6, 6, len(channels))
     assert (found.parameter_names, found.channel_names) == ((), channels)
     np.testing.assert_array_equal(found.read()[:, 0], u[:, 0].astype(np.float32))
+    if channels == ("h", "w"):  # once is enough
+        data = ["--data", str(out), "--out", str(tmp_path / "evaluation")]
+        assert main(["evaluate", str(tmp_path / "model"), *data]) == 0
+        row = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())["rows"][0]
+        assert row["nRMSE"] < 1e-5
+        assert "error_over_parameter.png" not in {path.name for path in (tmp_path / "evaluation").iterdir()}
     assert main(["inspect", str(out)]) == 0
