@@ -9,11 +9,11 @@ from flax import nnx
 
 from cape.conditioning import CAPE, AdaGN, BuildBase, FiLM, PaperCAPE, ParameterChannels, Unconditioned
 from cape.problem import Problem
+from cape.solvers.bounded import Bounded
 from cape.solvers.convnext_unet import ConvNextUNet as ConvNextUNetSolver
 from cape.solvers.factorised_fno import FactorisedFNO as FactorisedFNOSolver
 from cape.solvers.fno import FNO as FNOSolver
 from cape.solvers.message_passing import MessagePassing as MessagePassingSolver
-from cape.solvers.positions import Positioned
 from cape.solvers.unet import UNet as UNetSolver
 
 
@@ -25,13 +25,15 @@ def _at_least(config: Any, **lowest: int) -> None:
             raise ValueError(f"{kind}.{name}: expected at least {low}, got {getattr(config, name)}")
 
 
-def _with_boundaries(problem: Problem, solver: type, rngs: nnx.Rngs, **settings: Any) -> BuildBase:
-    """Make the builder of a solver of our own form: it obeys the boundaries, and sees where it is between them."""
+def _with_boundaries(
+    problem: Problem, solver: type, rngs: nnx.Rngs, *, extend: bool = False, **settings: Any
+) -> BuildBase:
+    """Make the builder of a solver of our own form, in `Bounded` where the problem is not periodic everywhere."""
     build = partial(solver, boundaries=problem.boundaries, **settings, rngs=rngs)
     if all(kind == "periodic" for kind in problem.boundaries):
-        return build  # a periodic domain is the same everywhere
-    return lambda inputs, outputs: Positioned(
-        inputs, boundaries=problem.boundaries, build=lambda more: build(more, outputs)
+        return build
+    return lambda inputs, outputs: Bounded(
+        inputs, boundaries=problem.boundaries, extend=extend, build=lambda more: build(more, outputs)
     )
 
 
@@ -63,7 +65,8 @@ class FNO:
 
     def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
         spread = 0.35 * self.width**-0.5  # keeps the variance of a layer's output near that of its input
-        return _with_boundaries(problem, FNOSolver, rngs, **dataclasses.asdict(self), spread=spread)
+        settings = dataclasses.asdict(self) | {"spread": spread}
+        return _with_boundaries(problem, FNOSolver, rngs, extend=True, **settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +93,7 @@ class FactorisedFNO:
         _at_least(self, width=1, modes=1, layers=1, expansion=1, projection=1, kernel=0)
 
     def build(self, problem: Problem, rngs: nnx.Rngs) -> BuildBase:
-        return _with_boundaries(problem, FactorisedFNOSolver, rngs, **dataclasses.asdict(self))
+        return _with_boundaries(problem, FactorisedFNOSolver, rngs, extend=True, **dataclasses.asdict(self))
 
 
 @dataclasses.dataclass(frozen=True)

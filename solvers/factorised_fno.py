@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from .activation import gelu
 from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field
 from .fno import unmodulated
-from .spectral import SpectralConvolution, mirrored_axes
+from .spectral import SpectralConvolution
 
 
 class AxisSpectralConvolution(nnx.Module):
@@ -19,13 +19,10 @@ class AxisSpectralConvolution(nnx.Module):
     Started such that y has about the variance that u has in the kept modes.
     """
 
-    def __init__(self, width: int, modes: tuple[int, ...], *, boundaries: tuple[str, ...], rngs: nnx.Rngs):
-        spread = (2 * width * len(boundaries)) ** -0.5
+    def __init__(self, width: int, modes: tuple[int, ...], *, rngs: nnx.Rngs):
+        spread = (2 * width * len(modes)) ** -0.5
         self.axes = nnx.List(
-            SpectralConvolution(
-                width, width, count, dimension=1, mirrored=(mirrored,), spread=spread, rngs=rngs
-            )
-            for count, mirrored in zip(modes, mirrored_axes(boundaries), strict=True)
+            SpectralConvolution(width, width, count, dimension=1, spread=spread, rngs=rngs) for count in modes
         )
 
     def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
@@ -43,11 +40,11 @@ class FactorisedFNO(nnx.Module):
     lift -> `layers` times h = h + W₂ gelu(W₁ (Σ_a K_a h [+ D h])) -> Linear, gelu, Linear.
     K_a acts along axis a alone; D, as in our FNO, is an optional depthwise convolution that sees what lies
     above the highest mode. On periodic axes it commutes with shifts; without D it is the same function on every
-    grid that resolves its input. Axes that end are mirrored at their ends.
+    grid that resolves its input. K takes every axis as periodic; see `Bounded` for those that end.
 
     Args:
         in_channels, out_channels: channels of the input and the output field.
-        boundaries: "periodic" | "outgoing" | "wall", one per axis.
+        boundaries: "periodic" | "outgoing" | "wall" (| "zeros"), one per axis, for the local branch.
         width: channels of the hidden feature maps.
         modes: Fourier modes kept per axis, one number or one per axis.
         layers: number of layers.
@@ -86,9 +83,7 @@ class FactorisedFNO(nnx.Module):
         self.in_channels = in_channels
         self.hidden_channels = (width,) * layers
         self.lift = Pointwise(in_channels, width, rngs=rngs)
-        self.spectral = nnx.List(
-            AxisSpectralConvolution(width, each, boundaries=self.boundaries, rngs=rngs) for _ in range(layers)
-        )
+        self.spectral = nnx.List(AxisSpectralConvolution(width, each, rngs=rngs) for _ in range(layers))
         self.local = nnx.List(
             DepthwiseConvolution(width, 1, kernel, boundaries=self.boundaries, rngs=rngs)
             for _ in range(layers if kernel else 0)

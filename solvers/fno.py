@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from .activation import gelu
 from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field
 from .fourier import Size, counting
-from .spectral import SpectralConvolution, mirrored_axes
+from .spectral import SpectralConvolution
 
 
 def unmodulated(i: int, h: Array) -> Array:
@@ -32,13 +32,13 @@ class FNO(nnx.Module):
     The optional local branch D, a depthwise convolution, sees what lies above the highest mode, such as
     fronts; it is `kernel` points wide on whatever grid.
     The default sees no coordinates and pads nothing: on periodic axes it commutes with shifts, and it is the
-    same function on every grid that resolves its input. Axes that end are mirrored at their ends. The published
-    form has width 20 to 36, boundaries=("zeros", ...), coordinates=((origin, length), ...) and pad=2.
+    same function on every grid that resolves its input. The spectral layers take every axis as periodic; see
+    `Bounded` for those that end. The published form has width 20 to 36, coordinates=((origin, length), ...) and
+    pad=2.
 
     Args:
         in_channels, out_channels: channels of the input and the output field.
-        boundaries: "periodic" | "outgoing" | "wall" (| "zeros", which the spectral layers take as periodic), one
-            per axis.
+        boundaries: "periodic" | "outgoing" | "wall" (| "zeros"), one per axis, for the local branch.
         width: channels of the hidden feature maps.
         modes: Fourier modes kept per axis, one number or one per axis.
         layers: number of spectral layers.
@@ -86,7 +86,7 @@ class FNO(nnx.Module):
         self.hidden_channels = (width,) * layers
         lifted = in_channels + (dimension if coordinates is not None else 0)
         self.lift = Pointwise(lifted, width, rngs=rngs)
-        options = {"overwrite": False, "spread": spread, "mirrored": mirrored_axes(self.boundaries)}
+        options = {"overwrite": False, "spread": spread}
         self.spectral = nnx.List(
             SpectralConvolution(width, width, modes, dimension=dimension, **options, rngs=rngs)
             for _ in range(layers)

@@ -1,7 +1,5 @@
 """Spectral convolution as a truncated discrete Fourier transform by matrix products on real arrays."""
 
-from collections.abc import Sequence
-
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -73,11 +71,6 @@ def _stack(parts: list, axis: int) -> ArrayLike:
     return (np if isinstance(parts[0], np.ndarray) else jnp).stack(parts, axis)
 
 
-def mirrored_axes(boundaries: Sequence[str]) -> tuple[bool, ...]:
-    """Tell which axes a spectral convolution mirrors: those with ends ("zeros", the published form, mirrors none)."""
-    return tuple(kind in ("outgoing", "wall") for kind in boundaries)
-
-
 class SpectralConvolution(nnx.Module):
     """Convolve globally by a learnt multiplier of the lowest Fourier modes: y = F⁻¹[ R(k) F u ].
 
@@ -98,8 +91,6 @@ class SpectralConvolution(nnx.Module):
             published form, False reads every row as its true frequency (better on grids coarser than trained
             on).
         spread: standard deviation of centred normal initial weights; None: the published ones.
-        mirrored: for each axis, whether the field is continued by its mirror image, which has no jump where it
-            ends, before the transform: frequency k then has k half waves on the domain. None: no axis.
 
     Raises ValueError for an impossible number of modes or channels and for input of the wrong shape.
     Source: Li et al., Fourier Neural Operator, arXiv 2010.08895, equation 4.
@@ -114,7 +105,6 @@ class SpectralConvolution(nnx.Module):
         dimension: int,
         overwrite: bool = True,
         spread: float | None = None,
-        mirrored: tuple[bool, ...] | None = None,
         rngs: nnx.Rngs,
     ):
         if dimension < 1:
@@ -129,9 +119,6 @@ class SpectralConvolution(nnx.Module):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.overwrite = overwrite
-        self.mirrored = (False,) * dimension if mirrored is None else tuple(mirrored)
-        if len(self.mirrored) != dimension:
-            raise ValueError(f"expected mirrored for each of {dimension} axes, got {mirrored}")
         shape = (*(2 * m for m in self.modes[:-1]), self.modes[-1], in_channels, out_channels)
         published = 1.0 / (in_channels * out_channels)
         self.real, self.imaginary = (
@@ -149,12 +136,7 @@ class SpectralConvolution(nnx.Module):
         z = u[..., None, None, :]  # [batch, *axes left, part, modes so far, channel]
         for axis in reversed(range(dimension)):
             build = real_analysis if axis == dimension - 1 else complex_analysis
-            if self.mirrored[axis]:  # the matrix is folded, not the field unfolded: no cost
-                matrix = build(2 * space[axis], frequencies[axis])
-                matrix = matrix[: space[axis]] + matrix[space[axis] :][::-1]
-            else:
-                matrix = build(space[axis], frequencies[axis])
-            matrix = jnp.asarray(matrix, u.dtype)
+            matrix = jnp.asarray(build(space[axis], frequencies[axis]), u.dtype)
             z = jnp.einsum("...npkc,npqj->...qjkc", z, matrix)
             z = z.reshape(*z.shape[:-3], -1, z.shape[-1])
 
@@ -162,8 +144,7 @@ class SpectralConvolution(nnx.Module):
 
         for axis in range(dimension):
             build = real_synthesis if axis == dimension - 1 else complex_synthesis
-            points = (1 + self.mirrored[axis]) * space[axis]
-            matrix = jnp.asarray(build(points, frequencies[axis])[..., : space[axis]], u.dtype)
+            matrix = jnp.asarray(build(space[axis], frequencies[axis]), u.dtype)
             z = z.reshape(*z.shape[:-2], counts[axis], -1, z.shape[-1])
             z = jnp.einsum("...qjkc,qjpn->...npkc", z, matrix)
         return z[..., 0, 0, :]
@@ -175,7 +156,6 @@ class SpectralConvolution(nnx.Module):
         real, imaginary = self.real[...], self.imaginary[...]
         frequencies = []
         for axis, (points, modes) in enumerate(zip(space, self.modes, strict=True)):
-            points = (1 + self.mirrored[axis]) * points
             if axis == len(space) - 1:
                 chosen = rows = one_sided_frequencies(points, modes)
             else:

@@ -102,7 +102,7 @@ def test_messages_travel_radius_times_layers_points():
 
 @pytest.mark.parametrize(("space", "modes"), [((16,), (5,)), ((12, 16), (4, 5)), ((6, 8, 10), (3, 2, 4))])
 def test_spectral_convolution_by_axis_equals_fft_along_each(space, modes):
-    layer = AxisSpectralConvolution(3, modes, boundaries=("periodic",) * len(space), rngs=nnx.Rngs(0))
+    layer = AxisSpectralConvolution(3, modes, rngs=nnx.Rngs(0))
     u = field(2, *space, 3)
     expected = 0.0
     for axis, (one, count) in enumerate(zip(layer.axes, modes, strict=True), start=1):
@@ -124,8 +124,7 @@ def test_factorised_weights_grow_with_the_sum_of_the_modes():
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
 def test_a_spectral_layer_keeps_the_variance_of_what_it_resolves(dimension):
-    boundaries = ("periodic",) * dimension
-    layer = AxisSpectralConvolution(32, (5,) * dimension, boundaries=boundaries, rngs=nnx.Rngs(0))
+    layer = AxisSpectralConvolution(32, (5,) * dimension, rngs=nnx.Rngs(0))
     axes = np.meshgrid(*(np.arange(12) / 12 * 2 * np.pi,) * dimension, indexing="ij")
     waves = np.stack([sum(np.cos(k * x + p) for x in axes) for k, p in RANDOM.integers(1, 5, (32, 2))], -1)
     u = jnp.asarray(waves[None], jnp.float32)
