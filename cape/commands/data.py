@@ -38,7 +38,7 @@ def simulate(
 
     Args:
         equation: advection, burgers, reaction-diffusion, gray-scott, gray-scott-small, fitzhugh-nagumo,
-            navier-stokes or navier-stokes-eddies.
+            navier-stokes, navier-stokes-eddies, compressible1d, compressible2d or compressible3d.
         parameter: values, such as Nu=0.01,0.1 (a file each) or Nu=loguniform:1e-3:1 (one value per sample).
         samples: trajectories per file.
         out: folder for the files.

@@ -13,10 +13,19 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from . import advection, burgers, fitzhugh_nagumo, gray_scott, incompressible, reaction_diffusion
+from . import (
+    advection,
+    burgers,
+    compressible,
+    fitzhugh_nagumo,
+    gray_scott,
+    incompressible,
+    reaction_diffusion,
+)
 from .initial_conditions import cell_centres, normalised_waves, random_waves
 from .initial_fields import random_patches, random_spots, random_vorticity
 from .parameters import ParameterValues, parse
+from .random_flow import random_flow
 from .writer import refuse_existing, writing
 
 LOWEST_RESOLUTION = 16
@@ -149,6 +158,32 @@ _NAVIER_STOKES = Equation(
     finest=128,
 )
 
+
+def _compressible(dimension: int, resolution: int, suffix: str) -> Equation:
+    viscosities = (
+        Parameter("eta", "Eta", 0.0, meaning="kinematic shear viscosity η"),
+        Parameter("zeta", "Zeta", 0.0, meaning="kinematic bulk viscosity ζ"),
+    )
+    mach = Parameter("M", "M", 0.0, zero=False, meaning="Mach number M of the initial condition")
+    return Equation(
+        f"compressible{dimension}d",
+        viscosities if dimension == 1 else (mach, *viscosities),
+        compressible.solve,
+        f"{dimension}D_CFD_Rand",
+        functools.partial(random_flow, dimension),
+        title="compressible flow of an ideal gas (Navier-Stokes)",
+        formula="∂ₜρ + ∇·(ρv) = 0,  ∂ₜ(ρv) + ∇·(ρvv + p) = ∇·σ,  ∂ₜE + ∇·((E + p)v) = ∇·(σv),  "
+        "E = 3p/2 + ρ|v|²/2,  σₐₐ = ρ(ζ + 4η/3) ∂ₐvₐ,  σₐᵢ = ρη ∂ₐvᵢ",
+        scheme="by a finite-volume scheme of second order (MUSCL-Hancock, HLLC), in float64",
+        dimension=dimension,
+        channels=("density", "pressure", "Vx", "Vy", "Vz")[: 2 + dimension],
+        resolution=resolution,
+        frames=21,
+        t_end=1.0,
+        file_suffix=suffix,
+    )
+
+
 EQUATIONS = {
     equation.name: equation
     for equation in (
@@ -235,6 +270,9 @@ EQUATIONS = {
             frames=21,
             t_end=4.0,
         ),
+        _compressible(1, 256, "_periodic_Train"),
+        _compressible(2, 64, "_periodic_{resolution}_Train"),
+        _compressible(3, 32, "_periodic_Train"),
     )
 }
 
