@@ -2,8 +2,11 @@
 
 import dataclasses
 import math
+from typing import Any
 
+import jax
 import optax
+import optax.contrib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,4 +67,48 @@ class PaperAdam:
         )
 
 
-Optimiser = AdamW | PaperAdam
+@dataclasses.dataclass(frozen=True)
+class Muon:
+    """Muon on the matrices of the model and AdamW on the rest, with one learning rate that rises and decays.
+
+    A step of a matrix is its momentum with all singular values made equal, given the root mean square of a
+    step of Adam, 0.2 learning rates. The matrices are the maps between channels: of pointwise layers, and of
+    each Fourier mode the real and the imaginary part. The conditioning's own guess and depthwise kernels are
+    none. Attributes as in `AdamW`.
+
+    Source: Jordan et al., 2024, kellerjordan.github.io/posts/muon; the scale: Liu et al., arXiv 2502.16982.
+    """
+
+    learning_rate: float = 1.5e-2
+    weight_decay: float = 1e-4
+    rise: float = 0.1
+    final: float = 0.01
+    clip: float = 1.0
+    b2: float = 0.99
+
+    def build(self, updates: int, updates_per_epoch: int) -> optax.GradientTransformation:
+        like = AdamW(self.learning_rate, rise=self.rise, final=self.final)
+        muon = optax.contrib.muon(
+            like.schedule(updates, updates_per_epoch),
+            weight_decay=self.weight_decay,
+            adam_b2=self.b2,
+            adam_weight_decay=self.weight_decay,
+            muon_weight_dimension_numbers=matrices,
+            consistent_rms=0.2,
+        )
+        return optax.chain(optax.clip_by_global_norm(self.clip or math.inf), muon)
+
+
+def matrices(params: Any) -> Any:
+    """Say of every weight of a model which axes make it a matrix, the last two; None for all that is none."""
+
+    def axes(path, weight) -> optax.contrib.MuonDimensionNumbers | None:
+        names = {str(getattr(part, "key", part)) for part in path}
+        if names & {"block", "local", "depthwise"} or weight.ndim < 2 or min(weight.shape[-2:]) < 2:
+            return None
+        return optax.contrib.MuonDimensionNumbers(weight.ndim - 2, weight.ndim - 1)
+
+    return jax.tree_util.tree_map_with_path(axes, params)
+
+
+Optimiser = AdamW | PaperAdam | Muon

@@ -19,7 +19,7 @@ from cape.datasets.batches import steps_per_epoch
 from cape.datasets.symmetries import Augmentation
 from cape.datasets.trajectories import Trajectories
 from cape.objective import Losses, Model, Objective, Schedule
-from cape.optimisers import AdamW, Optimiser
+from cape.optimisers import AdamW, Muon, Optimiser
 from cape.pretrained import save
 from cape.records import Records
 from cape.surrogate import Surrogate
@@ -58,7 +58,7 @@ class TrainingConfig:
     warmup: Optimiser = AdamW(learning_rate=3e-2, weight_decay=0.0, rise=0.0, final=0.1)
     objective: Objective = Objective()
     curriculum: Curriculum = TanhTransition()
-    optimiser: Optimiser = AdamW()
+    optimiser: Optimiser = Muon()
     augmentation: Augmentation = Augmentation()
     ema: float = 0.0
     validate_every: int = 1
