@@ -185,6 +185,18 @@ def test_other_settings_make_other_data(config):
     assert not set(a.initial_conditions) & set(b.initial_conditions)
 
 
+def test_sizes_that_are_zero_are_those_of_the_equation(tmp_path):
+    flow = SimulationConfig("compressible2d", ("M=1", "eta=0.1", "zeta=0.1"), 1, 16, frames=0, t_end=0.0)
+    assert flow.complete == dataclasses.replace(flow, frames=21, t_end=1.0)
+    assert SMALL.complete == SMALL
+    zeros = dataclasses.replace(SMALL, resolution=0, frames=0, t_end=0.0, samples=2)
+    folders = [
+        simulated(DataConfig(simulation=what, folder=str(tmp_path)), progress=False)
+        for what in (zeros, zeros.complete)
+    ]
+    assert folders[0] == folders[1] and open_files(folders[0]).resolution == (128,)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_an_interrupted_simulation_leaves_nothing(config, monkeypatch, error):
     def half(equation, folder, *_, **__):

@@ -78,7 +78,7 @@ def test_times_may_be_as_many_as_frames_or_one_more(tmp_path):
 )
 def test_compressible_flow_in_any_dimension(tmp_path, name, dimension, parameters, boundary):
     t = open_compressible(write_compressible(tmp_path / name, dimension, points=4))
-    assert t.equation == "compressible"
+    assert t.equation == f"compressible{dimension}d"
     assert t.parameter_names == ("M", "eta", "zeta")[-len(parameters) :]
     np.testing.assert_allclose(t.parameters, np.tile(parameters, (3, 1)), rtol=1e-15)
     assert t.boundaries == (boundary,) * dimension
