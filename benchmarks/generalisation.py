@@ -7,9 +7,9 @@
 FOLDER holds PDEBench's 1D files (published ones, or reduced to 128 points and 41 frames; the published ones are
 reduced on the fly). Budgets are those under which the published code was measured: Burgers 50 initial conditions
 per viscosity, 11 frames, batch 10, 640 updates; advection 50 per speed, 21 frames, batch 25, 180 updates; the long
-ones 100 and 200 initial conditions, 11 frames, batch 25, 60 epochs, a tenth kept back. Errors are on
-initial conditions that no training saw, at all files' values. With --bases: base solvers of one size under CAPE, each with the learning rate
-found best for it. Runs are kept in --out and used again.
+ones 100 and 200 initial conditions, 11 frames, batch 25, 60 epochs, a tenth kept back. Errors are on initial
+conditions that no training saw, at all files' values. With --bases: base solvers of one size under CAPE. Runs are
+kept in --out and used again.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from cape.models import (
     match_size,
 )
 from cape.objective import Objective
-from cape.optimisers import AdamW, PaperAdam
+from cape.optimisers import PaperAdam
 from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import Surrogate, count_parameters
@@ -59,7 +59,6 @@ BUDGETS = {
         "batch": 10,
         "warmup": 1,
         "heads": 8,
-        "learning_rate": 6e-3,
         "augmentation": Augmentation(tilings=(1, 1, 1, 2), reflect=True, largest_boost=0.5),
     },
     "advection": {
@@ -71,7 +70,6 @@ BUDGETS = {
         "batch": 25,
         "warmup": 6,
         "heads": 16,
-        "learning_rate": 6e-3,
         "augmentation": Augmentation(tilings=(1, 1, 2, 4)),
     },
 }
@@ -115,8 +113,7 @@ def contenders(budget: dict, problem: Problem) -> dict[str, Experiment]:
         "channels (paper)": ModelConfig(PaperFNO(width=36), Channels(residual=False), normalise=False),
         "none (paper)": ModelConfig(PaperFNO(width=36), Unaware(residual=False), normalise=False),
     }
-    optimiser = AdamW(learning_rate=budget["learning_rate"])
-    plain = TrainingConfig(epochs=budget["epochs"], warmup_epochs=budget["warmup"], optimiser=optimiser)
+    plain = TrainingConfig(epochs=budget["epochs"], warmup_epochs=budget["warmup"])
     default = dataclasses.replace(plain, augmentation=budget["augmentation"])
     data = DataConfig()
     experiments = {name: Experiment(data, model, default) for name, model in ours.items()}
@@ -134,18 +131,17 @@ def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
     cape = ModelConfig(FNO(), Cape(heads=budget["heads"]))
     target = count(cape)
     experiments = {}
-    for name, base, learning_rate in (
-        ("FNO", FNO(), 6e-3),
-        ("F-FNO", FactorisedFNO(), 6e-3),
-        ("U-Net", UNet(levels=2), 6e-3),
-        ("ConvNeXt U-Net", ConvNextUNet(levels=2), 6e-3),
-        ("message passing", MessagePassing(), 6e-3),
+    for name, base in (
+        ("FNO", FNO()),
+        ("F-FNO", FactorisedFNO()),
+        ("U-Net", UNet(levels=2)),
+        ("ConvNeXt U-Net", ConvNextUNet(levels=2)),
+        ("message passing", MessagePassing()),
     ):
         model = match_size(dataclasses.replace(cape, base=base), target, count)
         training = TrainingConfig(
             epochs=budget["epochs"],
             warmup_epochs=budget["warmup"],
-            optimiser=AdamW(learning_rate=learning_rate),
             augmentation=budget["augmentation"],
         )
         experiments[name] = Experiment(DataConfig(), model, training)
