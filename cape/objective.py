@@ -80,10 +80,13 @@ class Losses(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """A curriculum's plan as traced integers, so that it changes without compiling anew."""
+    """A curriculum's plan as traced integers, so that it changes without compiling anew.
+
+    `pushes` is None for a curriculum that never pushes: that part of the program then need not be compiled.
+    """
 
     feedback: Int[Array, ""]
-    pushes: Int[Array, ""]
+    pushes: Int[Array, ""] | None = None
 
 
 def evaluate(
@@ -178,6 +181,9 @@ def make_inputs(
         return inputs.at[t].set(prediction.next + noise)
 
     inputs = jax.lax.fori_loop(1, jnp.minimum(schedule.feedback, transitions), feed_back, inputs)
+
+    if schedule.pushes is None:
+        return inputs
 
     def push(i, inputs):
         predictions, _ = _all_at_once(model, params, rest, inputs, p)

@@ -139,7 +139,7 @@ def fit(
         warming, last = epoch < warmup_epochs, epoch + 1 == config.epochs
         reached = (epoch - warmup_epochs) / (config.epochs - warmup_epochs)
         plan = config.curriculum.plan(max(reached, 0.0), training.frames - 1)
-        schedule = Schedule(jnp.int32(plan.feedback), jnp.int32(plan.pushes))
+        schedule = Schedule(jnp.int32(plan.feedback), jnp.int32(plan.pushes) if plan.pushes else None)
         bar.set_description("warm-up" if warming else f"feedback {plan.feedback}")
         losses = []
         for _ in range(per_epoch):

@@ -133,21 +133,22 @@ class SpectralConvolution(nnx.Module):
         frequencies, weight = self._modes_on(space)
         counts = [len(k) for k in frequencies]
 
-        z = u[..., None, None, :]  # [batch, *axes left, part, modes so far, channel]
+        # channels lead, so that every transform is a product with the last axes of what is there
+        z = jnp.moveaxis(u, -1, 1)[..., None, None]  # [batch, channel, *axes left, part, modes so far]
         for axis in reversed(range(dimension)):
             build = real_analysis if axis == dimension - 1 else complex_analysis
             matrix = jnp.asarray(build(space[axis], frequencies[axis]), u.dtype)
-            z = jnp.einsum("...npkc,npqj->...qjkc", z, matrix)
-            z = z.reshape(*z.shape[:-3], -1, z.shape[-1])
+            z = jnp.einsum("...npk,npqj->...qjk", z, matrix)
+            z = z.reshape(*z.shape[:-2], -1)
 
-        z = jnp.einsum("bpkc,kpcqo->bqko", z, weight)
+        z = jnp.einsum("bcpk,kpcqo->boqk", z, weight)
 
         for axis in range(dimension):
             build = real_synthesis if axis == dimension - 1 else complex_synthesis
             matrix = jnp.asarray(build(space[axis], frequencies[axis]), u.dtype)
-            z = z.reshape(*z.shape[:-2], counts[axis], -1, z.shape[-1])
-            z = jnp.einsum("...qjkc,qjpn->...npkc", z, matrix)
-        return z[..., 0, 0, :]
+            z = z.reshape(*z.shape[:-1], counts[axis], -1)
+            z = jnp.einsum("...qjk,qjpn->...npk", z, matrix)
+        return jnp.moveaxis(z[..., 0, 0], 1, -1)
 
     def _modes_on(
         self, space: tuple[Size, ...]

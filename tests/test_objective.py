@@ -287,3 +287,14 @@ def test_a_few_steps_at_a_time_give_the_loss_and_gradient_of_all_at_once(tiny, m
     for a, b in zip(losses, whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), grads, expected)
+
+
+def test_a_schedule_without_pushes_is_one_of_none(tiny):
+    model, params, rest, frames, p = tiny
+    arguments = (Objective(noise=0.1), model, params, rest, frames, p)
+    compiled = jax.jit(make_inputs, static_argnums=(0, 1))
+    none, zero = (
+        compiled(*arguments, Schedule(jnp.int32(3), pushes), jax.random.key(0), SCALE)
+        for pushes in (None, jnp.int32(0))
+    )
+    np.testing.assert_allclose(none, zero, rtol=1e-6, atol=1e-6)

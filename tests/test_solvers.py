@@ -17,6 +17,7 @@ from cape.solvers.convolution import (
     Pointwise,
     convolve,
     convolve_by_product,
+    mix,
 )
 from cape.solvers.factorised_fno import FactorisedFNO
 from cape.solvers.fno import FNO
@@ -152,6 +153,28 @@ def test_both_ways_to_convolve_agree(kernel):
     close(a, b)
     for x, y in zip(da, db, strict=True):
         close(x, y)
+
+
+@pytest.mark.parametrize("space", [(64,), (16, 8), ()])
+def test_mixing_channels_sample_by_sample_is_one_product(space):
+    """What a CPU does where the weight is small beside a sample: results and gradients."""
+    u, weight = field(2, *space, 3), field(3, 4)
+
+    def results(way):
+        return jax.value_and_grad(lambda u, weight: jnp.sum(jnp.sin(way(u, weight))), argnums=(0, 1))
+
+    (a, da), (b, db) = (jax.jit(results(way))(u, weight) for way in (mix, jnp.matmul))
+    close(a, b)
+    for x, y in zip(da, db, strict=True):
+        close(x, y)
+
+
+def test_gelu_has_the_gradient_of_its_formula_forwards_and_backwards():
+    x = jnp.linspace(-6, 6, 1001)
+    z = np.asarray(x, float)
+    expected = (1 + erf(z / np.sqrt(2))) / 2 + z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(jax.grad(lambda x: gelu(x).sum())(x), expected, atol=1e-6)
+    np.testing.assert_allclose(jax.jvp(gelu, (x,), (jnp.ones_like(x),))[1], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("boundaries", BOUNDARIES)

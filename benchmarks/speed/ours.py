@@ -72,7 +72,7 @@ class Ours:
         self.state = initial_state(nnx.to_pure_dict(params), nnx.to_pure_dict(rest), self.recipe, self.recipe)
         u, p = case.data()
         self.frames, self.p = jnp.asarray(u), jnp.asarray(p)
-        self.schedule = Schedule(jnp.int32(case.feedback), jnp.int32(0))
+        self.schedule = Schedule(jnp.int32(case.feedback))
         self.scale = jnp.ones(case.channels)
         self.split = nnx.split(self.surrogate)
 
