@@ -1,6 +1,7 @@
 """Print how fast ours is beside plain PyTorch and beside this machine's limits, on one core and on two.
 
-    python benchmarks/speed [--quick] [--cases cape-fno-1d ...] [--cores 1 2] [--seconds 20] [--out speed.json]
+    python benchmarks/speed [--quick] [--cases cape-fno-1d ...] [--cores 1 2] [--seconds 12] [--out speed.json]
+    python benchmarks/speed --kernels [--cases ...]
 
 PyTorch comes with `pip install -e ".[benchmark]"`; without it ours is timed alone. Every contender is a process of its
 own; they work in turn, so all meet the same machine. Times are medians over the rounds, with the quartiles; `x` is the
@@ -145,6 +146,22 @@ def start_table(results: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def kernel_table(cases: list[str], kinds: tuple[str, ...], size: str) -> str:
+    """Count the kernels of losses and gradients with all steps at once: a stand-in for a GPU's launches."""
+    lines = [
+        "| case | " + " | ".join(f"ours, {kind}" for kind in kinds) + " |",
+        "|---" * (1 + len(kinds)) + "|",
+    ]
+    for case in cases:
+        counts = []
+        for kind in kinds:
+            worker = Worker(f"kernels-{kind}", case, 2, size)
+            counts.append(str(worker.answer()))
+            worker.close()
+        lines.append(f"| {case} | {' | '.join(counts)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -155,10 +172,14 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=12.0, help="for each work of a case, 3 rounds at least"
     )
+    parser.add_argument("--kernels", action="store_true", help="count an accelerator's kernels, time nothing")
     parser.add_argument("--out", type=Path, help="also write everything there, as JSON")
     arguments = parser.parse_args()
     size = "quick" if arguments.quick else "full"
     kinds: tuple[str, ...] = ("paper", "default")
+    if arguments.kernels:
+        print(kernel_table(arguments.cases, kinds, size))
+        return
     if importlib.util.find_spec("torch"):
         kinds = ("theirs", *kinds)
     else:

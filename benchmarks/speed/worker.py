@@ -1,9 +1,10 @@
 """A process that holds one contender and does one piece of work for every line it reads.
 
-    python worker.py KIND CASE CORES QUICK      KIND: theirs, paper or default
+    python worker.py KIND CASE CORES QUICK      KIND: theirs, paper, default, kernels-paper, ...
 
-Answers are lines of JSON on the standard output. KIND "machine" measures the machine itself
-instead. The first answer tells about the start; a line is "train" or "rollout", its answer the seconds taken.
+Answers are lines of JSON on the standard output. The first tells about the start; then a line is "train" or "rollout"
+and its answer the seconds taken. "kernels-..." only counts what an accelerator would run, "machine" only measures the
+machine itself.
 """
 
 import time
@@ -31,6 +32,13 @@ def main(kind: str, name: str, cores: str, quick: str) -> None:
         print(json.dumps(machine.measure()), file=answers)
         return
     case = CASES[name].quick() if quick == "quick" else CASES[name]
+    if kind.startswith("kernels-"):
+        from speed.kernels import kernels
+        from speed.ours import Ours
+
+        text = Ours(case, kind.removeprefix("kernels-")).gradient_text()
+        print(json.dumps(kernels(text, case.feedback - 1)), file=answers)
+        return
     report = {}
     if kind == "theirs":
         from speed.theirs import Theirs
