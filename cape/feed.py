@@ -44,12 +44,21 @@ def augmented(
         return batches
     symmetries = symmetries_of(problem.equation, problem.boundaries)
     speed = problem.length[0] / problem.resolution[0] / problem.dt
+    alike = len(set(zip(problem.resolution, problem.length, problem.boundaries, strict=True))) == 1
     key = jax.random.key(seed + 1)
 
     @jax.jit
     def image(frames, p, step):
-        drawn = jax.random.fold_in(key, step)
-        names = problem.parameters
-        return augment(symmetries, augmentation, frames, p, drawn, parameter_names=names, speed=speed)
+        return augment(
+            symmetries,
+            augmentation,
+            frames,
+            p,
+            jax.random.fold_in(key, step),
+            parameter_names=problem.parameters,
+            channel_names=problem.channels,
+            speed=speed,
+            exchange=alike,
+        )
 
     return (image(*batch, start + i) for i, batch in enumerate(batches))

@@ -14,10 +14,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .isometries import turn
+
 
 @dataclass(frozen=True)
 class Symmetries:
-    """What a periodic equation in one space dimension allows.
+    """What an equation allows; all but the isometries in one space dimension, periodic.
 
     Attributes:
         tiling: exponents of scaling in space. v(x, t) = m^a u(m x, t) solves the equation with each parameter p
@@ -25,18 +27,32 @@ class Symmetries:
         reflection: ±1 where v(x, t) = ±u(−x, t) solves it; None where neither does.
         galilean: v(x, t) = u(x − c t, t) + c solves it.
         linear: v = α u + γ solves it for any numbers α and γ.
+        isometries: the equation has no preferred direction, in any dimension: names of the components of its
+            vector field, along the axes in order, or () where all fields are scalars. None: not allowed.
     """
 
     tiling: dict[str, int] | None = None
     reflection: int | None = None
     galilean: bool = False
     linear: bool = False
+    isometries: tuple[str, ...] | None = None
+
+    @property
+    def one_dimensional(self) -> bool:
+        """Whether it allows more than isometries."""
+        return self != Symmetries(isometries=self.isometries)
 
 
 SYMMETRIES = {
     "advection": Symmetries(tiling={"u": 0, "beta": -1}, linear=True),
     "burgers": Symmetries(tiling={"u": -1, "Nu": -2}, reflection=-1, galilean=True),
     "reaction-diffusion": Symmetries(tiling={"u": 0, "Nu": -2, "rho": 0}, reflection=1),
+    "compressible1d": Symmetries(isometries=("Vx",)),
+    "compressible2d": Symmetries(isometries=("Vx", "Vy")),
+    "compressible3d": Symmetries(isometries=("Vx", "Vy", "Vz")),
+    "gray-scott": Symmetries(isometries=()),
+    "gray-scott-small": Symmetries(isometries=()),
+    "fitzhugh-nagumo": Symmetries(isometries=()),
 }
 
 
@@ -51,12 +67,14 @@ class Augmentation:
             moves by whole points. Used where the equation allows it.
         largest_scaling: for a linear equation, α is drawn from ±[1/largest, largest] and γ from ±(largest − 1);
             1 leaves it as it is.
+        isometries: reflect and turn every sample at random, where the equation has no preferred direction.
     """
 
     tilings: tuple[int, ...] = (1,)
     reflect: bool = False
     largest_boost: float = 0.0
     largest_scaling: float = 1.0
+    isometries: bool = False
 
     def __post_init__(self):
         if not self.tilings or min(self.tilings) < 1:
@@ -76,13 +94,13 @@ def symmetries_of(equation: str, boundaries: tuple[str, ...]) -> Symmetries:
     """Look up an equation's symmetries.
 
     Raises:
-        ValueError: none are declared for it, or the domain is not a periodic interval.
+        ValueError: none are declared for it, or they need a periodic interval and the domain is none.
     """
     if equation not in SYMMETRIES:
         near = difflib.get_close_matches(equation, SYMMETRIES, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {sorted(SYMMETRIES)}"
         raise ValueError(f"augmentation: no symmetries are declared for the equation {equation!r}; {hint}")
-    if boundaries != ("periodic",):
+    if SYMMETRIES[equation].one_dimensional and boundaries != ("periodic",):
         raise ValueError(f"augmentation: expected one periodic axis, got boundaries {boundaries}")
     return SYMMETRIES[equation]
 
@@ -90,22 +108,30 @@ def symmetries_of(equation: str, boundaries: tuple[str, ...]) -> Symmetries:
 def augment(
     symmetries: Symmetries,
     augmentation: Augmentation,
-    frames: Float[Array, "batch time x channel"],
+    frames: Float[Array, "batch time *space channel"],
     p: Float[Array, "batch parameter"],
     key: PRNGKeyArray,
     *,
     parameter_names: tuple[str, ...],
+    channel_names: tuple[str, ...] = ("u",),
     speed: float,
-) -> tuple[Float[Array, "batch time x channel"], Float[Array, "batch parameter"]]:
+    exchange: bool = False,
+) -> tuple[Float[Array, "batch time *space channel"], Float[Array, "batch parameter"]]:
     """Replace every trajectory of a batch by a random image under the equation's symmetries.
 
     Args:
         p: parameters in the order of `parameter_names`.
-        speed: dx / dt between neighbouring points and frames, the unit of a boost.
+        speed: dx / dt between neighbouring points and frames along the first axis, the unit of a boost.
+        exchange: whether all axes are alike in points and length, so that they may be exchanged.
 
     Returns:
         Frames and parameters of the images, of the same shapes.
     """
+    if symmetries.isometries is not None and augmentation.isometries:
+        vector = tuple(channel_names.index(name) for name in symmetries.isometries) or None
+        frames = turn(frames, jax.random.fold_in(key, 1), vector=vector, exchange=exchange)
+    if not symmetries.one_dimensional:
+        return frames, p
     batch, time, points, _ = frames.shape
     keys = jax.random.split(key, 6)
     ones = jnp.ones((batch,), jnp.int32)
