@@ -1,0 +1,95 @@
+"""Print the 2D tables of the README: conditionings of one size under the training of a preset.
+
+    python benchmarks/flows.py [cns2d | navierstokes2d | grayscott2d] [--seeds 0 1] [--only CAPE FiLM channels none]
+
+The data are simulated as the preset says; errors are on initial conditions that no training saw. The base solver of
+every contender is made as wide as the parameters of the preset's own model allow. Runs are kept in --out and used
+again. Some 10 minutes a contender on two CPU cores.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from flax import nnx
+
+from cape import report
+from cape.commands.training import presets
+from cape.config import load_toml
+from cape.data import prepare
+from cape.experiment import Experiment, run
+from cape.models import Channels, Film, ModelConfig, Unaware, match_size
+from cape.pretrained import load
+from cape.problem import Problem
+from cape.surrogate import Surrogate, count_parameters
+
+KINDS = ("seen", "interpolated", "extrapolated", "unseen")
+
+
+def contenders(experiment: Experiment) -> dict[str, Experiment]:
+    """List the preset's model, and other conditionings around its base at no more parameters."""
+    problem = Problem.of(prepare(experiment.data).training)
+
+    def count(model: ModelConfig) -> int:
+        return count_parameters(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
+
+    models = {"CAPE": experiment.model}
+    for name, conditioning in {"FiLM": Film(), "channels": Channels(), "none": Unaware()}.items():
+        other = dataclasses.replace(experiment.model, conditioning=conditioning)
+        models[name] = match_size(other, count(experiment.model), count)
+    return {name: dataclasses.replace(experiment, model=model) for name, model in models.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("preset", nargs="?", default="cns2d")
+    parser.add_argument("--out", type=Path, default=Path("runs/flows"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", nargs="+", default=None, help="names of contenders")
+    asked = parser.parse_args()
+
+    rows = []
+    for name, experiment in contenders(load_toml(Experiment, presets()[asked.preset])).items():
+        if asked.only and name not in asked.only:
+            continue
+        summaries, seconds = [], []
+        for seed in asked.seeds:
+            one = dataclasses.replace(
+                experiment, training=dataclasses.replace(experiment.training, seed=seed)
+            )
+            folder = asked.out / asked.preset / f"{name}-{seed}"
+            if not (folder / "evaluation" / "evaluation.json").exists():
+                started = time.process_time()
+                run(one, folder, progress=False)
+                (folder / "seconds.json").write_text(json.dumps(time.process_time() - started))
+            summaries.append(report.read(folder / "evaluation").summary)
+            seconds.append(json.loads((folder / "seconds.json").read_text()))
+        rows.append((name, count_parameters(load(folder)), summaries, float(np.median(seconds))))
+        print(markdown(asked.preset, rows), flush=True)
+
+
+def markdown(preset: str, rows: list) -> str:
+    """Lay out the nRMSE (VRMSE) by kind of parameter value, means over seeds."""
+    kinds = [kind for kind in KINDS if kind in rows[0][2][0]]
+    lines = [
+        f"| {preset} | parameters | {' | '.join(kinds)} | CPU s |",
+        "|" + "---|" * (3 + len(kinds)),
+    ]
+    for name, size, summaries, seconds in rows:
+        each = [
+            f"{np.mean([s[kind]['nRMSE'] for s in summaries]):.3f} "
+            f"({np.mean([s[kind]['VRMSE'] for s in summaries]):.3f})"
+            for kind in kinds
+        ]
+        lines.append(f"| {name} | {size / 1000:.0f}k | {' | '.join(each)} | {seconds:.0f} |")
+    still = [f"{rows[0][2][0][kind]['persistence_nRMSE']:.3f}" for kind in kinds]
+    return "\n".join([*lines, f"| persistence | 0 | {' | '.join(still)} | |"]) + "\n"
+
+
+if __name__ == "__main__":
+    main()
