@@ -12,7 +12,8 @@ import numpy as np
 from cape.assignment import assignments, numbers
 from cape.config import to_dict
 from cape.datasets.opening import open_files
-from cape.datasets.simulate.simulation import find_equation, simulate
+from cape.datasets.simulate.equations import find_equation
+from cape.datasets.simulate.simulation import simulate
 from cape.datasets.splits import SAME, InitialConditionSplit
 from cape.datasets.trajectories import Trajectories
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from cape.datasets.simulate.simulation import EQUATIONS
+from cape.datasets.simulate.equations import EQUATIONS
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation import Evaluation
 from cape.experiment import Experiment

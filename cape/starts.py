@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cape.datasets.opening import open_files
-from cape.datasets.simulate.simulation import EQUATIONS, LOWEST_RESOLUTION, MOST_SAMPLES, Equation
+from cape.datasets.simulate.equations import EQUATIONS, Equation
+from cape.datasets.simulate.simulation import LOWEST_RESOLUTION, MOST_SAMPLES
 from cape.datasets.trajectories import is_uniform
 from cape.inputs import check_length, on_grid
 from cape.novelty import other_time_step

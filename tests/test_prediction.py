@@ -21,7 +21,8 @@ from small_files import scalar_field, write_scalar
 from cape import pictures, prediction
 from cape.cli import main
 from cape.datasets.opening import find_files, open_files
-from cape.datasets.simulate.simulation import EQUATIONS, MOST_SAMPLES, simulate
+from cape.datasets.simulate.equations import EQUATIONS
+from cape.datasets.simulate.simulation import MOST_SAMPLES, simulate
 from cape.datasets.simulate.writer import write
 from cape.datasets.trajectories import from_arrays
 from cape.models import FNO, Film, ModelConfig, Unaware, UNet

@@ -22,7 +22,7 @@ from cape import cli, library, report
 from cape.config import load_json
 from cape.data import DataConfig, SimulationConfig, prepare
 from cape.datasets.opening import open_files
-from cape.datasets.simulate.simulation import EQUATIONS
+from cape.datasets.simulate.equations import EQUATIONS
 from cape.datasets.trajectories import from_arrays
 from cape.evaluation import evaluate
 from cape.experiment import Experiment, build, claim, trained_on

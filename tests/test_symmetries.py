@@ -7,8 +7,8 @@ import pytest
 
 from cape.datasets.isometries import turn
 from cape.datasets.simulate import advection, burgers, compressible, reaction_diffusion
+from cape.datasets.simulate.equations import EQUATIONS
 from cape.datasets.simulate.initial_conditions import cell_centres, random_waves
-from cape.datasets.simulate.simulation import EQUATIONS
 from cape.datasets.symmetries import SYMMETRIES, Augmentation, Symmetries, augment, symmetries_of
 
 POINTS, TIMES = 128, np.linspace(0, 0.4, 5)

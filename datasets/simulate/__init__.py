@@ -1,7 +1,8 @@
 """Numerical solvers that write the same files the readers open."""
 
+from .equations import EQUATIONS, Equation, Parameter, find_equation
 from .parameters import LogUniform, Uniform, Values, parse
-from .simulation import EQUATIONS, Equation, Parameter, find_equation, simulate
+from .simulation import simulate
 
 __all__ = [
     "EQUATIONS",
