@@ -27,7 +27,7 @@ class SimulationConfig:
     Attributes:
         equation: one of those that `cape simulate --help` lists.
         parameters: values by parameter, such as beta=0.2,0.4 (a file each), Nu=loguniform:1e-3:1 or
-            Nu=uniform:0.1:4 (one value per sample).
+            Nu=uniform:0.1:4 (one value per sample); zeta=eta gives zeta the value of eta in every file and sample.
         samples: trajectories per value, or in all for a range.
         resolution: grid points per axis; 0: as is usual for the equation, and so for frames and t_end.
         frames: frames, the initial condition included.

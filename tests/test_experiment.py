@@ -197,6 +197,14 @@ def test_sizes_that_are_zero_are_those_of_the_equation(tmp_path):
     assert folders[0] == folders[1] and open_files(folders[0]).resolution == (128,)
 
 
+def test_tied_parameters_are_equal_in_the_simulated_data(tmp_path):
+    sizes = {"samples": 10, "resolution": 16, "frames": 2, "t_end": 0.01}
+    what = SimulationConfig("reaction-diffusion", ("Nu=0.5,1,2", "rho=Nu"), **sizes)
+    parts = prepare(DataConfig(simulation=what, folder=str(tmp_path), held_out=("rho=1",)), progress=False)
+    assert np.unique(parts.training.parameters, axis=0).tolist() == [[0.5, 0.5], [2.0, 2.0]]
+    assert np.unique(parts.test.parameters, axis=0).tolist() == [[0.5, 0.5], [1.0, 1.0], [2.0, 2.0]]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_an_interrupted_simulation_leaves_nothing(config, monkeypatch, error):
     def half(equation, folder, *_, **__):

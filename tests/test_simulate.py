@@ -399,6 +399,43 @@ def test_two_parameters_make_a_file_for_every_combination(tmp_path):
         np.testing.assert_array_equal(file["rho"][:], second["rho"][:])
 
 
+TIED = replace(EQUATIONS["reaction-diffusion"], resolution=16, frames=2, t_end=0.01)
+
+
+def test_a_tied_parameter_takes_the_value_of_another_in_every_file(tmp_path):
+    paths = simulate(TIED, tmp_path, {"rho": "0.5,1", "Nu": " rho"}, samples=2, progress=False)
+    assert [path.name for path in paths] == [f"ReacDiff_Nu{v}_Rho{v}.hdf5" for v in (0.5, 1.0)]
+    trajectories = open_files(paths)
+    assert trajectories.parameter_names == ("Nu", "rho")
+    np.testing.assert_array_equal(trajectories.parameters, [[0.5] * 2] * 2 + [[1.0] * 2] * 2)
+    (alone, _) = simulate(TIED, tmp_path / "alone", {"Nu": "0.5", "rho": "0.5,1"}, 2, progress=False)
+    np.testing.assert_array_equal(open_files(alone).read(), trajectories.read()[:2])
+
+
+def test_a_parameter_tied_to_a_range_takes_the_same_draw(tmp_path):
+    values = {"Nu": LogUniform(0.1, 1.0), "rho": "Nu"}
+    (path,) = simulate(TIED, tmp_path, values, samples=3, progress=False)
+    assert path.name == "ReacDiff_Nu0.1-1.0_Rho0.1-1.0.hdf5"
+    drawn = LogUniform(0.1, 1.0).draw(0, "Nu", 3)
+    np.testing.assert_array_equal(open_files(path).parameters, np.stack([drawn, drawn], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"Nu": "1", "rho": "rho"}, "cannot tie rho to rho, which is tied to rho"),
+        ({"Nu": "rho", "rho": "Nu"}, "cannot tie Nu to rho, which is tied to Nu; expected a parameter with"),
+        ({"Nu": "1", "rho": "nu"}, r"rho: .*'nu' is not a number; or tie it to another parameter \(Nu\)"),
+        ({"rho": "Nu"}, "missing: Nu"),
+        ({"Nu": "rho", "rho": "0"}, "needs Nu > 0, got 0"),
+    ],
+)
+def test_ties_that_give_no_value_are_refused(tmp_path, values, message):
+    with pytest.raises(ValueError, match=message):
+        simulate(TIED, tmp_path / "data", values, samples=1, progress=False)
+    assert not (tmp_path / "data").exists()
+
+
 def test_files_are_not_overwritten_unless_asked(tmp_path):
     (path, _) = quick(tmp_path)
     before = path.read_bytes()

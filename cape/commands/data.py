@@ -39,7 +39,8 @@ def simulate(
     Args:
         equation: advection, burgers, reaction-diffusion, gray-scott, gray-scott-small, fitzhugh-nagumo,
             navier-stokes, navier-stokes-eddies, compressible1d, compressible2d or compressible3d.
-        parameter: values, such as Nu=0.01,0.1 (a file each) or Nu=loguniform:1e-3:1 (one value per sample).
+        parameter: values, such as Nu=0.01,0.1 (a file each) or Nu=loguniform:1e-3:1 (one value per sample);
+            zeta=eta gives zeta the value of eta in every file and sample.
         samples: trajectories per file.
         out: folder for the files.
         seed: everything random follows from it.

@@ -32,14 +32,15 @@ def simulate(
     """Simulate an equation and write its files in the layout and with the names of PDEBench.
 
     Listed values (`Values`, or text such as "0.01,0.1") make one file each, several listed parameters one
-    for every combination; ranges ("loguniform:1e-3:1") one value per sample in one file. Sample i starts
-    from the same initial condition in every file of one seed, whatever the parameters, the resolution and
-    the number of samples, and `initial-condition` in the file says so.
+    for every combination; ranges ("loguniform:1e-3:1") one value per sample in one file. The name of another
+    parameter ties one to it: with {"eta": "0.01,0.1", "zeta": "eta"} both are equal in every file and for
+    every sample. Sample i starts from the same initial condition in every file of one seed, whatever the
+    parameters, the resolution and the number of samples, and `initial-condition` in the file says so.
 
     Args:
         equation: a name in `EQUATIONS`, or an `Equation` of your own.
         folder: where the files go; made when missing.
-        parameters: values by name, one for every parameter of the equation.
+        parameters: for every parameter of the equation its values, or the name of another one.
         samples: trajectories in each file.
         seed: everything random follows from it.
         resolution: cells per axis; 0: the equation's own number, and so for frames and t_end.
@@ -52,22 +53,18 @@ def simulate(
         The paths of the files written.
 
     Raises:
-        ValueError: for an unknown equation, missing or unknown parameters, values out of range, too few
-            samples, frames or cells.
+        ValueError: for an unknown equation, missing or unknown parameters, values out of range, a parameter
+            tied to itself or to a tied one, too few samples, frames or cells.
         FileExistsError: when a file is there already and `overwrite` is false; nothing is written then.
     """
     equation = find_equation(equation) if isinstance(equation, str) else equation
-    given = {
-        name: parse(values) if isinstance(values, str) else values for name, values in parameters.items()
-    }
-    _check_parameters(equation, given)
+    sources = _sources(equation, parameters)
+    given = {n: _read(equation, n, parameters[n]) for n, source in sources.items() if n == source}
+    _check_bounds(equation, {name: given[source] for name, source in sources.items()})
     resolution, frames = resolution or equation.resolution, frames or equation.frames
     t_end = t_end or equation.t_end
     _check_sizes(samples, seed, resolution, frames, t_end)
-    combinations = [
-        dict(zip(equation.parameter_names, choice, strict=True))
-        for choice in itertools.product(*(given[name].choices for name in equation.parameter_names))
-    ]
+    combinations = _combinations(given, sources)
     paths = [Path(folder) / equation.file_name(values, resolution) for values in combinations]
     refuse_existing(paths, overwrite)
 
@@ -80,7 +77,7 @@ def simulate(
     with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
         for path, values in zip(paths, combinations, strict=True):
             bar.set_description(path.name)
-            columns = [values[name].draw(seed, name, samples) for name in equation.parameter_names]
+            columns = [values[name].draw(seed, source, samples) for name, source in sources.items()]
             with writing(
                 path,
                 parameters=np.stack(columns, axis=1),
@@ -103,14 +100,47 @@ def simulate(
     return paths
 
 
-def _check_parameters(equation: Equation, given: Mapping[str, ParameterValues]) -> None:
+def _sources(equation: Equation, parameters: Mapping[str, ParameterValues | str]) -> dict[str, str]:
+    """Name for every parameter the one whose values it takes: itself, or the one it is tied to."""
     names = equation.parameter_names
-    missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
+    missing, unknown = [n for n in names if n not in parameters], [n for n in parameters if n not in names]
     if missing or unknown:
         raise ValueError(
             f"{equation.name} takes the parameters {', '.join(names)}; "
             f"missing: {', '.join(missing) or 'none'}, unknown: {', '.join(unknown) or 'none'}"
         )
+    texts = {name: str(parameters[name]).strip() for name in names}
+    tied = {name: text for name, text in texts.items() if text in names}
+    for name, source in tied.items():
+        if source in tied:
+            raise ValueError(
+                f"{equation.name}: cannot tie {name} to {source}, which is tied to {tied[source]}; expected a "
+                "parameter with values of its own"
+            )
+    return {name: tied.get(name, name) for name in names}
+
+
+def _read(equation: Equation, name: str, values: ParameterValues | str) -> ParameterValues:
+    if not isinstance(values, str):
+        return values
+    try:
+        return parse(values)
+    except ValueError as error:
+        others = ", ".join(n for n in equation.parameter_names if n != name)
+        hint = f"; or tie it to another parameter ({others})" if others else ""
+        raise ValueError(f"{equation.name}: {name}: {error}{hint}") from None
+
+
+def _combinations(
+    given: Mapping[str, ParameterValues], sources: Mapping[str, str]
+) -> list[dict[str, ParameterValues]]:
+    """Return the values of every parameter, for each file."""
+    chosen = itertools.product(*(values.choices for values in given.values()))
+    files = [dict(zip(given, choice, strict=True)) for choice in chosen]
+    return [{name: values[source] for name, source in sources.items()} for values in files]
+
+
+def _check_bounds(equation: Equation, given: Mapping[str, ParameterValues]) -> None:
     for parameter in equation.parameters:
         low, _ = given[parameter.name].bounds
         if low < parameter.lowest or (low == parameter.lowest and not parameter.zero):
