@@ -248,7 +248,7 @@ def test_differences_are_told_by_their_path():
     assert "model.base.features: none and 16" in told
     assert f"model.base.width: {FNO().width} and none" in told
     d = dataclasses.replace(a, training=TrainingConfig(optimiser=PaperAdam()))
-    assert "training.optimiser.kind: AdamW and PaperAdam" in differences(a, d)
+    assert "training.optimiser.kind: Muon and PaperAdam" in differences(a, d)
     assert from_dict(TrainingConfig, {"optimiser": {"kind": "AdamW"}}, "x").optimiser == AdamW()
 
 
