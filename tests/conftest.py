@@ -1,12 +1,14 @@
 """Strict numerics in every test: no silent promotion of dtypes or ranks; warnings are errors."""
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 # Tests compile much and compute little: let XLA compile quickly, in the processes they start too.
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-)
+QUICK = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+if version("jaxlib").startswith("0.10."):  # XLA aborts on a flag it does not know, and these two may go
+    QUICK += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
+os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
