@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def markdown(preset: str, rows: list) -> str:
-    """Lay out the nRMSE (VRMSE) by kind of parameter value, means over seeds."""
+    """Lay out the nRMSE (RMSE) by kind of parameter value, means over seeds."""
     kinds = [kind for kind in KINDS if kind in rows[0][2][0]]
     lines = [
         f"| {preset} | parameters | {' | '.join(kinds)} | CPU s |",
@@ -83,7 +83,7 @@ def markdown(preset: str, rows: list) -> str:
     for name, size, summaries, seconds in rows:
         each = [
             f"{np.mean([s[kind]['nRMSE'] for s in summaries]):.3f} "
-            f"({np.mean([s[kind]['VRMSE'] for s in summaries]):.3f})"
+            f"({np.mean([s[kind]['RMSE'] for s in summaries]):.3f})"
             for kind in kinds
         ]
         lines.append(f"| {name} | {size / 1000:.0f}k | {' | '.join(each)} | {seconds:.0f} |")
