@@ -30,8 +30,9 @@ class Propagator(nnx.Module):
         exp(−2πi k·s_j(p) − |2πk|² d_j(p)),   s_j(p) = S_j0 + Σ_q S_jq p_q/p̂_q,   d_j(p) = e^D_j0 + Σ_q e^D_jq |p_q|/p̂_q
 
     with displacement s_j [domain lengths] and diffusion d_j ≥ 0 [domain lengths²] over one step, p̂_q the
-    largest trained |p_q|. The first guess is a p-independent linear mix of all heads of all channels, started at
-    their mean. One smooth function of k: the same map on every grid, at a cost of a few numbers a head.
+    largest trained |p_q|. The first guess is u plus a p-independent linear mix of what every head changes in every
+    channel, started at the mean of the heads; so it leaves uniform fields alone and keeps the mean of every
+    channel. One smooth function of k: the same map on every grid, at a cost of a few numbers a head.
 
     Axes that are not periodic are mirrored at their ends before the transform.
 
@@ -84,7 +85,8 @@ class Propagator(nnx.Module):
         turned = spectrum[..., None, :] * self._multiplier(grid, mirrored, rates)[..., None]
         heads = irfftn(turned, grid, axes)
         heads = heads[(slice(None), *(slice(n) for n in space))]
-        guess = jnp.einsum("b...jc,cjd->b...d", heads, self.mix[...])
+        u = u[(slice(None), *(slice(n) for n in space))]
+        guess = u + jnp.einsum("b...jc,cjd->b...d", heads - u[..., None, :], self.mix[...])
         return guess, heads.reshape(*heads.shape[:-2], -1)
 
     def _multiplier(self, grid, mirrored, rates) -> Complex[Array, "batch *modes head"]:

@@ -166,6 +166,18 @@ def test_a_head_is_exact_advection_and_diffusion(points):
     np.testing.assert_allclose(heads[..., 0], u[..., 0], atol=2e-6)  # head 0 neither displaces nor diffuses
 
 
+def test_whatever_the_mix_a_guess_keeps_means_and_uniform_fields():
+    problem = problem_of(16, channels=2)
+    propagator = Propagator(problem, heads=3, reach=0.3, rngs=nnx.Rngs(0))
+    propagator.mix[...] = jax.random.normal(jax.random.key(0), propagator.mix.shape)
+    u = jax.random.normal(jax.random.key(1), (2, 16, 2)) + 5.0
+    guess, _ = propagate(propagator, u, P)
+    assert float(jnp.abs(guess - u).max()) > 0.1
+    np.testing.assert_allclose(guess.mean(1), u.mean(1), rtol=1e-5)
+    uniform = jnp.full((2, 16, 2), 3.0)
+    np.testing.assert_allclose(propagate(propagator, uniform, P)[0], uniform, rtol=1e-5)
+
+
 @pytest.mark.parametrize("points", [(32,), (16, 20)])
 def test_between_walls_a_head_is_diffusion_without_flux(points):
     problem = problem_of(*points, boundary="wall")
