@@ -12,6 +12,7 @@ os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
+from jax.experimental.compilation_cache import compilation_cache  # noqa: E402
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -22,6 +23,27 @@ def standard_promotion():
     """Allow the usual promotion of dtypes in one test: optax computes decay ** count with an int32 count."""
     with jax.numpy_dtype_promotion("standard"):
         yield
+
+
+COMPILATION_CACHE = (
+    "jax_compilation_cache_dir",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs(tmp_path_factory):
+    """Folder where the commands of a module keep compiled programs: not at home, and forgotten after it."""
+    settings = {name: getattr(jax.config, name) for name in COMPILATION_CACHE}
+    folder = tmp_path_factory.mktemp("compiled")
+    compilation_cache.reset_cache()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder))
+        yield folder
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 SHARED = Path(os.environ.get("CAPE_SHARED", Path(__file__).parents[2] / "shared"))

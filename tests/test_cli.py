@@ -18,6 +18,7 @@ from small_files import scalar_field, write_compressible, write_scalar
 import cape
 from cape import cli, prediction
 from cape.cli import main
+from cape.commands.session import prepare_jax
 from cape.commands.training import DEFAULT_PRESET, presets
 from cape.datasets.opening import open_files
 from cape.datasets.trajectories import Trajectories
@@ -59,27 +60,14 @@ batch = 8
 [training.objective]
 noise = 0.0
 """
-COMPILATION_CACHE = (
-    "jax_compilation_cache_dir",
-    "jax_persistent_cache_min_compile_time_secs",
-    "jax_persistent_cache_min_entry_size_bytes",
-)
 QUIET = ["--quiet", "--no-figures"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def as_users_run_it(tmp_path_factory):
-    """The usual promotion of dtypes (optax needs it), and compiled programs kept here, not at home."""
-    settings = {name: getattr(jax.config, name) for name in COMPILATION_CACHE}
-    folder = tmp_path_factory.mktemp("compiled")
-    compilation_cache.reset_cache()
-    with pytest.MonkeyPatch.context() as patch, jax.numpy_dtype_promotion("standard"):
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder))
+def as_users_run_it():
+    """The usual promotion of dtypes: optax needs it."""
+    with jax.numpy_dtype_promotion("standard"):
         yield
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    assert list(folder.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -665,3 +653,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, capsys):
     monkeypatch.setattr("cape.datasets.opening.inspect", closed)
     assert main(["inspect", "x"]) == 141
     assert capsys.readouterr().err == ""
+
+
+def test_compiled_programs_are_kept(compiled_programs):
+    prepare_jax()
+    compilation_cache.reset_cache()  # jax decides at its first program whether it keeps them
+    jax.jit(lambda x: 3 * x)(np.float32(1))
+    assert any("lambda" in path.name for path in compiled_programs.iterdir())

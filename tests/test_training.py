@@ -9,6 +9,7 @@ import pytest
 from flax import nnx
 
 from cape import training
+from cape.commands.session import prepare_jax
 from cape.datasets.trajectories import from_arrays
 from cape.models import FNO, Cape, Film, ModelConfig
 from cape.optimisers import AdamW, PaperAdam
@@ -59,15 +60,9 @@ TRAINING, VALIDATION = advected(14, seed=0), advected(6, seed=1)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory):
+def compiled_once(compiled_programs):
     """Keep compiled programs for this module: every `fit` has its own optimiser and would compile anew."""
-    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
-    before = [getattr(jax.config, name) for name in names]
-    for name, value in zip(names, (str(tmp_path_factory.mktemp("compiled")), 0.0), strict=True):
-        jax.config.update(name, value)
-    yield
-    for name, value in zip(names, before, strict=True):
-        jax.config.update(name, value)
+    prepare_jax()
 
 
 def fresh(model=MODEL):
