@@ -9,22 +9,19 @@ again. Some 10 minutes a contender on two CPU cores.
 
 import argparse
 import dataclasses
-import json
-import time
 from pathlib import Path
 
 import numpy as np
-from flax import nnx
+from generalisation import counter, result
 
-from cape import report
 from cape.commands.training import presets
 from cape.config import load_toml
 from cape.data import prepare
-from cape.experiment import Experiment, run
-from cape.models import Channels, Film, ModelConfig, Unaware, match_size
+from cape.experiment import Experiment
+from cape.models import Channels, Film, Unaware, match_size
 from cape.pretrained import load
 from cape.problem import Problem
-from cape.surrogate import Surrogate, count_parameters
+from cape.surrogate import count_parameters
 
 KINDS = ("seen", "interpolated", "extrapolated", "unseen")
 
@@ -32,10 +29,7 @@ KINDS = ("seen", "interpolated", "extrapolated", "unseen")
 def contenders(experiment: Experiment) -> dict[str, Experiment]:
     """List the preset's model, and other conditionings around its base at no more parameters."""
     problem = Problem.of(prepare(experiment.data).training)
-
-    def count(model: ModelConfig) -> int:
-        return count_parameters(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
-
+    count = counter(problem)
     models = {"CAPE": experiment.model}
     for name, conditioning in {"FiLM": Film(), "channels": Channels(), "none": Unaware()}.items():
         other = dataclasses.replace(experiment.model, conditioning=conditioning)
@@ -63,12 +57,9 @@ def main() -> None:
                 experiment, training=dataclasses.replace(experiment.training, seed=seed)
             )
             folder = asked.out / asked.preset / f"{name}-{seed}"
-            if not (folder / "evaluation" / "evaluation.json").exists():
-                started = time.process_time()
-                run(one, folder, progress=False)
-                (folder / "seconds.json").write_text(json.dumps(time.process_time() - started))
-            summaries.append(report.read(folder / "evaluation").summary)
-            seconds.append(json.loads((folder / "seconds.json").read_text()))
+            evaluation, spent = result(one, folder, figures=True)
+            summaries.append(evaluation.summary)
+            seconds.append(spent)
         rows.append((name, count_parameters(load(folder)), summaries, float(np.median(seconds))))
         print(markdown(asked.preset, rows), flush=True)
 

@@ -16,6 +16,7 @@ import argparse
 import dataclasses
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from cape import report
 from cape.curriculum import TanhTransition
 from cape.datasets.opening import find_files, open_files
 from cape.datasets.symmetries import Augmentation
+from cape.evaluation import Evaluation
 from cape.experiment import DataConfig, Experiment, prepare, run
 from cape.models import (
     FNO,
@@ -97,12 +99,14 @@ def paper_training(budget: dict) -> TrainingConfig:
     )
 
 
+def counter(problem: Problem) -> Callable[[ModelConfig], int]:
+    """Make the function that counts the trained numbers of a model of the problem, without building it."""
+    return lambda model: count_parameters(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
+
+
 def contenders(budget: dict, problem: Problem) -> dict[str, Experiment]:
     """List the models compared: ours at equal parameter count, and the published forms at published widths."""
-
-    def count(model: ModelConfig) -> int:
-        return count_parameters(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
-
+    count = counter(problem)
     cape = ModelConfig(FNO(), Cape(heads=budget["heads"]))
     ours = {"CAPE (default)": cape}
     others = {"FiLM": Film(), "AdaGN": AdaGroupNorm(), "channels": Channels(), "none": Unaware()}
@@ -128,10 +132,7 @@ def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
     Those without a spectral branch learn at half the rate, which is better for them (6e-3 was tried on all, 3e-3 on
     these); messages reach 24 points, about as far as Burgers' fronts move in a step.
     """
-
-    def count(model: ModelConfig) -> int:
-        return count_parameters(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
-
+    count = counter(problem)
     cape = ModelConfig(FNO(), Cape(heads=budget["heads"]))
     target = count(cape)
     experiments = {}
@@ -196,15 +197,21 @@ def main() -> None:
             training_config = dataclasses.replace(experiment.training, seed=seed, batch=budget["batch"])
             one = dataclasses.replace(experiment, data=data, training=training_config)
             folder = asked.out / asked.equation / f"{name.replace(' ', '-').strip('()')}-{seed}"
-            if not (folder / "evaluation" / "evaluation.json").exists():
-                started = time.process_time()
-                run(one, folder, progress=False, figures=False)
-                (folder / "seconds.json").write_text(json.dumps(time.process_time() - started))
-            evaluations.append(report.read(folder / "evaluation"))
-            seconds.append(json.loads((folder / "seconds.json").read_text()))
+            evaluation, spent = result(one, folder)
+            evaluations.append(evaluation)
+            seconds.append(spent)
             size = count_parameters(load(folder))
         results.append((name, size, evaluations, float(np.median(seconds))))
         print(markdown(asked.equation, results), flush=True)
+
+
+def result(experiment: Experiment, folder: Path, *, figures: bool = False) -> tuple[Evaluation, float]:
+    """Give an experiment's evaluation and the CPU seconds it took, from `folder` where it has been run before."""
+    if not (folder / "evaluation" / "evaluation.json").exists():
+        started = time.process_time()
+        run(experiment, folder, progress=False, figures=figures)
+        (folder / "seconds.json").write_text(json.dumps(time.process_time() - started))
+    return report.read(folder / "evaluation"), json.loads((folder / "seconds.json").read_text())
 
 
 def markdown(equation: str, results: list) -> str:

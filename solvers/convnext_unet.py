@@ -7,7 +7,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field
+from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field, check_sizes
 from .fno import unmodulated
 from .normalization import LayerNorm
 from .unet import Doubling, check_halvings
@@ -75,9 +75,7 @@ class ConvNextUNet(nnx.Module):
     ):
         self.boundaries = check_boundaries(boundaries)
         dimension = len(self.boundaries)
-        for name, found in (("features", features), ("levels", levels), ("expansion", expansion)):
-            if found < 1:
-                raise ValueError(f"expected {name} of at least 1, got {found}")
+        check_sizes(features=features, levels=levels, expansion=expansion)
         self.in_channels, self.levels = in_channels, levels
         widths = [features * 2**level for level in range(levels + 1)]
         finer = widths[:-1]

@@ -25,6 +25,13 @@ def check_boundaries(boundaries: Sequence[str]) -> tuple[str, ...]:
     return tuple(boundaries)
 
 
+def check_sizes(**sizes: int) -> None:
+    """Raise ValueError unless every size is at least 1, naming the first that is not."""
+    for name, found in sizes.items():
+        if found < 1:
+            raise ValueError(f"expected {name} of at least 1, got {found}")
+
+
 def check_field(u: Array, dimension: int, channels: int) -> None:
     """Raise ValueError unless u is [batch, `dimension` axes, `channels`]."""
     if u.ndim != dimension + 2 or u.shape[-1] != channels:

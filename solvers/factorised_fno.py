@@ -7,7 +7,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field
+from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field, check_sizes
 from .fno import unmodulated
 from .spectral import SpectralConvolution
 
@@ -73,10 +73,7 @@ class FactorisedFNO(nnx.Module):
     ):
         self.boundaries = check_boundaries(boundaries)
         dimension = len(self.boundaries)
-        sizes = {"width": width, "layers": layers, "expansion": expansion, "projection": projection}
-        for name, found in sizes.items():
-            if found < 1:
-                raise ValueError(f"expected {name} of at least 1, got {found}")
+        check_sizes(width=width, layers=layers, expansion=expansion, projection=projection)
         each = (modes,) * dimension if isinstance(modes, int) else tuple(modes)
         if len(each) != dimension:
             raise ValueError(f"expected modes, one number or {dimension} of them (one per axis), got {modes}")

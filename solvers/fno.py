@@ -7,7 +7,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field
+from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field, check_sizes
 from .fourier import Size, counting
 from .spectral import SpectralConvolution
 
@@ -71,9 +71,7 @@ class FNO(nnx.Module):
     ):
         self.boundaries = check_boundaries(boundaries)
         dimension = len(self.boundaries)
-        for name, found in (("width", width), ("layers", layers), ("projection", projection)):
-            if found < 1:
-                raise ValueError(f"expected {name} of at least 1, got {found}")
+        check_sizes(width=width, layers=layers, projection=projection)
         if pad < 0:
             raise ValueError(f"expected pad >= 0 points, got {pad}")
         if coordinates is not None and len(coordinates) != dimension:

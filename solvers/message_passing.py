@@ -8,7 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import Pointwise, check_boundaries, check_field, pad, shifts
+from .convolution import Pointwise, check_boundaries, check_field, check_sizes, pad, shifts
 from .fno import unmodulated
 from .initialisation import torch_uniform
 from .normalization import LayerNorm
@@ -94,9 +94,7 @@ class MessagePassing(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.boundaries = check_boundaries(boundaries)
-        for name, found in (("width", width), ("layers", layers), ("radius", radius)):
-            if found < 1:
-                raise ValueError(f"expected {name} of at least 1, got {found}")
+        check_sizes(width=width, layers=layers, radius=radius)
         self.in_channels = in_channels
         self.hidden_channels = (width,) * layers
         self.encoder = nnx.List([Pointwise(n, width, rngs=rngs) for n in (in_channels, width)])

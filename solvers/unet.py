@@ -7,7 +7,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import Convolution, Pointwise, check_boundaries, check_field
+from .convolution import Convolution, Pointwise, check_boundaries, check_field, check_sizes
 from .fno import unmodulated
 from .fourier import Size
 from .initialisation import torch_uniform
@@ -120,9 +120,7 @@ class UNet(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.boundaries = check_boundaries(boundaries)
-        for name, found in (("features", features), ("levels", levels)):
-            if found < 1:
-                raise ValueError(f"expected {name} of at least 1, got {found}")
+        check_sizes(features=features, levels=levels)
         if normalization not in NORMALIZATIONS:
             raise ValueError(f"expected normalization one of {sorted(NORMALIZATIONS)}, got {normalization!r}")
         if activation not in ACTIVATIONS:
