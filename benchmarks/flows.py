@@ -12,7 +12,8 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from generalisation import counter, result
+from contenders import counter
+from generalisation import result
 
 from cape.commands.training import presets
 from cape.config import load_toml

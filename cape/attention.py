@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from cape.embedding import features, identity, saturating
+from cape.embedding import identity, logarithmic, saturating
 from cape.problem import Problem
 from cape.solvers.activation import gelu
 from cape.solvers.convolution import Convolution, DepthwiseConvolution, Pointwise
@@ -19,8 +19,10 @@ _EPSILON = 1e-5
 class ChannelAttention(nnx.Module):
     """Compute a gain and an offset for every hidden channel of a solver from the parameters.
 
-    (g, o) = W₂ gelu(W₁ features(p)), and the hidden map h becomes (1 + g) h + o. W₂ starts at `scale` times
-    its usual size with no bias, so that training starts close to the unconditioned solver.
+    (g, o) = W₂ gelu(W₁ log p), every log p scaled to its trained range (`logarithmic`), and the hidden map h becomes
+    (1 + g) h + o. Of p itself it sees nothing: three times the largest trained value would be far from all that a
+    perceptron knows, while its logarithm is near. W₂ starts at `scale` times its usual size with no bias, so that
+    training starts close to the unconditioned solver.
 
     Args:
         problem: the trained range of the parameters.
@@ -38,14 +40,14 @@ class ChannelAttention(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.low, self.high, self.hidden_channels = problem.low, problem.high, tuple(hidden_channels)
-        self.first = Pointwise(2 * len(problem.parameters), width, rngs=rngs)
+        self.first = Pointwise(len(problem.parameters), width, rngs=rngs)
         self.second = Pointwise(width, 2 * sum(hidden_channels), rngs=rngs)
         self.second.weight[...] = scale * self.second.weight[...]
         self.second.bias[...] = jnp.zeros_like(self.second.bias[...])
 
     def vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch two_channels"], ...]:
         """Compute gains and offsets, side by side, of every feature map: `[batch, 2 * channels]` each."""
-        both = self.second(gelu(self.first(features(p, self.low, self.high))))
+        both = self.second(gelu(self.first(logarithmic(p, self.low, self.high))))
         ends = [2 * sum(self.hidden_channels[: i + 1]) for i in range(len(self.hidden_channels) - 1)]
         return tuple(jnp.split(both, ends, axis=-1))
 

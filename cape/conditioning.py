@@ -13,7 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from cape.attention import CAPEBlock, ChannelAttention, modulation
-from cape.embedding import features, identity
+from cape.embedding import identity, logarithmic
 from cape.problem import Problem
 from cape.propagator import Propagator
 from cape.solvers.convolution import Pointwise
@@ -56,17 +56,17 @@ class ParameterChannels(nnx.Module):
     """The parameters repeated over space as further input channels of the base solver.
 
     `residual=False` is the published form, which repeats the parameters as they are; otherwise their
-    features (logarithmic and linear) are repeated.
+    logarithms, scaled to the trained range, are repeated.
     """
 
     def __init__(self, problem: Problem, build_base: BuildBase, *, residual: bool, rngs: nnx.Rngs):
         channels, parameters = len(problem.channels), len(problem.parameters)
         self.residual, self.low, self.high = residual, problem.low, problem.high
-        base = build_base(channels + (2 * parameters if residual else parameters), channels)
+        base = build_base(channels + parameters, channels)
         self.base = start_small(base) if residual else base
 
     def prepare(self, p: Float[Array, "batch parameter"]) -> Float[Array, "batch feature"]:
-        return features(p, self.low, self.high) if self.residual else identity(p)
+        return logarithmic(p, self.low, self.high) if self.residual else identity(p)
 
     def __call__(self, u: Float[Array, "batch *space channel"], prepared: Array) -> Prediction:
         repeated = prepared.reshape(u.shape[0], *(1,) * (u.ndim - 2), -1)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-_SIGNED_FLOOR = 1e-3
+_FLOOR_AT_ZERO, _FLOOR_OF_EITHER_SIGN = 1e-3, 0.3
 
 
 def identity(p: Float[Array, "batch parameter"]) -> Float[Array, "batch parameter"]:
@@ -35,8 +35,9 @@ def logarithmic(
 ) -> Float[Array, "batch parameter"]:
     """Map each parameter's trained range to [-1, 1] on a logarithmic scale; it tells 1e-8 from 1e-3.
 
-    A parameter whose trained range reaches zero or below uses arsinh(p / s) with s = 1e-3 of the largest
-    trained magnitude, which is logarithmic for |p| >> s and passes through zero. A parameter that never
+    A parameter whose trained range starts at zero uses arsinh(p / s) with s = 1e-3 of the largest trained
+    magnitude, which is logarithmic for p >> s and passes through zero; one of either sign has no small values
+    to be told apart, and s = 0.3 of the largest. A parameter that never
     varied in training maps to its offset log(p / low), zero at the trained value.
     """
     columns = []
@@ -46,16 +47,10 @@ def logarithmic(
             value = jnp.log(jnp.maximum(p[:, i], 1.2e-38))
             start, stop = np.log(smallest), np.log(largest)
         else:
-            floor = _SIGNED_FLOOR * max(abs(smallest), abs(largest), 1e-30)
+            floor = _FLOOR_AT_ZERO if smallest == 0 else _FLOOR_OF_EITHER_SIGN
+            floor = floor * max(abs(smallest), abs(largest), 1e-30)
             value = jnp.arcsinh(p[:, i] / floor)
             start, stop = np.arcsinh(smallest / floor), np.arcsinh(largest / floor)
         half = (stop - start) / 2 if stop > start else 1.0
         columns.append((value - (start + stop) / 2) / half)
     return jnp.stack(columns, -1) if columns else p
-
-
-def features(
-    p: Float[Array, "batch parameter"], low: Sequence[float], high: Sequence[float]
-) -> Float[Array, "batch feature"]:
-    """Put the logarithmic and the linear form side by side: 2 features a parameter."""
-    return jnp.concatenate([logarithmic(p, low, high), linear(p, low, high)], -1)

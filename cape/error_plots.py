@@ -133,7 +133,9 @@ def error_over_time(evaluation: Evaluation, path: str | Path, figure: str = "nRM
                 axes.plot(*end, marker="x", color=colour, ls="", mew=2, label="diverged")
         for kind in KINDS:
             if any(row.kind == kind for row in evaluation.rows):
-                axes.plot([], [], color="k" if len(varied) == 1 else KIND_COLOURS[kind], ls=LINES[kind], label=kind)
+                axes.plot(
+                    [], [], color="k" if len(varied) == 1 else KIND_COLOURS[kind], ls=LINES[kind], label=kind
+                )
         if figure in ("RMSE", "nRMSE"):
             still = np.mean([row.over_time[f"persistence_{figure}"] for row in evaluation.rows], axis=0)
             axes.plot(evaluation.times, still, color=GREY, lw=1, label="persistence (mean)")

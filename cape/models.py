@@ -3,11 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from flax import nnx
 
 from cape.conditioning import CAPE, AdaGN, BuildBase, FiLM, PaperCAPE, ParameterChannels, Unconditioned
+from cape.normalisation import SampleNormalisation
 from cape.problem import Problem
 from cape.solvers.bounded import Bounded
 from cape.solvers.convnext_unet import ConvNextUNet as ConvNextUNetSolver
@@ -197,7 +198,8 @@ class Cape:
 
     Attributes:
         heads: number of propagators.
-        reach: largest initial displacement over one step, in domain lengths.
+        reach: largest initial displacement over one step, in domain lengths; 0 where nothing is transported: then
+            all heads diffuse.
         width: hidden units of the attention's perceptron.
     """
 
@@ -286,21 +288,36 @@ Conditioning = Cape | PaperCape | Film | AdaGroupNorm | Channels | Unaware
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """A base solver, the conditioning around it, and whether fields are normalised (not in the published form)."""
+    """A base solver, the conditioning around it, and how fields are normalised.
+
+    Attributes:
+        base, conditioning: the architecture.
+        normalise: "sample", every frame by its own mean and deviation, which the conditioning is told like
+            parameters; "channel", by the statistics of the training data; "off", the published form.
+    """
 
     base: Base = FNO()
     conditioning: Conditioning = Cape()
-    normalise: bool = True
+    normalise: Literal["sample", "channel", "off"] = "sample"
+
+    def __post_init__(self):
+        if self.normalise not in (kinds := ("sample", "channel", "off")):
+            raise ValueError(f"model.normalise: expected one of {kinds}, got {self.normalise!r}")
 
     @property
     def conditioned(self) -> bool:
         """Whether the model sees the PDE parameters."""
         return not isinstance(self.conditioning, Unaware)
 
-    def build(self, problem: Problem, rngs: nnx.Rngs) -> Any:
+    def build(self, problem: Problem, rngs: nnx.Rngs) -> tuple[SampleNormalisation | None, nnx.Module]:
+        """Make the normalisation of frames by themselves, if any, and the conditioned solver inside it."""
         if self.conditioned and not problem.parameters:
             raise ValueError("conditioning asks for PDE parameters, and the data name none; use `unaware`")
-        return self.conditioning.build(problem, self.base.build(problem, rngs), rngs)
+        normalisation = None
+        if self.normalise == "sample":
+            normalisation = SampleNormalisation(problem, told=self.conditioned)
+            problem = normalisation.seen
+        return normalisation, self.conditioning.build(problem, self.base.build(problem, rngs), rngs)
 
 
 def match_size(config: ModelConfig, target: int, count: Callable[[ModelConfig], int]) -> ModelConfig:

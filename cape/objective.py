@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from cape.conditioning import Prediction
 from cape.losses import relative_l2
 
-_SAMPLES_IN_CACHE = 40  # samples per chunk on a CPU
+_POINTS_IN_CACHE = 5120  # of all samples of a chunk, on a CPU
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Objective:
         auxiliary: weight of the auxiliary loss; conditionings without a guess have none.
         auxiliary_accumulates: w_t = T − t for step t = 1 ... T as in the published code, which adds the running
             sum again at every step but the last; in the warm-up w_t = 1, and 0 at the last step. Else w_t = 1.
-        noise: standard deviation of the Gaussian noise on every input, in normalised units.
-        floor: smallest root mean square of a true frame, in normalised units, that errors are relative to; what
-            has decayed below it does not drown the rest.
+        noise: standard deviation of the Gaussian noise on every input, in standard deviations of the channel.
+        floor: smallest root mean square of a true frame, in standard deviations of the channel, that errors are
+            relative to; what has decayed below it does not drown the rest.
         per_channel: take the error of every channel relative to that channel, and average them, so that a
             large one (pressure) does not drown a small one (velocity); else relative to all of them together.
     """
@@ -127,7 +127,8 @@ def value_and_gradient(
     Running statistics then follow one chunk after the other, in order of time.
     """
     time, batch = frames.shape[0] - 1, frames.shape[1]
-    together = _steps_together(time, batch) if jax.default_backend() == "cpu" else time
+    points = batch * math.prod(frames.shape[2:-1])
+    together = _steps_together(time, points) if jax.default_backend() == "cpu" else time
     if objective.gradients != "cut" or together == time:
         whole = jax.value_and_grad(evaluate, argnums=2, has_aux=True)
         (_, (losses, rest)), grads = whole(objective, model, params, rest, frames, p, schedule, key, scale)
@@ -254,9 +255,9 @@ def _step_weights(objective: Objective, time: int) -> Float[Array, "time 2"]:
     return jnp.stack([jnp.minimum(left, 1.0), left], -1)
 
 
-def _steps_together(time: int, batch: int) -> int:
-    """Choose how many steps of a batch are taken at once on a CPU: a divisor of `time`."""
-    most = max(1, _SAMPLES_IN_CACHE // batch)
+def _steps_together(time: int, points: int) -> int:
+    """Choose how many steps of a batch with `points` points are taken at once on a CPU: a divisor of `time`."""
+    most = max(1, _POINTS_IN_CACHE // points)
     return max(n for n in range(1, time + 1) if time % n == 0 and n <= most)
 
 

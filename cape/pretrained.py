@@ -20,7 +20,7 @@ from cape.models import ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
 
-FORMAT = 1
+FORMAT = 2
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 _PICKLED = (
     b"\x80\x02",
@@ -92,8 +92,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{file}: not the config.json of a pretrained folder ({error!r})") from error
     if version != FORMAT:
-        newer = isinstance(version, int) and version > FORMAT
-        advice = "upgrade cape-jax" if newer else "it is damaged, or not of this program"
+        advice = "it is damaged, or not of this program"
+        if type(version) is int and version > 0:
+            advice = "upgrade cape-jax" if version > FORMAT else "train it again, by the command on its card"
         raise ValueError(f"{file}: format {version!r}, this version of cape reads {FORMAT}; {advice}")
     for key, required in (("problem", True), ("model", True), ("published", False)):
         if (required or key in config) and not isinstance(config.get(key), dict):

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,7 @@ class Problem:
         dt: time between two frames, i.e. the time one step of the surrogate advances.
         steps: the longest rollout seen in training.
         channel_mean, channel_std: statistics of the training fields, per channel.
+        channel_low: the smallest value of each channel in the training fields; empty where nobody knows.
         low, high: smallest and largest training value per parameter.
         values: the distinct training vectors, where they are few enough to list; else empty.
     """
@@ -49,6 +51,9 @@ class Problem:
     low: tuple[float, ...]
     high: tuple[float, ...]
     values: tuple[tuple[float, ...], ...] = ()
+    channel_low: tuple[float, ...] = ()
+
+    state: ClassVar[int] = 0  # how many of the last parameters are no parameters, see `SampleNormalisation`
 
     @property
     def dimension(self) -> int:
@@ -139,7 +144,7 @@ class Problem:
         Raises:
             ValueError: no samples, one frame only, values that are not finite, or a channel that is constant.
         """
-        mean, std = _statistics(trajectories)
+        mean, std, lowest = _statistics(trajectories)
         flat = [name for name, s in zip(trajectories.channel_names, std, strict=True) if s == 0]
         if flat:
             raise ValueError(f"channel(s) {flat} are constant over all training data: leave them out")
@@ -157,6 +162,7 @@ class Problem:
             steps=int(trajectories.frames) - 1,
             channel_mean=tuple(map(float, mean)),
             channel_std=tuple(map(float, std)),
+            channel_low=tuple(map(float, lowest)),
             low=tuple(map(float, parameters.min(0))),
             high=tuple(map(float, parameters.max(0))),
             values=tuple(tuple(map(float, row)) for row in distinct)
@@ -172,7 +178,7 @@ class Problem:
             ValueError: a key is missing, unknown, or of the wrong type, or the entries do not go together.
         """
         fields = {field.name for field in dataclasses.fields(cls)}
-        if set(data) != fields:
+        if set(data) | {"channel_low"} != fields:
             raise ValueError(f"problem: expected the keys {sorted(fields)}, got {sorted(data)}")
         problem = config.from_dict(cls, data, "problem")
         if not math.isfinite(problem.dt) or problem.dt <= 0:
@@ -185,6 +191,7 @@ class Problem:
         axes, channels, parameters = self.dimension, len(self.channels), len(self.parameters)
         expected = {"resolution": axes, "origin": axes, "length": axes, "low": parameters, "high": parameters}
         expected |= {"channel_mean": channels, "channel_std": channels}
+        expected |= {"channel_low": channels} if self.channel_low else {}
         for name, count in expected.items():
             if len(getattr(self, name)) != count:
                 raise ValueError(f"problem: expected {count} entries of {name}, got {getattr(self, name)}")
@@ -211,17 +218,18 @@ def _numbers(values, what: str) -> jax.Array:
         raise ValueError(f"{what}: expected numbers, got {values!r}") from None
 
 
-def _statistics(trajectories: Trajectories, at_once: int = 64) -> tuple[np.ndarray, np.ndarray]:
-    """Compute mean and standard deviation of each channel over all samples, frames and points."""
+def _statistics(trajectories: Trajectories, at_once: int = 64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute mean, standard deviation and smallest value of each channel over all samples, frames and points."""
     if trajectories.samples == 0:
         raise ValueError("no training data: expected at least one sample")
     # relative to the first value and in float64: a large mean does not eat the digits of a small deviation
-    first, total, squares, count = None, 0.0, 0.0, 0
+    first, total, squares, lowest, count = None, 0.0, 0.0, np.inf, 0
     for start in range(0, trajectories.samples, at_once):
         fields = trajectories.read(np.arange(start, min(start + at_once, trajectories.samples)))
         values = fields.reshape(-1, fields.shape[-1]).astype(np.float64)
         first = values[0].copy() if first is None else first
         values -= first
+        lowest = np.minimum(lowest, values.min(0))
         total, squares, count = total + values.sum(0), squares + (values**2).sum(0), count + len(values)
     mean = total / count
-    return first + mean, np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    return first + mean, np.sqrt(np.maximum(squares / count - mean**2, 0.0)), first + lowest

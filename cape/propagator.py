@@ -32,14 +32,16 @@ class Propagator(nnx.Module):
     with displacement s_j [domain lengths] and diffusion d_j ≥ 0 [domain lengths²] over one step, p̂_q the
     largest trained |p_q|. The first guess is u plus a p-independent linear mix of what every head changes in every
     channel, started at the mean of the heads; so it leaves uniform fields alone and keeps the mean of every
-    channel. One smooth function of k: the same map on every grid, at a cost of a few numbers a head.
+    channel. Where frames are normalised by themselves, their means and sizes are among the p_q (`Problem.state`);
+    at first they move and diffuse nothing. One smooth function of k: the same map on every grid, at a cost of a few
+    numbers a head.
 
     Axes that are not periodic are mirrored at their ends before the transform.
 
     Args:
         problem: gives channels, boundaries and the trained range of the parameters.
         heads: number J of propagators.
-        reach: the largest initial displacement over one step at p̂, in domain lengths.
+        reach: the largest initial displacement over one step at p̂, in domain lengths; 0: all heads diffuse.
     """
 
     def __init__(self, problem: Problem, *, heads: int, reach: float, rngs: nnx.Rngs):
@@ -48,12 +50,14 @@ class Propagator(nnx.Module):
         self.low, self.high, self.boundaries = problem.low, problem.high, problem.boundaries
         parameters, channels = len(problem.parameters), len(problem.channels)
         spread = _directions(rngs, heads, problem.dimension) * reach
+        true = slice(1, 1 + parameters - problem.state)  # a field's own mean and size do nothing at first
         displacement = jnp.zeros((heads, 1 + parameters, problem.dimension))
-        self.displacement = nnx.Param(displacement.at[:, 1:].set(spread[:, None]))
-        # every other head only moves; the rest also diffuse, from weakly to strongly
+        self.displacement = nnx.Param(displacement.at[:, true].set(spread[:, None]))
+        # every other head only moves, if it moves; the rest also diffuse, from weakly to strongly
         diffusion = jnp.full((heads, 1 + parameters), _HARDLY, jnp.float32)
-        ladder = jnp.linspace(_WEAKEST, _STRONGEST, (heads + 1) // 2)
-        diffusion = diffusion.at[::2, 1:].set(jax.random.permutation(rngs.params(), ladder)[:, None])
+        every = 2 if reach else 1
+        ladder = jnp.linspace(_WEAKEST, _STRONGEST, len(range(0, heads, every)))
+        diffusion = diffusion.at[::every, true].set(jax.random.permutation(rngs.params(), ladder)[:, None])
         self.log_diffusion = nnx.Param(diffusion)
         mix = jnp.eye(channels)[:, None, :] / heads
         self.mix = nnx.Param(jnp.broadcast_to(mix, (channels, heads, channels)) * 1.0)

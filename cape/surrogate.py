@@ -25,8 +25,8 @@ Parameters = Mapping[str, ArrayLike] | ArrayLike
 class Surrogate(nnx.Module):
     """A neural solver of one PDE: advances u by `problem.dt` at any value of the parameters.
 
-    Fields go in and come out in physical units, [batch, *space, channel]; inside they are normalised by the
-    channel statistics of the problem (not in the published form).
+    Fields go in and come out in physical units, [batch, *space, channel]; inside they are normalised, each frame
+    by itself or all by the channel statistics of the problem (`ModelConfig.normalise`).
 
     Attributes:
         problem: names, units of time and space, statistics and trained range.
@@ -35,7 +35,7 @@ class Surrogate(nnx.Module):
 
     def __init__(self, problem: Problem, config: ModelConfig, *, rngs: nnx.Rngs):
         self.problem, self.config = problem, config
-        self.conditioned = config.build(problem, rngs)
+        self.normalisation, self.conditioned = config.build(problem, rngs)
         self.eval()  # `fit` alone calls train()
 
     @property
@@ -44,11 +44,16 @@ class Surrogate(nnx.Module):
         return 2.0 if hasattr(self.config.base, "modes") else 1.0
 
     def prepare(self, parameters: Float[Array, "batch parameter"]) -> Any:
-        """Compute whatever depends on the parameters alone; every leaf leads with the batch axis."""
-        return self.conditioned.prepare(parameters)
+        """Compute whatever depends on the parameters alone; every leaf leads with the batch axis.
+
+        Where frames are normalised by themselves, all depends on the frame too: the parameters as they are.
+        """
+        return parameters if self.normalisation is not None else self.conditioned.prepare(parameters)
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
         """Advance u by one step, with the conditioning's own guess beside it, in physical units."""
+        if self.normalisation is not None:
+            return self.normalisation(self.conditioned, u, prepared)
         offset, scale = self._statistics(u.ndim)
         following, auxiliary = self.conditioned((u - offset) / scale, prepared)
         back = None if auxiliary is None else auxiliary * scale + offset
@@ -104,7 +109,7 @@ class Surrogate(nnx.Module):
             warnings.warn(text, category, stacklevel=3)
 
     def _statistics(self, ndim: int) -> tuple[Array, Array]:
-        if not self.config.normalise:
+        if self.config.normalise == "off":
             return jnp.zeros((1,) * ndim), jnp.ones((1,) * ndim)
         shape = (1,) * (ndim - 1) + (-1,)
         mean, std = self.problem.channel_mean, self.problem.channel_std

@@ -115,7 +115,7 @@ def fit(
     first = recipe._replace(optimiser=config.warmup, updates=max(warmup_epochs, 1) * per_epoch)
     state = initial_state(params, rest, recipe, first)
     scale = jnp.asarray(surrogate.problem.channel_std, jnp.float32)
-    scale = scale if surrogate.config.normalise else jnp.ones_like(scale)
+    scale = jnp.ones_like(scale) if surrogate.config.normalise == "off" else scale
 
     # ---- data, records, and where an earlier training stopped ------------------------------------------------
     checkpoints = None if folder is None else Checkpoints(Path(folder) / "checkpoints")

@@ -534,7 +534,8 @@ def test_predict_refuses_to_overwrite_and_files_of_another_problem(flow, capsys,
 
 def test_a_prediction_that_blows_up_leaves_no_file(surrogate, flow, capsys, tmp_path):
     problem = dataclasses.replace(surrogate.problem, channel_std=(1e-39, 1.0, 1.0))  # overflows in float32
-    save(Surrogate(problem, surrogate.config, rngs=nnx.Rngs(0)), tmp_path / "model")
+    config = dataclasses.replace(surrogate.config, normalise="channel")
+    save(Surrogate(problem, config, rngs=nnx.Rngs(0)), tmp_path / "model")
     before = tree(tmp_path)
     predict = ["predict", *flow[:1], "--initial", flow[1], "--out", str(tmp_path / "p"), "--steps", "2"]
     assert "the prediction is no longer finite after 2 steps" in fails(capsys, *predict, "--quiet")

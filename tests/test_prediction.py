@@ -193,7 +193,7 @@ def with_config(**changes):
             lambda f: (f / "weights.safetensors").write_bytes(pickle.dumps(Bomb())),
             "weights.safetensors: a pickled checkpoint, expected safetensors; nothing is ever unpickled here",
         ),
-        (with_config(format=2), "config.json: format 2, this version of cape reads 1; upgrade cape-jax"),
+        (with_config(format=3), "config.json: format 3, this version of cape reads 2; upgrade cape-jax"),
         (with_config(model={"base": {"kind": "FNO", "width": 9}}), "weights.safetensors: does not match config.json"),
         (with_config(model={"base": {"kind": "os.system"}}), "model: base: unknown kind 'os.system'; known are FNO"),
     ],
@@ -261,8 +261,9 @@ def test_a_range_draws_a_value_for_every_sample(burgers, tmp_path):
 
 
 def test_a_prediction_that_blows_up_says_at_which_value(tmp_path):
-    surrogate = surrogate_of(problem_of("burgers", channel_std=(1e-39,)))  # overflows in float32
-    save(surrogate, tmp_path / "model")
+    problem = problem_of("burgers", channel_std=(1e-39,))  # overflows in float32
+    config = ModelConfig(SMALL, Film(width=4), "channel")
+    save(Surrogate(problem, config, rngs=nnx.Rngs(0)), tmp_path / "model")
     with pytest.raises(ValueError, match="no longer finite after 2 steps at Nu = 0.1; ask for fewer"):
         prediction.predict(
             tmp_path / "model", FromSimulator(2), tmp_path / "p", 2, ["Nu=0.1,0.2"], progress=False

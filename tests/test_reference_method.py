@@ -130,7 +130,7 @@ def predict(surrogate, u, p):
 
 def test_cape_fno_equals_the_published_one_in_1d(reference):
     arrays = read(reference, "cape_fno1d_w20")
-    config = ModelConfig(PaperFNO(width=20), PaperCape(), normalise=False)
+    config = ModelConfig(PaperFNO(width=20), PaperCape(), normalise="off")
 
     def build(seed, prefix):
         problem = problem_of(1, 128, 1, 1, origin=1 / 2048)
@@ -148,7 +148,7 @@ def test_cape_fno_equals_the_published_one_in_1d(reference):
 
 def test_cape_fno_equals_the_published_one_in_2d(reference):
     arrays = read(reference, "cape_fno2d_w8_wd32")
-    config = ModelConfig(PaperFNO(width=8, modes=8), PaperCape(widening=32), normalise=False)
+    config = ModelConfig(PaperFNO(width=8, modes=8), PaperCape(widening=32), normalise="off")
     surrogate = Surrogate(problem_of(2, 64, 4, 3, origin=1 / 128), config, rngs=nnx.Rngs(0))
     load_surrogate(surrogate, arrays, "sd.")
     y = predict(surrogate, jnp.asarray(arrays["x"]), jnp.asarray(arrays["param"]))
@@ -158,7 +158,7 @@ def test_cape_fno_equals_the_published_one_in_2d(reference):
 
 def test_cape_unet_equals_the_published_one(reference):
     arrays = read(reference, "cape_unet1d_f8")
-    config = ModelConfig(PaperUNet(features=8), PaperCape(), normalise=False)
+    config = ModelConfig(PaperUNet(features=8), PaperCape(), normalise="off")
     surrogate = Surrogate(problem_of(1, 128, 1, 1), config, rngs=nnx.Rngs(0))
     load_surrogate(surrogate, arrays, "sd.")
     u, y, auxiliary = (np.moveaxis(arrays[key], 1, -1) for key in ("x", "y_eval", "y_aux"))
@@ -187,10 +187,10 @@ def test_curriculum_equals_the_published_one_in_every_epoch(reference):
 
 PAPER = PaperAdam(learning_rate=3e-3, weight_decay=1e-4)
 TRACES = {  # the base and the conditional baseline have no CAPE block, so no auxiliary loss
-    "trainstep_base_fno1d_tf": ModelConfig(PaperFNO(width=36), Unaware(residual=False), normalise=False),
-    "trainstep_cape_fno1d_crc": ModelConfig(PaperFNO(width=20), PaperCape(), normalise=False),
-    "trainstep_cape_fno1d_warmup": ModelConfig(PaperFNO(width=20), PaperCape(), normalise=False),
-    "trainstep_cond_fno1d_crc": ModelConfig(PaperFNO(width=36), Channels(residual=False), normalise=False),
+    "trainstep_base_fno1d_tf": ModelConfig(PaperFNO(width=36), Unaware(residual=False), normalise="off"),
+    "trainstep_cape_fno1d_crc": ModelConfig(PaperFNO(width=20), PaperCape(), normalise="off"),
+    "trainstep_cape_fno1d_warmup": ModelConfig(PaperFNO(width=20), PaperCape(), normalise="off"),
+    "trainstep_cond_fno1d_crc": ModelConfig(PaperFNO(width=36), Channels(residual=False), normalise="off"),
 }
 
 

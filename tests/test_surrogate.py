@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 import warnings
 
 import jax
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from cape.attention import ChannelAttention
 from cape.config import from_dict, to_dict
 from cape.datasets.trajectories import from_arrays
-from cape.embedding import features, logarithmic
+from cape.embedding import linear, logarithmic
 from cape.models import (
     FNO,
     AdaGroupNorm,
@@ -178,6 +180,29 @@ def test_whatever_the_mix_a_guess_keeps_means_and_uniform_fields():
     np.testing.assert_allclose(propagate(propagator, uniform, P)[0], uniform, rtol=1e-5)
 
 
+def test_where_nothing_is_transported_every_head_diffuses_at_its_own_rate():
+    problem = problem_of(16, 16)
+    for reach, different in ((0.0, 4), (1.0, 2)):
+        block = Propagator(problem, heads=4, reach=reach, rngs=nnx.Rngs(0))
+        displacement, diffusion = block.rates(jnp.asarray([problem.high]))
+        strong = np.asarray(diffusion[0])[np.asarray(diffusion[0]) > 1e-5]
+        assert len(np.unique(strong)) == len(strong) == different
+        assert (np.abs(np.asarray(displacement)).max() > 0) == (reach > 0)
+
+
+def test_attention_is_a_perceptron_of_the_logarithms_of_the_parameters():
+    problem = problem_of(8, low=1e-3, high=1e-1)
+    attention = ChannelAttention(problem, (3, 2), width=5, rngs=nnx.Rngs(0))
+    p = jnp.asarray([[1e-3, 1e-1], [1e-2, 1.0]])
+    logs = np.array([[-1.0, 1.0], [0.0, 2.0]])
+    hidden = logs @ np.asarray(attention.first.weight[...]) + np.asarray(attention.first.bias[...])
+    hidden = np.vectorize(lambda x: 0.5 * x * (1 + math.erf(x / 2**0.5)))(hidden)
+    expected = hidden @ np.asarray(attention.second.weight[...]) + np.asarray(attention.second.bias[...])
+    vectors = attention.vectors(p)
+    assert [v.shape for v in vectors] == [(2, 6), (2, 4)]
+    np.testing.assert_allclose(np.concatenate(vectors, -1), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("points", [(32,), (16, 20)])
 def test_between_walls_a_head_is_diffusion_without_flux(points):
     problem = problem_of(*points, boundary="wall")
@@ -232,7 +257,7 @@ def test_embedding_tells_small_parameters_apart_and_extrapolates_finitely():
     values = jnp.asarray([[1e-8], [1e-3], [1e-1], [0.0], [1e4], [-1.0]])
     x = logarithmic(values, low, high)[:, 0]
     np.testing.assert_allclose(x[:3], [-1.0, 3 / 7, 1.0], atol=1e-5)
-    assert np.isfinite(features(values, low, high)).all()
+    assert np.isfinite(x).all() and np.isfinite(linear(values, low, high)).all()
     assert x[4] > 1.0
 
 
@@ -248,7 +273,9 @@ def test_embedding_of_ranges_through_zero_is_odd_and_monotone():
 @pytest.mark.parametrize(("low", "high"), [((0.0,), (0.0,)), ((3.0,), (3.0,)), ((0.0,), (1.0,))])
 def test_embedding_of_ranges_without_width_is_finite_with_its_gradient(low, high):
     for value in (0.0, 1.0, 3.0):
-        x, slope = jax.value_and_grad(lambda p: features(p[None, None], low, high).sum())(jnp.float32(value))
+        x, slope = jax.value_and_grad(lambda p: logarithmic(p[None, None], low, high).sum())(
+            jnp.float32(value)
+        )
         assert np.isfinite(x) and np.isfinite(slope)
 
 
@@ -486,10 +513,10 @@ LAYERED = {
         ),
         (lambda f: (f / "config.json").write_text("{"), "not the config.json"),
         (lambda f: (f / "config.json").write_text("[]"), "not the config.json"),
-        (lambda f: edited(f, format=99), "format 99, this version of cape reads 1; upgrade"),
+        (lambda f: edited(f, format=99), "format 99, this version of cape reads 2; upgrade"),
         (lambda f: edited(f, problem={}), "problem: expected the keys"),
         (lambda f: edited(f, model={"bases": {}}), "unknown key 'bases'; did you mean 'base'"),
-        (lambda f: edited(f, format=0), "format 0, this version of cape reads 1; it is damaged"),
+        (lambda f: edited(f, format=0), "format 0, this version of cape reads 2; it is damaged"),
         (
             lambda f: problem_edited(f, channels=["../../u"]),
             r"channels: '../../u' is no name: expected letters",

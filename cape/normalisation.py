@@ -1,0 +1,86 @@
+"""Normalisation of every frame by itself, with what it takes away told to the conditioning like a parameter.
+
+A field that decays keeps one size inside the network, and a surrogate sees what similarity solutions are made of:
+a shape, and numbers beside the parameters (amplitude, mean) from which it can form dimensionless groups.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from cape.conditioning import Prediction
+from cape.embedding import logarithmic
+from cape.problem import Problem
+
+_SMALLEST = 1e-6  # of a channel's standard deviation in training: less is a uniform field
+_LARGEST_LOG_GAIN = 6.0
+
+
+class SampleNormalisation(nnx.Module):
+    """Advance v = (u − m)/s, every channel of every frame by its own mean m and standard deviation s over space.
+
+        u(t + dt) = m + s (guess + exp(G log q) change),   q = (p, s, m),   guess, change = conditioned(v; q)
+
+    The conditioning takes s and m of all channels for further parameters (`seen`), so the displacement of a
+    propagator head may be proportional to the mean of a field: a Galilean boost. The last gain is a product of
+    powers, as dimensional analysis has it: the pressure that a velocity v builds up is proportional to ρ v². G
+    starts at zero. Where the conditioning is not told the parameters, G is not either.
+
+    Args:
+        problem: gives channels and their statistics in training.
+        told: whether the conditioning is told the PDE parameters.
+    """
+
+    def __init__(self, problem: Problem, *, told: bool):
+        self.channels, self.std = len(problem.channels), problem.channel_std
+        self.seen = _with_state(problem)
+        self.first = 0 if told else len(problem.parameters)
+        self.gain = nnx.Param(jnp.zeros((len(self.seen.parameters) - self.first, self.channels)))
+
+    def __call__(
+        self,
+        conditioned: nnx.Module,
+        u: Float[Array, "batch *space channel"],
+        p: Float[Array, "batch parameter"],
+    ) -> Prediction:
+        axes = tuple(range(1, u.ndim - 1))
+        smallest = _SMALLEST * jnp.asarray(self.std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
+        mean = u.mean(axes, keepdims=True)
+        scale = jnp.sqrt(jnp.square(u - mean).mean(axes, keepdims=True) + smallest**2)
+        state = [a.reshape(-1, self.channels) for a in (scale, mean)]
+        seen = jnp.concatenate([p, *state], -1)
+
+        v = (u - mean) / scale
+        following, guess = conditioned(v, conditioned.prepare(seen))
+        start = v if guess is None else guess
+        powers = logarithmic(seen, self.seen.low, self.seen.high)[:, self.first :] @ self.gain[...]
+        gain = jnp.exp(jnp.clip(powers, -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN)).reshape(mean.shape)
+        following = start + gain * (following - start)
+        return Prediction(following * scale + mean, None if guess is None else guess * scale + mean)
+
+
+class WithState(Problem):
+    """A problem whose last parameters are standard deviations and means of the channels of a frame."""
+
+    @property
+    def state(self) -> int:
+        return 2 * len(self.channels)
+
+
+def _with_state(problem: Problem) -> WithState:
+    """Append standard deviation and mean of every channel to the parameters, with ranges made of the statistics.
+
+    A channel that is positive throughout the training data has a positive range, so that its mean is seen on a
+    logarithmic scale too; any other mean may have either sign.
+    """
+    lows = problem.channel_low or (0.0,) * len(problem.channels)
+    statistics = list(zip(problem.channels, lows, problem.channel_mean, problem.channel_std, strict=True))
+    ranges = {f"scale of {name}": (0.1 * std, std) for name, _, _, std in statistics}
+    for name, low, mean, std in statistics:
+        ranges[f"mean of {name}"] = (0.3 * mean, 2.0 * mean) if low > 0 else (-std, std)
+    low, high = zip(*ranges.values(), strict=True)
+    extended = {"parameters": (*problem.parameters, *ranges), "values": ()}
+    extended |= {"low": (*problem.low, *low), "high": (*problem.high, *high)}
+    return WithState(**vars(problem) | extended)

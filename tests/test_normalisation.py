@@ -1,0 +1,166 @@
+"""Normalisation of every frame by itself: the formula by a second route, what it must leave alone, what it tells."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from cape.embedding import logarithmic
+from cape.models import FNO, AdaGroupNorm, Cape, Channels, Film, ModelConfig, Unaware
+from cape.normalisation import SampleNormalisation
+from cape.problem import Problem
+from cape.surrogate import Surrogate
+
+BASE = FNO(width=4, modes=3, layers=1, projection=4, kernel=3)
+CONDITIONINGS = [Cape(heads=2, width=4), Film(width=4), AdaGroupNorm(width=4), Channels(), Unaware()]
+P = jnp.asarray([[0.7], [1.6]])
+
+
+def problem_of(**changes):
+    settings = {
+        "equation": "unknown",
+        "channels": ("density", "velocity"),
+        "parameters": ("a",),
+        "boundaries": ("periodic",),
+        "resolution": (16,),
+        "origin": (0.0,),
+        "length": (1.0,),
+        "dt": 0.1,
+        "steps": 5,
+        "channel_mean": (3.0, 0.1),
+        "channel_std": (0.5, 2.0),
+        "channel_low": (0.2, -4.0),
+        "low": (0.5,),
+        "high": (2.0,),
+    }
+    return Problem(**settings | changes)
+
+
+def surrogate_of(conditioning, gain=0.0, **changes):
+    surrogate = Surrogate(problem_of(**changes), ModelConfig(BASE, conditioning), rngs=nnx.Rngs(0))
+    weights = surrogate.normalisation.gain
+    weights[...] = gain * jax.random.normal(jax.random.key(1), weights.shape)
+    return surrogate
+
+
+def fields(batch=2, points=16):
+    u = np.random.default_rng(0).normal(size=(batch, points, 2))
+    return np.asarray([3.0, 0.1] + [0.4, 1.5] * u, np.float32)
+
+
+def advance(surrogate, u, p=P):
+    """One step, as a numpy array: what tests do with it may broadcast."""
+    return np.asarray(surrogate.at(p)(jnp.asarray(u, jnp.float32)))
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS, ids=lambda c: type(c).__name__)
+def test_a_step_is_what_its_formula_says(conditioning):
+    surrogate, u = surrogate_of(conditioning, gain=0.3), fields()
+    mean, scale = u.mean(1), u.std(1)
+    q = np.concatenate([P, scale, mean], -1).astype(np.float32)
+    v = jnp.asarray((u - mean[:, None]) / scale[:, None], jnp.float32)
+    inner = surrogate.conditioned
+    following, guess = inner(v, inner.prepare(jnp.asarray(q)))
+    following, guess = np.asarray(following), None if guess is None else np.asarray(guess)
+    start = np.asarray(v) if guess is None else guess
+    seen = surrogate.normalisation.seen
+    logs = np.asarray(logarithmic(jnp.asarray(q), seen.low, seen.high))
+    logs = logs[:, 1:] if isinstance(conditioning, Unaware) else logs
+    gain = np.exp(logs @ np.asarray(surrogate.normalisation.gain[...]))[:, None]
+    expected = mean[:, None] + scale[:, None] * (start + gain * (following - start))
+    np.testing.assert_allclose(advance(surrogate, u), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_without_conditioning_a_step_commutes_with_scaling_and_offset():
+    """Nothing is told of what is taken away, so it comes back as it went."""
+    surrogate, u = surrogate_of(Unaware()), fields()
+    factor, offset = np.array([20.0, 0.01]), np.array([-7.0, 3.0])
+    moved = advance(surrogate, factor * u + offset)
+    np.testing.assert_allclose(moved, factor * advance(surrogate, u) + offset, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS[:-1], ids=lambda c: type(c).__name__)
+def test_conditionings_are_told_amplitude_and_mean(conditioning):
+    surrogate, u = surrogate_of(conditioning), fields()
+    surrogate.conditioned.base.out.weight[...] *= 10
+    shape = np.diff(advance(surrogate, u), axis=1)
+    np.testing.assert_allclose(np.diff(advance(surrogate, u + 0.0), axis=1), shape)
+    assert np.abs(np.diff(advance(surrogate, 2.0 * u), axis=1) / 2 - shape).max() > 1e-3
+    assert np.abs(np.diff(advance(surrogate, u + 2.0), axis=1) - shape).max() > 1e-3
+
+
+def test_a_model_that_is_not_told_the_parameters_does_not_learn_them_from_its_gain():
+    surrogate, u = surrogate_of(Unaware(), gain=1.0), fields()
+    np.testing.assert_array_equal(advance(surrogate, u), advance(surrogate, u, 3.0 * P))
+    told = surrogate_of(Film(width=4), gain=1.0)
+    assert np.abs(advance(told, u) - advance(told, u, 1.2 * P)).max() > 1e-3
+
+
+def test_means_of_positive_channels_are_seen_on_a_logarithmic_scale():
+    seen = SampleNormalisation(problem_of(), told=True).seen
+    named = dict(zip(seen.parameters, zip(seen.low, seen.high, strict=True), strict=True))
+    assert named["mean of density"] == pytest.approx((0.9, 6.0))
+    assert named["mean of velocity"] == (-2.0, 2.0)
+    assert named["scale of density"] == pytest.approx((0.05, 0.5)) and named["a"] == (0.5, 2.0)
+    unknown = SampleNormalisation(problem_of(channel_low=()), told=True).seen
+    assert dict(zip(unknown.parameters, unknown.low, strict=True))["mean of density"] == -0.5
+
+
+def test_at_first_heads_move_by_the_parameters_alone():
+    block = surrogate_of(Cape(heads=3)).conditioned.block
+    p = jnp.asarray([[2.0, 0.3, 1.0, 3.0, 0.5]])
+    same_parameter = p.at[:, 1:].multiply(7.0)
+    np.testing.assert_array_equal(block.rates(p)[0], block.rates(same_parameter)[0])
+    assert np.abs(np.asarray(block.rates(p)[0] - block.rates(2 * p)[0])).max() > 0.1
+
+
+def test_a_head_that_moves_with_the_mean_obeys_galilean_boosts():
+    """If u(x, t) is a solution then so is u(x − c t, t) + c: the boosted step is the step, moved and raised."""
+    channel = {"channels": ("u",), "channel_mean": (0.1,), "channel_std": (2.0,), "channel_low": (-4.0,)}
+    surrogate = surrogate_of(Cape(heads=1, width=4), **channel)
+    block, dt, points = surrogate.conditioned.block, surrogate.problem.dt, 16
+    mean = 1 + surrogate.normalisation.seen.parameters.index("mean of u")
+    block.displacement[...] = jnp.zeros_like(block.displacement[...]).at[0, mean].set(dt * 2.0)
+    block.log_diffusion[...] = jnp.full_like(block.log_diffusion[...], -jnp.inf)
+    surrogate.conditioned.base.out.weight[...] *= 0
+    surrogate.conditioned.base.out.bias[...] *= 0
+    u, cells = fields(points=points)[..., 1:], 3
+    boost = cells / points / dt
+    moved = np.roll(advance(surrogate, u), cells, axis=1) + boost
+    np.testing.assert_allclose(advance(surrogate, u + boost), moved, atol=2e-5)
+    assert np.abs(moved - boost - advance(surrogate, u)).max() > 0.1
+
+
+def test_uniform_fields_are_steps_with_finite_gradients():
+    surrogate = surrogate_of(Cape(heads=2, width=4), gain=1.0)
+    graphdef, params, rest = nnx.split(surrogate, nnx.Param, ...)
+    u = jnp.asarray(np.ones((2, 16, 2)) * [3.0, 0.0], jnp.float32)
+
+    def size(params, u):
+        return jnp.square(nnx.merge(graphdef, params, rest).at(P)(u)).sum()
+
+    value, gradients = jax.value_and_grad(size, (0, 1))(params, u)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((value, gradients)))
+    np.testing.assert_allclose(advance(surrogate, u), u, atol=1e-4)
+
+
+def test_the_gain_stays_bounded_far_outside_of_training():
+    surrogate = surrogate_of(Film(width=4), gain=100.0)
+    assert np.isfinite(advance(surrogate, 1e5 * fields(), jnp.asarray([[1e6], [1e-9]]))).all()
+
+
+def test_an_unknown_normalisation_is_refused():
+    with pytest.raises(ValueError, match="model.normalise: expected one of .*'sample'.*got 'batch'"):
+        ModelConfig(normalise="batch")
+
+
+def test_a_problem_without_smallest_values_is_read():
+    """Folders of converted weights say nothing of the data."""
+    stated = dataclasses.asdict(problem_of())
+    del stated["channel_low"]
+    assert Problem.from_dict(stated).channel_low == ()
+    with pytest.raises(ValueError, match="expected 2 entries of channel_low"):
+        Problem.from_dict(stated | {"channel_low": [1.0]})
