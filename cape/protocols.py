@@ -1,4 +1,4 @@
-"""Does a surrogate obey its parameters, and how far does it go? Three protocols beside the errors of `evaluate`.
+"""Does a surrogate obey its parameters, and how far does it go? Five protocols beside the errors of `evaluate`.
 
 Controls: the same rollouts with wrong parameters. `shuffled` gives every sample the parameters of another value,
 `mean` those in the middle of the trained ones. A surrogate that obeys its parameters does much worse so; one that
@@ -13,7 +13,12 @@ d = u(p) - u(q) in the truth and d̂ = û(p) - û(q) in the prediction, and over
 
 each channel divided by its standard deviation in the truth at q.
 
+Distance: the mean nRMSE of values between the trained ones, and up to twice, up to ten times and further outside of
+their range, beside that of the trained ones.
+
 Horizon: the mean nRMSE of the steps a surrogate was trained for, and of as many after them.
+
+Resolution: the mean nRMSE on the grid of the training, and on one with twice as many points along every axis.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,18 +32,24 @@ from cape.datasets.trajectories import Trajectories
 from cape.evaluation import KINDS, Evaluation, evaluate, group_by_value
 from cape.rollout import Step, rollout
 
+FAR = (2.0, 10.0)  # times outside of the trained range
 MOST_INITIAL_CONDITIONS = 8  # of which the response is computed
 _SAME_START = 1e-3  # difference of first frames, relative to their largest value, below which they are one
 StepAt = Callable[[Float[Array, "batch parameter"]], Step]
 
 
 def run_protocols(
-    step_at: StepAt, trajectories: Trajectories, evaluation: Evaluation, trained_steps: int, seed: int = 0
+    step_at: StepAt,
+    trajectories: Trajectories,
+    evaluation: Evaluation,
+    trained_steps: int,
+    seed: int = 0,
+    finer: Trajectories | None = None,
 ) -> dict:
-    """Run every protocol; give {"controls", "response", "horizon"}, each a list of dicts that goes to JSON.
+    """Run every protocol; give a list of dicts that goes to JSON for each, by name, in the order of this page.
 
     A list is empty where the data allow no such protocol: one parameter value, no initial condition at two values,
-    no frame after the trained steps.
+    no untrained value, no frame after the trained steps, no finer grid.
 
     Args:
         step_at: parameters -> one-step map, as in `evaluate`.
@@ -46,13 +57,16 @@ def run_protocols(
         evaluation: of the same step_at with the right parameters.
         trained_steps: the longest rollout of the training.
         seed: of the order in which parameters are shuffled.
+        finer: the same trajectories on a grid twice as fine, where there is one.
     """
     steps = len(evaluation.times)
     trajectories = trajectories.first_frames(steps + 1)
     return {
         "controls": controls(step_at, trajectories, evaluation, seed),
         "response": response(step_at, trajectories, evaluation.training_values),
+        "distance": distance(evaluation),
         "horizon": horizon(evaluation, trained_steps),
+        "resolution": [] if finer is None else resolution(step_at, finer, evaluation),
     }
 
 
@@ -134,6 +148,57 @@ def response(
                 }
             )
     return found
+
+
+def distance(evaluation: Evaluation) -> list[dict]:
+    """Compare the mean nRMSE of untrained values, by their distance from the trained range, with that of trained."""
+    low, high = evaluation.training_values.min(axis=0), evaluation.training_values.max(axis=0)
+    places = ("trained", "between", *(f"up to {times:g} times outside" for times in FAR), "further outside")
+    errors: dict[str, list[float]] = {place: [] for place in places}
+    for row in evaluation.rows:
+        place = {"seen": 0, "interpolated": 1}.get(row.kind)
+        if place is None:
+            times = _times_outside(np.array(list(row.parameters.values())), low, high)
+            place = 2 + int(np.searchsorted(FAR, times * (1 - 1e-6)))
+        errors[places[place]].append(row.values["nRMSE"])
+    if not errors["trained"] or len(errors["trained"]) == len(evaluation.rows):
+        return []
+    trained = np.mean(errors["trained"])
+    return [
+        {
+            "values": place,
+            "count": len(found),
+            "nRMSE": float(np.mean(found)),
+            "ratio": float(np.mean(found) / trained),
+        }
+        for place, found in errors.items()
+        if found
+    ]
+
+
+def _times_outside(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """How many times further than the trained range the most extreme parameter lies: its ratio to the nearer end."""
+    largest = np.maximum(np.abs(low), np.abs(high))
+    beyond = np.abs(value) / np.where(largest > 0, largest, np.finfo(float).tiny)
+    positive = (low > 0) & (value > 0)
+    below = np.divide(low, value, where=positive, out=np.where(low > 0, np.inf, 0.0))
+    return float(np.maximum(beyond, below).max())
+
+
+def resolution(step_at: StepAt, finer: Trajectories, evaluation: Evaluation) -> list[dict]:
+    """Compare the mean nRMSE on a finer grid with that on the grid of `evaluation`, per kind of values."""
+    steps = len(evaluation.times)
+    fine = evaluate(step_at, finer, evaluation.training_values, steps=steps, examples=False)
+    return [
+        {
+            "kind": kind,
+            "trained_grid": evaluation.summary[kind]["nRMSE"],
+            "twice_as_fine": errors["nRMSE"],
+            "ratio": errors["nRMSE"] / evaluation.summary[kind]["nRMSE"],
+        }
+        for kind, errors in fine.summary.items()
+        if kind in KINDS
+    ]
 
 
 def horizon(evaluation: Evaluation, trained_steps: int) -> list[dict]:

@@ -93,11 +93,15 @@ def protocol_tables(protocols: Mapping[str, list[dict]]) -> str:
     titles = {
         "controls": "nRMSE with the right parameters, those of another value (shuffled), the mean of the trained",
         "response": "change of the solution from one initial condition with the parameters, relative to {relative_to}",
+        "distance": "nRMSE by distance from the trained values, and its ratio to that of trained ones",
+        "resolution": "nRMSE on the grid trained on, and on one twice as fine along every axis",
         "horizon": "nRMSE within the {trained_steps} steps trained, and beyond up to step {steps}",
     }
     empty = {
         "controls": "no controls: the files have one parameter value",
         "response": "no parameter response: no initial condition is there at a trained and at another value",
+        "distance": "no distance: all values or none were trained on",
+        "resolution": "no finer grid: the files have fewer than twice the points trained on",
         "horizon": "no longer horizon: the files end with the steps trained",
     }
     texts = []

@@ -16,6 +16,7 @@ from cape.cli import main
 from cape.datasets.opening import open_files
 from cape.datasets.trajectories import from_arrays
 from cape.evaluation import evaluate
+from cape.inputs import on_twice_the_grid
 from cape.models import FNO, ModelConfig
 from cape.pretrained import save
 from cape.problem import Problem
@@ -125,11 +126,67 @@ def test_the_horizon_is_parted_at_the_trained_steps():
         )
 
 
+def test_the_distance_from_the_trained_values_is_that_of_the_most_extreme_parameter():
+    """A step that is wrong by a factor that depends on β alone has an error known for every value."""
+    wrong = {0.001: 0.5, 0.1: 0.1, 0.2: 0.02, 0.3: 0.03, 0.4: 0.02, 2.0: 0.02, 4.0: 0.3, 4.1: 0.4, 20.0: 0.2}
+    table = jnp.asarray(list(wrong.items()), jnp.float32)
+
+    def step_at(parameters):
+        nearest = jnp.argmin(jnp.abs(parameters - table[None, :, 0]), axis=1)
+        factor = 1 + table[nearest, 1]
+        return lambda u: factor[:, None, None] * exact(parameters)(u)
+
+    data = sines(tuple(wrong)).first_frames(2)
+    rows = protocols.distance(evaluate(step_at, data, TRAINED, examples=False))
+    assert [(row["values"], row["count"]) for row in rows] == [
+        ("trained", 3),
+        ("between", 1),
+        ("up to 2 times outside", 2),
+        ("up to 10 times outside", 2),
+        ("further outside", 1),
+    ]
+    expected = [0.02, 0.03, (0.1 + 0.3) / 2, (0.4 + 0.2) / 2, 0.5]
+    np.testing.assert_allclose([row["nRMSE"] for row in rows], expected, rtol=1e-3)
+    np.testing.assert_allclose([row["ratio"] for row in rows], np.array(expected) / 0.02, rtol=2e-3)
+
+
+def test_a_grid_twice_as_fine_is_judged_by_itself():
+    """The wrong step keeps 0.9 of the field on the grid of the training and 0.8 on the finer one."""
+
+    def step_at(parameters):
+        return lambda u: (0.9 if u.shape[1] == POINTS // 2 else 0.8) * u
+
+    fine = sines((0.4, 2.0)).first_frames(2)
+    still = from_arrays(
+        np.repeat(fine.read()[:, :1], 2, axis=1),
+        fine.parameters,
+        ("beta",),
+        channel_names=("u", "v"),
+        coordinates=fine.coordinates,
+        times=fine.times,
+        boundaries=("periodic",),
+    )
+    evaluation = evaluate(step_at, still.subsample(space=2), TRAINED, examples=False)
+    (row,) = protocols.resolution(step_at, still, evaluation)
+    assert row["kind"] == "seen"
+    np.testing.assert_allclose(
+        [row["trained_grid"], row["twice_as_fine"], row["ratio"]], [0.1, 0.2, 2.0], rtol=1e-4
+    )
+
+
 def test_what_the_data_do_not_allow_is_empty_and_said_so():
     measured, _ = found(exact, sines((0.4,)))
-    assert measured == {"controls": [], "response": [], "horizon": []}
+    names = ["controls", "response", "distance", "horizon", "resolution"]
+    assert measured == {name: [] for name in names}
     text = report.protocol_tables(measured)
-    assert "one parameter value" in text and "no initial condition" in text and "end with the steps" in text
+    for said in (
+        "one parameter value",
+        "no initial condition",
+        "no distance",
+        "end with the steps",
+        "no finer grid",
+    ):
+        assert said in text
 
 
 def test_tables_and_files(tmp_path):
@@ -137,12 +194,16 @@ def test_tables_and_files(tmp_path):
     path, _ = report.write(evaluation, tmp_path, measured)
     assert json.loads(path.read_text())["protocols"] == measured
     assert report.read(tmp_path).rows[0].parameters == evaluation.rows[0].parameters
-    controls, response, horizon = report.protocol_tables(measured).split("\n\n")
+    controls, response, distance, horizon, resolution = report.protocol_tables(measured).split("\n\n")
     assert controls.splitlines()[1].split() == ["beta", "kind", "right", "shuffled", "mean"]
     assert "relative to beta = 0.4" in response and response.splitlines()[3].split()[3:] == [
         "1.0000",
         "1.0000",
     ]
+    assert (
+        distance.splitlines()[1].split() == ["values", "count", "nRMSE", "ratio"]
+        and "no finer grid" in resolution
+    )
     assert "within the 3 steps trained, and beyond up to step 6" in horizon
     assert len(horizon.splitlines()) == 5
 
@@ -176,8 +237,17 @@ def test_evaluate_on_the_command_line(tmp_path, capsys):
     ):
         assert title in out
     content = json.loads((tmp_path / "a" / "evaluation.json").read_text())
-    assert [len(content["protocols"][name]) for name in ("controls", "response", "horizon")] == [2, 1, 1]
+    assert [
+        len(content["protocols"][name]) for name in ("controls", "response", "horizon", "resolution")
+    ] == [2, 1, 1, 0]
     assert (tmp_path / "a" / "film_seen.gif").read_bytes().startswith(b"GIF")
     assert main([*ask, str(tmp_path / "b")]) == 0
     assert "protocols" not in json.loads((tmp_path / "b" / "evaluation.json").read_text())
     assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["evaluation.csv", "evaluation.json"]
+
+
+def test_files_twice_as_fine_are_found():
+    problem = Problem.of(sines().subsample(space=4))
+    assert on_twice_the_grid(problem, sines()).resolution == (POINTS // 2,)
+    assert on_twice_the_grid(problem, sines().subsample(space=4)) is None
+    assert on_twice_the_grid(Problem.of(sines()), sines()) is None

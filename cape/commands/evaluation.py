@@ -36,13 +36,14 @@ def evaluate(
         figures: draw figures (needs the extra `plot`).
         animate: also write a film of truth and prediction, as GIF, for one parameter value of each kind.
         protocols: also measure whether parameters are obeyed (with shuffled and with mean parameters, and the response
-            of solutions to them), and how the error goes on after the steps trained.
+            of solutions to them), and how the error grows with the distance from the trained values, after the steps
+            trained and, where files have it, on a grid twice as fine.
     """
     from cape import canvas, plots, report
     from cape.animation import animate as film
     from cape.datasets.opening import open_files
     from cape.evaluation import evaluate as measure
-    from cape.inputs import in_steps, on_grid
+    from cape.inputs import in_steps, on_grid, on_twice_the_grid
     from cape.library import locate
     from cape.pretrained import load
     from cape.protocols import run_protocols
@@ -52,13 +53,18 @@ def evaluate(
     prepare_jax()
     surrogate = load(model)
     problem = surrogate.problem
-    trajectories = open_files(list(data))
-    trajectories = in_steps(problem, on_grid(problem, trajectories, space_stride), time_stride)
+    everything = open_files(list(data))
+    on_grid(problem, everything, space_stride)  # what does not fit is refused before anything is left out
+    everything = in_steps(problem, everything, time_stride)
     if not all_samples:
         folder = Path(model) if Path(model).is_dir() else locate(model)
-        trajectories = _untrained(folder, trajectories)
+        everything = _untrained(folder, everything)
+    trajectories = on_grid(problem, everything, space_stride)
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps or None)
-    found = run_protocols(surrogate.at, trajectories, evaluation, problem.steps) if protocols else None
+    found = None
+    if protocols:
+        finer = on_twice_the_grid(problem, everything)
+        found = run_protocols(surrogate.at, trajectories, evaluation, problem.steps, finer=finer)
     report.write(evaluation, out, found)
     if figures:
         plots.write_figures(evaluation, out)
