@@ -1,0 +1,97 @@
+"""Print how the error falls with the number of parameter values trained on, and grows with the distance from them.
+
+    python benchmarks/parameter_values.py [burgers | advection] [--seeds 0 1 2] [--only 3 5 ...]
+
+Every row has as much data (360 trajectories of the preset's equation, simulated) and the training of the preset, with
+3 to 17 values equidistant in the logarithm, or one value per trajectory (continuous). All rows are judged on the same
+48 initial conditions, which no training saw, at values inside the trained range, twice and ten times outside of it.
+nRMSE; the ratios are to the error inside. Runs are kept in --out and used again.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from generalisation import result, spread
+
+from cape.commands.training import presets
+from cape.config import load_toml
+from cape.data import DataConfig, SimulationConfig, simulated
+from cape.datasets.opening import open_files
+from cape.evaluation import evaluate
+from cape.experiment import Experiment
+from cape.pretrained import load
+
+RANGES = {"burgers": ("Nu", 0.002, 2.0), "advection": ("beta", 0.2, 4.0)}
+VALUES = ("3", "5", "9", "17", "continuous")
+TRAJECTORIES, JUDGED = 360, 48
+INSIDE = (0.08, 0.23, 0.42, 0.58, 0.77, 0.92)  # of the way from the smallest to the largest, in the logarithm
+
+
+def experiment_of(equation: str, values: str, seed: int, folder: Path) -> Experiment:
+    """Make the experiment of one row: the preset on its own data."""
+    name, low, high = RANGES[equation]
+    preset = load_toml(Experiment, presets()[f"{equation}1d"])
+    if values == "continuous":
+        parameters, samples = f"{name}=loguniform:{low:g}:{high:g}", TRAJECTORIES
+    else:
+        listed = ",".join(f"{value:.6g}" for value in np.geomspace(low, high, int(values)))
+        parameters, samples = f"{name}={listed}", TRAJECTORIES // int(values)
+    simulation = dataclasses.replace(preset.data.simulation, parameters=(parameters,), samples=samples)
+    data = dataclasses.replace(preset.data, simulation=simulation, held_out=(), folder=str(folder / "data"))
+    return Experiment(data, preset.model, dataclasses.replace(preset.training, seed=seed))
+
+
+def judged_values(equation: str) -> dict[str, list[float]]:
+    """List the values at which rows are judged, by where they lie."""
+    _, low, high = RANGES[equation]
+    return {
+        "inside": [float(low * (high / low) ** way) for way in INSIDE],
+        "half the least": [low / 2],
+        "twice the largest": [2 * high],
+        "a tenth of the least": [low / 10],
+        "ten times the largest": [10 * high],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("equation", nargs="?", choices=RANGES, default="burgers")
+    parser.add_argument("--out", type=Path, default=Path("runs/parameter_values"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", nargs="+", choices=VALUES, default=VALUES)
+    asked = parser.parse_args()
+
+    places = judged_values(asked.equation)
+    name = RANGES[asked.equation][0]
+    every = ",".join(f"{value:.6g}" for values in places.values() for value in values)
+    template = experiment_of(asked.equation, "3", 0, asked.out).data
+    others = SimulationConfig(
+        **vars(template.simulation) | {"parameters": (f"{name}={every}",), "samples": JUDGED, "seed": 1}
+    )
+    files = simulated(DataConfig(simulation=others, folder=template.folder), progress=False)
+    truth = open_files([files]).subsample(time=template.time_stride)
+
+    print(f"| {asked.equation}, values | {' | '.join(places)} |")
+    print("|" + "---|" * (1 + len(places)))
+    for values in asked.only:
+        errors: dict[str, list[float]] = {place: [] for place in places}
+        for seed in asked.seeds:
+            folder = asked.out / asked.equation / f"{values}-{seed}"
+            result(experiment_of(asked.equation, values, seed, asked.out), folder)
+            surrogate = load(folder)
+            evaluation = evaluate(surrogate.at, truth, surrogate.problem.training_values, examples=False)
+            found = {row.parameters[name]: row.values["nRMSE"] for row in evaluation.rows}
+            for place, expected in places.items():
+                nearest = [min(found, key=lambda value: abs(value - one)) for one in expected]
+                errors[place].append(float(np.mean([found[value] for value in nearest])))
+        inside = np.mean(errors["inside"])
+        cells = [f"{spread(each)} ({np.mean(each) / inside:.1f}x)" for each in errors.values()]
+        print(f"| {values} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
