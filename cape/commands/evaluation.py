@@ -63,7 +63,8 @@ def evaluate(
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps or None)
     found = None
     if protocols:
-        finer = on_twice_the_grid(problem, everything)
+        as_trained = tuple(trajectories.resolution) == problem.resolution
+        finer = on_twice_the_grid(problem, everything) if as_trained else None
         found = run_protocols(surrogate.at, trajectories, evaluation, problem.steps, finer=finer)
     report.write(evaluation, out, found)
     if figures:
