@@ -75,12 +75,15 @@ def _with_state(problem: Problem) -> WithState:
     A channel that is positive throughout the training data has a positive range, so that its mean is seen on a
     logarithmic scale too; any other mean may have either sign.
     """
-    lows = problem.channel_low or (0.0,) * len(problem.channels)
-    statistics = list(zip(problem.channels, lows, problem.channel_mean, problem.channel_std, strict=True))
+    least = problem.channel_low or (0.0,) * len(problem.channels)
+    statistics = list(zip(problem.channels, least, problem.channel_mean, problem.channel_std, strict=True))
     ranges = {f"scale of {name}": (0.1 * std, std) for name, _, _, std in statistics}
-    for name, low, mean, std in statistics:
-        ranges[f"mean of {name}"] = (0.3 * mean, 2.0 * mean) if low > 0 else (-std, std)
-    low, high = zip(*ranges.values(), strict=True)
-    extended = {"parameters": (*problem.parameters, *ranges), "values": ()}
-    extended |= {"low": (*problem.low, *low), "high": (*problem.high, *high)}
+    for name, smallest, mean, std in statistics:
+        ranges[f"mean of {name}"] = (0.3 * mean, 2.0 * mean) if smallest > 0 else (-std, std)
+    extended = {
+        "parameters": (*problem.parameters, *ranges),
+        "low": (*problem.low, *(low for low, _ in ranges.values())),
+        "high": (*problem.high, *(high for _, high in ranges.values())),
+        "values": (),
+    }
     return WithState(**vars(problem) | extended)

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +52,10 @@ class Problem:
     values: tuple[tuple[float, ...], ...] = ()
     channel_low: tuple[float, ...] = ()
 
-    state: ClassVar[int] = 0  # how many of the last parameters are no parameters, see `SampleNormalisation`
+    @property
+    def state(self) -> int:
+        """How many of the last parameters are none but statistics of a frame, see `SampleNormalisation`."""
+        return 0
 
     @property
     def dimension(self) -> int:
