@@ -17,7 +17,7 @@ from generalisation import result, spread
 
 from cape.commands.training import presets
 from cape.config import load_toml
-from cape.data import DataConfig, SimulationConfig, simulated
+from cape.data import simulated
 from cape.datasets.opening import open_files
 from cape.evaluation import evaluate
 from cape.experiment import Experiment
@@ -69,10 +69,8 @@ def main() -> None:
     name = RANGES[asked.equation][0]
     every = ",".join(f"{value:.6g}" for values in places.values() for value in values)
     template = experiment_of(asked.equation, "3", 0, asked.out).data
-    others = SimulationConfig(
-        **vars(template.simulation) | {"parameters": (f"{name}={every}",), "samples": JUDGED, "seed": 1}
-    )
-    files = simulated(DataConfig(simulation=others, folder=template.folder), progress=False)
+    others = dataclasses.replace(template.simulation, parameters=(f"{name}={every}",), samples=JUDGED, seed=1)
+    files = simulated(dataclasses.replace(template, simulation=others), progress=False)
     truth = open_files([files]).subsample(time=template.time_stride)
 
     print(f"| {asked.equation}, values | {' | '.join(places)} |")

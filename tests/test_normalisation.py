@@ -87,7 +87,6 @@ def test_conditionings_are_told_amplitude_and_mean(conditioning):
     surrogate, u = surrogate_of(conditioning), fields()
     surrogate.conditioned.base.out.weight[...] *= 10
     shape = np.diff(advance(surrogate, u), axis=1)
-    np.testing.assert_allclose(np.diff(advance(surrogate, u + 0.0), axis=1), shape)
     assert np.abs(np.diff(advance(surrogate, 2.0 * u), axis=1) / 2 - shape).max() > 1e-3
     assert np.abs(np.diff(advance(surrogate, u + 2.0), axis=1) - shape).max() > 1e-3
 

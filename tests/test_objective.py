@@ -281,7 +281,7 @@ def test_a_few_steps_at_a_time_give_the_loss_and_gradient_of_all_at_once(tiny, m
     arguments = (objective, model, params, rest, frames, p, schedule, jax.random.key(0), SCALE)
     at_once = jax.jit(jax.value_and_grad(evaluate, argnums=2, has_aux=True), static_argnums=(0, 1))
     (_, (whole, _)), expected = at_once(*arguments)
-    monkeypatch.setattr("cape.objective._POINTS_IN_CACHE", BATCH * 8)  # one step at a time
+    monkeypatch.setattr("cape.objective._POINTS_IN_CACHE", BATCH * POINTS)  # one step at a time
     monkeypatch.setattr("jax.default_backend", lambda: "cpu")
     losses, _, grads = jax.jit(value_and_gradient, static_argnums=(0, 1))(*arguments)
     for a, b in zip(losses, whole, strict=True):
