@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from cape.embedding import identity, logarithmic, saturating
 from cape.problem import Problem
 from cape.solvers.activation import gelu
-from cape.solvers.convolution import Convolution, DepthwiseConvolution, Pointwise
+from cape.solvers.convolution import Convolution, DepthwiseConvolution, Features, Pointwise, lead, trail
 from cape.solvers.spectral import SpectralConvolution
 
 _POOL = 4
@@ -47,7 +47,7 @@ class ChannelAttention(nnx.Module):
 
     def vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch two_channels"], ...]:
         """Compute gains and offsets, side by side, of every feature map: `[batch, 2 * channels]` each."""
-        both = self.second(gelu(self.first(logarithmic(p, self.low, self.high))))
+        both = self.second(gelu(self.first(logarithmic(p, self.low, self.high).T))).T
         ends = [2 * sum(self.hidden_channels[: i + 1]) for i in range(len(self.hidden_channels) - 1)]
         return tuple(jnp.split(both, ends, axis=-1))
 
@@ -55,8 +55,8 @@ class ChannelAttention(nnx.Module):
 def modulation(vectors: tuple[Float[Array, "batch two_channels"], ...]) -> Callable[[int, Array], Array]:
     """Make the `modulate(i, h)` of a base solver from the vectors of `ChannelAttention`."""
 
-    def modulate(i: int, h: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
-        gain, offset = jnp.split(_over_space(vectors[i], h.ndim), 2, axis=-1)
+    def modulate(i: int, h: Features) -> Features:
+        gain, offset = jnp.split(_over_space(vectors[i], h.ndim), 2)
         return h * (1.0 + gain) + offset
 
     return modulate
@@ -109,7 +109,7 @@ class CAPEBlock(nnx.Module):
             nnx.List([Pointwise(parameters, half, rngs=rngs), Pointwise(half, widening, rngs=rngs)])
             for _ in range(3)
         )
-        self.spectral = SpectralConvolution(half, widening, modes, dimension=dimension, rngs=rngs)
+        self.spectral = SpectralConvolution(half, widening, modes, dimension=dimension, pool=_POOL, rngs=rngs)
         self.pointwise = Pointwise(half, widening, rngs=rngs)
         self.depthwise = DepthwiseConvolution(half, 2, kernel, boundaries=zeros, rngs=rngs)
         self.unattended = Pointwise(half, widening, rngs=rngs)
@@ -123,8 +123,8 @@ class CAPEBlock(nnx.Module):
 
     def vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch wide"], ...]:
         """Compute the attention vectors a_s, a_1, a_d, each [batch, W]."""
-        embedded = self.embed(p)
-        return tuple(second(gelu(first(embedded))) for first, second in self.attention)
+        embedded = self.embed(p).T
+        return tuple(second(gelu(first(embedded))).T for first, second in self.attention)
 
     def __call__(
         self, u: Float[Array, "batch *space channel"], vectors: tuple[Float[Array, "batch wide"], ...]
@@ -134,29 +134,18 @@ class CAPEBlock(nnx.Module):
                 f"the published CAPE block is tied to its resolution {self.resolution}, got {u.shape[1:-1]}; "
                 "the default form is not"
             )
-        axes = tuple(range(1, u.ndim - 1))
-        spectral, pointwise, depthwise = (_over_space(a, u.ndim) for a in vectors)
-        y = gelu(self.first(u))
-        z = _upsample(self.spectral(_pool(y))) * spectral
-        z = z + self.pointwise(y) * pointwise + self.depthwise(y) * depthwise + self.unattended(y)
+        h = lead(u, len(self.resolution), u.shape[-1])
+        axes = tuple(range(2, h.ndim))
+        spectral, pointwise, depthwise = (_over_space(a, h.ndim) for a in vectors)
+        y = gelu(self.first(h))
+        z = self.spectral(y) * spectral + self.pointwise(y) * pointwise
+        z = z + self.depthwise(y) * depthwise + self.unattended(y)
         r = self.last(gelu(z))
         r = (r - r.mean(axes, keepdims=True)) / jnp.sqrt(r.var(axes, keepdims=True) + _EPSILON)
-        r = r * self.norm_weight[...][None, ..., None] + self.norm_bias[...][None, ..., None]
-        u = jnp.concatenate([u] * self.copies, -1)
-        return u + r if len(self.resolution) == 1 else u * (1.0 + r)
+        r = r * self.norm_weight[...][None, None] + self.norm_bias[...][None, None]
+        h = jnp.concatenate([h] * self.copies)
+        return trail(h + r if len(self.resolution) == 1 else h * (1.0 + r))
 
 
 def _over_space(vector: Float[Array, "batch channel"], ndim: int) -> Array:
-    return vector.reshape(vector.shape[0], *(1,) * (ndim - 2), vector.shape[-1])
-
-
-def _pool(u: Float[Array, "batch *space channel"]) -> Array:
-    for axis in range(1, u.ndim - 1):
-        u = u.reshape(*u.shape[:axis], u.shape[axis] // _POOL, _POOL, *u.shape[axis + 1 :]).mean(axis + 1)
-    return u
-
-
-def _upsample(u: Float[Array, "batch *space channel"]) -> Array:
-    for axis in range(1, u.ndim - 1):
-        u = jnp.repeat(u, _POOL, axis=axis)
-    return u
+    return vector.T.reshape(*reversed(vector.shape), *(1,) * (ndim - 2))

@@ -16,7 +16,7 @@ from cape.attention import CAPEBlock, ChannelAttention, modulation
 from cape.embedding import identity, logarithmic
 from cape.problem import Problem
 from cape.propagator import Propagator
-from cape.solvers.convolution import Pointwise
+from cape.solvers.convolution import Pointwise, trail
 from cape.solvers.normalization import standardise
 
 BuildBase = Callable[[int, int], nnx.Module]
@@ -172,4 +172,5 @@ class PaperCAPE(nnx.Module):
 
     def __call__(self, u: Float[Array, "batch *space channel"], prepared: tuple[Array, ...]) -> Prediction:
         guess = self.block(u, prepared)
-        return Prediction(self.mix(self.base(jnp.concatenate([u, guess], -1))), guess)
+        both = self.base(jnp.concatenate([u, guess], -1))
+        return Prediction(trail(self.mix(jnp.moveaxis(both, -1, 0))), guess)

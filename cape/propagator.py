@@ -15,6 +15,7 @@ from jaxtyping import Array, Complex, Float
 
 from cape.embedding import linear
 from cape.problem import Problem
+from cape.solvers.convolution import mix, trail
 from cape.solvers.fourier import counting, irfftn, rfftn
 
 # initial logarithms of the heads' diffusion over one step, in squared domain lengths
@@ -78,36 +79,37 @@ class Propagator(nnx.Module):
         rates: tuple[Float[Array, "batch head axis"], Float[Array, "batch head"]],
     ) -> tuple[Float[Array, "batch *space channel"], Float[Array, "batch *space head_channel"]]:
         """Return the first guess of u(t + dt) and the output of every head on every channel."""
-        space = u.shape[1:-1]
-        axes = tuple(range(1, 1 + len(space)))
+        h = jnp.moveaxis(u, -1, 0)
+        space, axes = h.shape[2:], tuple(range(2, h.ndim))
+        whole = h
         for axis, kind in zip(axes, self.boundaries, strict=True):
             if kind != "periodic":
-                u = jnp.concatenate([u, jnp.flip(u, axis)], axis)
-        grid = u.shape[1:-1]
+                whole = jnp.concatenate([whole, jnp.flip(whole, axis)], axis)
+        grid = whole.shape[2:]
         mirrored = tuple(n // m for n, m in zip(grid, space, strict=True))
-        spectrum = rfftn(u, axes)
-        turned = spectrum[..., None, :] * self._multiplier(grid, mirrored, rates)[..., None]
-        heads = irfftn(turned, grid, axes)
-        heads = heads[(slice(None), *(slice(n) for n in space))]
-        u = u[(slice(None), *(slice(n) for n in space))]
-        guess = u + jnp.einsum("b...jc,cjd->b...d", heads - u[..., None, :], self.mix[...])
-        return guess, heads.reshape(*heads.shape[:-2], -1)
+        turned = rfftn(whole, axes)[None] * self._multiplier(grid, mirrored, rates)[:, None]
+        heads = irfftn(turned, grid, tuple(1 + axis for axis in axes))  # [head, channel, batch, *grid]
+        heads = heads[(slice(None),) * 3 + tuple(slice(n) for n in space)]
+        weight = self.mix[...].swapaxes(0, 1).reshape(-1, len(h))
+        guess = h + mix((heads - h[None]).reshape(-1, *h.shape[1:]), weight)
+        return trail(guess), trail(heads.reshape(-1, *h.shape[1:]))
 
-    def _multiplier(self, grid, mirrored, rates) -> Complex[Array, "batch *modes head"]:
+    def _multiplier(self, grid, mirrored, rates) -> Complex[Array, "head batch *modes"]:
         """Evaluate exp(−2πi k·s − |2πk|² d) on the modes of rfftn over `grid`, the product of a factor per axis.
 
         A mirrored axis is twice as long as the domain, so its wave numbers count half.
         """
-        displacement, diffusion = rates
+        displacement, diffusion = (rate.swapaxes(0, 1)[..., None] for rate in rates)  # heads lead
         factors = []
         for axis, (n, twice) in enumerate(zip(grid, mirrored, strict=True)):
             k = counting(n // 2 + 1) if axis == len(grid) - 1 else (counting(n) + n // 2) % n - n // 2
-            k = jnp.asarray(k, displacement.dtype)[None, :, None] / twice
-            angle = k * (2 * np.pi * displacement[:, None, :, axis])
-            decay = jnp.exp(-(k**2) * ((2 * np.pi) ** 2 * diffusion[:, None]))
+            k = jnp.asarray(k, displacement.dtype)[None, None] / twice
+            angle = k * (2 * np.pi * displacement[:, :, axis])
+            decay = jnp.exp(-(k**2) * ((2 * np.pi) ** 2 * diffusion))
             factor = jax.lax.complex(decay * jnp.cos(angle), -decay * jnp.sin(angle))
-            others = [1 + other for other in range(len(grid)) if other != axis]
-            factors.append(jnp.expand_dims(factor, others))
+            factors.append(
+                jnp.expand_dims(factor, [2 + other for other in range(len(grid)) if other != axis])
+            )
         return functools.reduce(jnp.multiply, factors)
 
 

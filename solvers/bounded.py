@@ -6,14 +6,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .convolution import check_boundaries, check_field, pad
+from .convolution import check_boundaries, lead, pad, trail
 from .fno import unmodulated
 from .fourier import Size, counting
 
 
 def positions(
     space: tuple[Size, ...], boundaries: tuple[str, ...], margins: tuple[Size, ...]
-) -> Float[Array, "*space axis"]:
+) -> Float[Array, "axis *space"]:
     """Compute (i + 1/2)/n at cell i of n for every axis that ends, with i from -margin to n + margin - 1.
 
     The same place has the same position on every grid. Periodic axes have no channel: they are the same
@@ -26,7 +26,7 @@ def positions(
             cells = jnp.asarray(counting(whole[axis]), jnp.float32) + (0.5 - jnp.asarray(m, jnp.float32))
             shape = (whole[axis] if other == axis else 1 for other in range(len(space)))
             channels.append(jnp.broadcast_to((cells / n).reshape(*shape), whole))
-    return jnp.stack(channels, -1)
+    return jnp.stack(channels)
 
 
 class Bounded(nnx.Module):
@@ -71,14 +71,14 @@ class Bounded(nnx.Module):
         u: Float[Array, "batch *space channel"],
         modulate: Callable[[int, Array], Array] = unmodulated,
     ) -> Float[Array, "batch *space out"]:
-        check_field(u, len(self.boundaries), self.in_channels)
-        space = u.shape[1:-1]
+        h = lead(u, len(self.boundaries), self.in_channels)
+        space = h.shape[2:]
         margins = tuple(
             -(-n // 8) if self.extend and kind != "periodic" else 0
             for n, kind in zip(space, self.boundaries, strict=True)
         )
-        where = positions(space, self.boundaries, margins).astype(u.dtype)
-        u = pad(u, margins, self.boundaries)
-        u = jnp.concatenate([u, jnp.broadcast_to(where[None], (*u.shape[:-1], where.shape[-1]))], -1)
-        y = self.solver(u, modulate)
+        where = positions(space, self.boundaries, margins).astype(h.dtype)
+        h = pad(h, margins, self.boundaries)
+        h = jnp.concatenate([h, jnp.broadcast_to(where[:, None], (len(where), *h.shape[1:]))])
+        y = self.solver(trail(h), modulate)
         return y[(slice(None), *(slice(m, m + n) for m, n in zip(margins, space, strict=True)))]

@@ -7,19 +7,27 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field, check_sizes
+from .convolution import (
+    DepthwiseConvolution,
+    Features,
+    Pointwise,
+    check_boundaries,
+    check_sizes,
+    lead,
+    trail,
+)
 from .fno import unmodulated
 from .normalization import LayerNorm
 from .unet import Doubling, check_halvings
 
 
-def pairs_to_channels(u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *half channels"]:
+def pairs_to_channels(h: Features) -> Features:
     """Halve the grid without loss: the 2 points along each axis of every cell become channels side by side."""
-    dimension = u.ndim - 2
-    split = u.reshape(u.shape[0], *(part for n in u.shape[1:-1] for part in (n // 2, 2)), u.shape[-1])
-    cells, corners = range(1, 2 * dimension, 2), range(2, 2 * dimension + 1, 2)
-    corners_last = split.transpose(0, *cells, *corners, split.ndim - 1)
-    return corners_last.reshape(u.shape[0], *(n // 2 for n in u.shape[1:-1]), 2**dimension * u.shape[-1])
+    dimension = h.ndim - 2
+    split = h.reshape(*h.shape[:2], *(part for n in h.shape[2:] for part in (n // 2, 2)))
+    cells, corners = range(2, 2 + 2 * dimension, 2), range(3, 3 + 2 * dimension, 2)
+    corners_first = split.transpose(*corners, 0, 1, *cells)
+    return corners_first.reshape(2**dimension * h.shape[0], h.shape[1], *(n // 2 for n in h.shape[2:]))
 
 
 class ConvNextBlock(nnx.Module):
@@ -100,9 +108,8 @@ class ConvNextUNet(nnx.Module):
         u: Float[Array, "batch *space channel"],
         modulate: Callable[[int, Array], Array] = unmodulated,
     ) -> Float[Array, "batch *space out"]:
-        check_field(u, len(self.boundaries), self.in_channels)
-        check_halvings(u.shape[1:-1], self.levels)
-        h, skips = self.lift(u), []
+        h, skips = self.lift(lead(u, len(self.boundaries), self.in_channels)), []
+        check_halvings(h.shape[2:], self.levels)
         for i, (encoder, norm, halving) in enumerate(
             zip(self.encoders, self.norms, self.halvings, strict=True)
         ):
@@ -112,6 +119,6 @@ class ConvNextUNet(nnx.Module):
         h = self.bottleneck(h, self.levels, modulate)
         ways_up = zip(self.doublings, self.merges, self.decoders, strict=True)
         for i, (doubling, merge, decoder) in enumerate(ways_up, start=self.levels + 1):
-            h = merge(jnp.concatenate([doubling(h), skips.pop()], axis=-1))
+            h = merge(jnp.concatenate([doubling(h), skips.pop()]))
             h = decoder(h, i, modulate)
-        return self.out(h)
+        return trail(self.out(h))

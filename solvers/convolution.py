@@ -1,17 +1,21 @@
-"""Convolutions of one size-preserving kind, with the boundary of each axis: full, depthwise and pointwise."""
+"""Convolutions of one size-preserving kind, with the boundary of each axis: full, depthwise and pointwise.
+
+Inside a solver channels lead: feature maps are [channel, batch, *space]. So a map between channels, and the transform
+of an axis, is one large matrix product of what lies in memory, forward and backward, and a shift moves whole rows.
+"""
 
 from collections.abc import Sequence
 from math import prod
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
 
-from .fourier import fixed
 from .initialisation import torch_uniform
+
+Features = Float[Array, "channel batch *space"]
 
 # How a boundary continues a field beyond the domain, in the words of jnp.pad. "zeros" is the published form,
 # which pads every domain with zeros whatever its boundary.
@@ -32,75 +36,83 @@ def check_sizes(**sizes: int) -> None:
             raise ValueError(f"expected {name} of at least 1, got {found}")
 
 
-def check_field(u: Array, dimension: int, channels: int) -> None:
-    """Raise ValueError unless u is [batch, `dimension` axes, `channels`]."""
+def lead(u: Float[Array, "batch *space channel"], dimension: int, channels: int) -> Features:
+    """Take a field into a solver: channels to the front. Raises ValueError for another shape."""
     if u.ndim != dimension + 2 or u.shape[-1] != channels:
         axes = "points, " * dimension
         raise ValueError(f"expected u of shape (batch, {axes}{channels} channels), got {u.shape}")
+    return jnp.moveaxis(u, -1, 0)
 
 
-def pad(u: Float[Array, "batch *space channel"], widths: Sequence[int], boundaries: Sequence[str]) -> Array:
-    """Continue u beyond the domain by `widths` points on both sides of each axis, as its boundary says."""
-    for axis, (width, kind) in enumerate(zip(widths, boundaries, strict=True), start=1):
-        if width and kind == "periodic" and u.shape[axis] >= width:
+def trail(h: Features) -> Float[Array, "batch *space channel"]:
+    """Give a field out of a solver: channels to the end."""
+    return jnp.moveaxis(h, 0, -1)
+
+
+def check_features(h: Array, dimension: int, channels: int) -> None:
+    """Raise ValueError unless h is [`channels`, batch, `dimension` axes]."""
+    if h.ndim != dimension + 2 or h.shape[0] != channels:
+        axes = ", points" * dimension
+        raise ValueError(f"expected features of shape ({channels} channels, batch{axes}), got {h.shape}")
+
+
+def over_points(vector: Float[Array, "channel"], ndim: int) -> Array:
+    """Shape a number per channel so that it acts on feature maps of `ndim` axes."""
+    return vector.reshape(-1, *(1,) * (ndim - 1))
+
+
+def pad(h: Features, widths: Sequence[int], boundaries: Sequence[str]) -> Features:
+    """Continue h beyond the domain by `widths` points on both sides of each axis, as its boundary says."""
+    for axis, (width, kind) in enumerate(zip(widths, boundaries, strict=True), start=2):
+        if width and kind == "periodic" and h.shape[axis] >= width:
             # the program that jnp.pad(mode="wrap") makes, but it takes no grid whose size is a symbol
-            before = lax.slice_in_dim(u, u.shape[axis] - width, None, axis=axis)
-            u = jnp.concatenate([before, u, lax.slice_in_dim(u, 0, width, axis=axis)], axis)
+            before = lax.slice_in_dim(h, h.shape[axis] - width, None, axis=axis)
+            h = jnp.concatenate([before, h, lax.slice_in_dim(h, 0, width, axis=axis)], axis)
         elif width:
-            around = [(0, 0)] * u.ndim
+            around = [(0, 0)] * h.ndim
             around[axis] = (width, width)
-            u = jnp.pad(u, around, mode=PADDING[kind])
-    return u
+            h = jnp.pad(h, around, mode=PADDING[kind])
+    return h
 
 
-def shifts(u: Array, kernel: tuple[int, ...]) -> list[Array]:
-    """List the views of a padded u that the entries of `kernel` see, in row-major order of the entries."""
-    sizes = [n - k + 1 for n, k in zip(u.shape[1:-1], kernel, strict=True)]
+def shifts(h: Features, kernel: tuple[int, ...]) -> list[Features]:
+    """List the views of a padded h that the entries of `kernel` see, in row-major order of the entries."""
+    sizes = [n - k + 1 for n, k in zip(h.shape[2:], kernel, strict=True)]
     return [
-        u[(slice(None), *(slice(i, i + n) for i, n in zip(entry, sizes, strict=True)))]
+        h[(slice(None), slice(None), *(slice(i, i + n) for i, n in zip(entry, sizes, strict=True)))]
         for entry in np.ndindex(*kernel)
     ]
 
 
-def convolve(u: Array, weight: Array) -> Array:
-    """Convolve a padded u with `weight` [*kernel, in, out] by the library's convolution."""
-    dimension = u.ndim - 2
-    last = (0, dimension + 1, *range(1, dimension + 1))
-    numbers = lax.ConvDimensionNumbers(last, (dimension + 1, dimension, *range(dimension)), last)
-    return lax.conv_general_dilated(u, weight, (1,) * dimension, "VALID", dimension_numbers=numbers)
+def convolve(h: Features, weight: Array) -> Features:
+    """Convolve a padded h with `weight` [*kernel, in, out] by the library's convolution."""
+    dimension = h.ndim - 2
+    leading = (1, 0, *range(2, dimension + 2))
+    numbers = lax.ConvDimensionNumbers(leading, (dimension + 1, dimension, *range(dimension)), leading)
+    return lax.conv_general_dilated(h, weight, (1,) * dimension, "VALID", dimension_numbers=numbers)
 
 
-def convolve_by_product(u: Array, weight: Array) -> Array:
+def convolve_by_product(h: Features, weight: Array) -> Features:
     """Convolve as a matrix product of concatenated shifts, with the same result as `convolve`.
 
     For CPUs: inside a loop (a rollout, a batch in chunks) XLA's convolution takes 4 to 45 times as long there,
     forward and backward, although outside of loops it is up to 2.5 times as fast. Shifts along the last two axes
-    are concatenated; those along the axis before are summed, or 27 copies of u would be held.
+    are concatenated; those along the axis before are summed, or 27 copies of h would be held.
     """
     outer, inner = weight.shape[:-4], weight.shape[-4:-2]  # of the kernel; outer is empty in 1D and 2D
-    inner = inner[-(u.ndim - 2) :]
-    columns = jnp.concatenate(shifts(u, (*(1 for _ in outer), *inner)), axis=-1)
-    weight = weight.reshape(*outer, columns.shape[-1], weight.shape[-1])
-    views = shifts(columns, (*outer, *(1 for _ in inner)))
+    inner = inner[-(h.ndim - 2) :]
+    rows = jnp.concatenate(shifts(h, (*(1 for _ in outer), *inner)))
+    weight = weight.reshape(*outer, rows.shape[0], weight.shape[-1])
+    views = shifts(rows, (*outer, *(1 for _ in inner)))
     return sum(mix(view, weight[entry]) for view, entry in zip(views, np.ndindex(*outer), strict=True))
 
 
-def mix(u: Float[Array, "batch *space channel"], weight: Float[Array, "channel out"]) -> Array:
-    """Map the channels of every point, u W: a product for all points, or on a CPU one for every sample.
+def mix(h: Features, weight: Float[Array, "channel out"]) -> Features:
+    """Map the channels of every point, Wᵀ h: one matrix product, whose gradients are matrix products as plain.
 
-    The latter leaves XLA free to keep feature maps with the points next to each other in memory, [batch, channel,
-    *space], where transforms and shifts along space cost no transposition; forward and backward a layer is then
-    about 1.5 times as fast. It repeats W for every sample, so W must be small beside the sample.
+    (Written as a contraction of `h` as it is, XLA transposes on the way back, and takes 2.5 times as long on a CPU.)
     """
-    batch, *space, channels = u.shape
-    if jax.default_backend() != "cpu" or not space or not fixed(u.shape):
-        return u @ weight
-    points, outputs = prod(space), weight.shape[-1]
-    if 4 * channels * outputs > points * (channels + outputs):
-        return u @ weight
-    first = jnp.moveaxis(u, -1, 1).reshape(batch, channels, points)
-    y = jnp.broadcast_to(weight.T, (batch, outputs, channels)) @ first
-    return jnp.moveaxis(y.reshape(batch, outputs, *space), 1, -1)
+    return (weight.T @ h.reshape(h.shape[0], -1)).reshape(weight.shape[-1], *h.shape[1:])
 
 
 def kernel_of(kernel: int | tuple[int, ...], dimension: int) -> tuple[int, ...]:
@@ -112,7 +124,7 @@ def kernel_of(kernel: int | tuple[int, ...], dimension: int) -> tuple[int, ...]:
 
 
 class Pointwise(nnx.Module):
-    """Map the channels of every point linearly (a 1x1 convolution, as a matrix product): y = u W + b.
+    """Map the channels of every point linearly (a 1x1 convolution, as a matrix product): y = Wᵀ h + b.
 
     `weight`: [in, out]; `bias`: [out], absent with bias=False.
     """
@@ -121,9 +133,9 @@ class Pointwise(nnx.Module):
         self.weight = torch_uniform(rngs, (in_channels, out_channels), in_channels)
         self.bias = torch_uniform(rngs, (out_channels,), in_channels) if bias else None
 
-    def __call__(self, u: Float[Array, "*batch channel"]) -> Float[Array, "*batch out"]:
-        y = mix(u, self.weight[...])
-        return y if self.bias is None else y + self.bias[...].reshape((1,) * (y.ndim - 1) + (-1,))
+    def __call__(self, h: Float[Array, "channel *batch"]) -> Float[Array, "out *batch"]:
+        y = mix(h, self.weight[...])
+        return y if self.bias is None else y + over_points(self.bias[...], y.ndim)
 
 
 class Convolution(nnx.Module):
@@ -152,11 +164,11 @@ class Convolution(nnx.Module):
         self.weight = torch_uniform(rngs, (*self.kernel, in_channels, out_channels), fan_in)
         self.bias = torch_uniform(rngs, (out_channels,), fan_in) if bias else None
 
-    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
-        check_field(u, len(self.kernel), self.in_channels)
-        u = pad(u, [k // 2 for k in self.kernel], self.boundaries)
-        y = lax.platform_dependent(u, self.weight[...], cpu=convolve_by_product, default=convolve)
-        return y if self.bias is None else y + self.bias[...].reshape((1,) * (y.ndim - 1) + (-1,))
+    def __call__(self, h: Features) -> Features:
+        check_features(h, len(self.kernel), self.in_channels)
+        h = pad(h, [k // 2 for k in self.kernel], self.boundaries)
+        y = lax.platform_dependent(h, self.weight[...], cpu=convolve_by_product, default=convolve)
+        return y if self.bias is None else y + over_points(self.bias[...], y.ndim)
 
 
 class DepthwiseConvolution(nnx.Module):
@@ -186,14 +198,14 @@ class DepthwiseConvolution(nnx.Module):
         self.weight = torch_uniform(rngs, (*self.kernel, channels * multiplier), fan_in)
         self.bias = torch_uniform(rngs, (channels * multiplier,), fan_in) if bias else None
 
-    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
-        check_field(u, len(self.kernel), self.channels)
-        u = pad(u, [k // 2 for k in self.kernel], self.boundaries)
-        taps = self.weight[...].reshape(-1, *(1,) * (u.ndim - 1), self.channels, self.multiplier)
-        views = shifts(u, self.kernel)
+    def __call__(self, h: Features) -> Features:
+        check_features(h, len(self.kernel), self.channels)
+        h = pad(h, [k // 2 for k in self.kernel], self.boundaries)
+        taps = self.weight[...].reshape(-1, self.channels, self.multiplier)
+        views = shifts(h, self.kernel)
         each = [
-            sum(view * tap[..., j] for view, tap in zip(views, taps, strict=True))
+            sum(view * over_points(tap[:, j], view.ndim) for view, tap in zip(views, taps, strict=True))
             for j in range(self.multiplier)
         ]
-        y = jnp.stack(each, -1).reshape(*each[0].shape[:-1], -1)
-        return y if self.bias is None else y + self.bias[...].reshape((1,) * (y.ndim - 1) + (-1,))
+        y = jnp.stack(each, 1).reshape(-1, *each[0].shape[1:])
+        return y if self.bias is None else y + over_points(self.bias[...], y.ndim)

@@ -7,7 +7,15 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field, check_sizes
+from .convolution import (
+    DepthwiseConvolution,
+    Features,
+    Pointwise,
+    check_boundaries,
+    check_sizes,
+    lead,
+    trail,
+)
 from .fno import unmodulated
 from .spectral import SpectralConvolution
 
@@ -25,12 +33,12 @@ class AxisSpectralConvolution(nnx.Module):
             SpectralConvolution(width, width, count, dimension=1, spread=spread, rngs=rngs) for count in modes
         )
 
-    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
-        y = jnp.zeros_like(u)
-        for axis, convolution in enumerate(self.axes, start=1):
-            lines = jnp.moveaxis(u, axis, -2)
-            along = convolution(lines.reshape(-1, *lines.shape[-2:])).reshape(lines.shape)
-            y = y + jnp.moveaxis(along, -2, axis)
+    def __call__(self, h: Features) -> Features:
+        y = jnp.zeros_like(h)
+        for axis, convolution in enumerate(self.axes, start=2):
+            lines = jnp.moveaxis(h, axis, -1)
+            along = convolution(lines.reshape(lines.shape[0], -1, lines.shape[-1])).reshape(lines.shape)
+            y = y + jnp.moveaxis(along, -1, axis)
         return y
 
 
@@ -95,11 +103,10 @@ class FactorisedFNO(nnx.Module):
         u: Float[Array, "batch *space channel"],
         modulate: Callable[[int, Array], Array] = unmodulated,
     ) -> Float[Array, "batch *space out"]:
-        check_field(u, len(self.boundaries), self.in_channels)
-        h = self.lift(u)
+        h = self.lift(lead(u, len(self.boundaries), self.in_channels))
         for i, spectral in enumerate(self.spectral):
             linear = spectral(h)
             if len(self.local):
                 linear = linear + self.local[i](h)
             h = h + self.second[i](gelu(self.first[i](modulate(i, linear))))
-        return self.out(gelu(self.project(h)))
+        return trail(self.out(gelu(self.project(h))))

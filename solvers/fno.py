@@ -7,7 +7,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_field, check_sizes
+from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes, lead, trail
 from .fourier import Size, counting
 from .spectral import SpectralConvolution
 
@@ -106,14 +106,14 @@ class FNO(nnx.Module):
         modulate: Callable[[int, Array], Array] = unmodulated,
     ) -> Float[Array, "batch *space out"]:
         dimension = len(self.boundaries)
-        check_field(u, dimension, self.in_channels)
-        space = u.shape[1:-1]
+        h = lead(u, dimension, self.in_channels)
+        space = h.shape[2:]
         if self.coordinates is not None:
-            grid = jnp.asarray(grid_coordinates(space, self.coordinates), u.dtype)
-            u = jnp.concatenate([u, jnp.broadcast_to(grid, (u.shape[0], *grid.shape))], axis=-1)
-        h = self.lift(u)
+            grid = lead(grid_coordinates(space, self.coordinates)[None], dimension, dimension).astype(h.dtype)
+            h = jnp.concatenate([h, jnp.broadcast_to(grid, (dimension, *h.shape[1:]))])
+        h = self.lift(h)
         if self.pad:
-            h = jnp.pad(h, [(0, 0), *[(0, self.pad)] * dimension, (0, 0)])
+            h = jnp.pad(h, [(0, 0), (0, 0), *[(0, self.pad)] * dimension])
         last = len(self.hidden_channels) - 1
         for i, (spectral, pointwise) in enumerate(zip(self.spectral, self.pointwise, strict=True)):
             linear = spectral(h) + pointwise(h)
@@ -122,5 +122,5 @@ class FNO(nnx.Module):
             h = modulate(i, linear)
             h = gelu(h) if i < last else h
         if self.pad:
-            h = h[(slice(None), *(slice(n) for n in space))]
-        return self.out(gelu(self.project(h)))
+            h = h[(slice(None), slice(None), *(slice(n) for n in space))]
+        return trail(self.out(gelu(self.project(h))))

@@ -8,7 +8,16 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import Pointwise, check_boundaries, check_field, check_sizes, pad, shifts
+from .convolution import (
+    Pointwise,
+    check_boundaries,
+    check_sizes,
+    lead,
+    over_points,
+    pad,
+    shifts,
+    trail,
+)
 from .fno import unmodulated
 from .initialisation import torch_uniform
 from .normalization import LayerNorm
@@ -43,7 +52,7 @@ class MessageLayer(nnx.Module):
 
     def __call__(self, h: Array, u: Array, i: int, modulate: Callable[[int, Array], Array]) -> Array:
         normal = self.norm(h)
-        heard = jnp.concatenate([normal, self._messages(normal, self.difference(u))], -1)
+        heard = jnp.concatenate([normal, self._messages(normal, self.difference(u))])
         return h + self.last(gelu(modulate(i, self.update(heard))))
 
     def _messages(self, h: Array, cu: Array) -> Array:
@@ -56,7 +65,7 @@ class MessageLayer(nnx.Module):
         near = np.flatnonzero((distances > 0) & (distances < 1 + 1e-6))
         steps = jnp.asarray(-offsets, h.dtype) @ self.direction[...]  # D (x_i - x_j), in radii
         views = shifts(there, (2 * self.radius + 1,) * dimension)
-        messages = [gelu(here + views[j] + steps[j].reshape((1,) * (h.ndim - 1) + (-1,))) for j in near]
+        messages = [gelu(here + views[j] + over_points(steps[j], h.ndim)) for j in near]
         return sum(messages[1:], messages[0]) / len(near)
 
 
@@ -110,9 +119,9 @@ class MessagePassing(nnx.Module):
         u: Float[Array, "batch *space channel"],
         modulate: Callable[[int, Array], Array] = unmodulated,
     ) -> Float[Array, "batch *space out"]:
-        check_field(u, len(self.boundaries), self.in_channels)
+        field = lead(u, len(self.boundaries), self.in_channels)
         first, second = self.encoder
-        h = second(gelu(first(u)))
+        h = second(gelu(first(field)))
         for i, layer in enumerate(self.messages):
-            h = layer(h, u, i, modulate)
-        return self.out(gelu(self.project(h)))
+            h = layer(h, field, i, modulate)
+        return trail(self.out(gelu(self.project(h))))

@@ -7,6 +7,8 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
 
+from .convolution import Features, over_points
+
 
 class BatchNorm(nnx.Module):
     """Normalise each channel over batch and space, with PyTorch's conventions.
@@ -27,13 +29,13 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.ones(channels))
         self.use_running_average = False  # the name that nnx's train() and eval() set
 
-    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
-        shape = (1,) * (u.ndim - 1) + (-1,)
+    def __call__(self, u: Features) -> Features:
+        shape = (-1,) + (1,) * (u.ndim - 1)
         if self.use_running_average:
             mean, var = self.mean[...], self.var[...]
         else:
-            axes = tuple(range(u.ndim - 1))
-            count = u.size // u.shape[-1]
+            axes = tuple(range(1, u.ndim))
+            count = u.size // u.shape[0]
             if count < 2:
                 raise ValueError(
                     f"expected more than one value per channel to train batch norm, got {u.shape}"
@@ -59,18 +61,11 @@ class GroupNorm(nnx.Module):
     epsilon = 1e-5
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
-        self.groups = gcd(8, channels)
         self.scale = nnx.Param(jnp.ones(channels))
         self.bias = nnx.Param(jnp.zeros(channels))
 
-    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
-        batch, *space, channels = u.shape
-        groups = u.reshape(batch, -1, self.groups, channels // self.groups)
-        mean = groups.mean((1, 3), keepdims=True)
-        var = jnp.square(groups - mean).mean((1, 3), keepdims=True)
-        scale = self.scale[...].reshape(1, 1, self.groups, -1)
-        bias = self.bias[...].reshape(1, 1, self.groups, -1)
-        return ((groups - mean) * (lax.rsqrt(var + self.epsilon) * scale) + bias).reshape(u.shape)
+    def __call__(self, u: Features) -> Features:
+        return standardise(u) * over_points(self.scale[...], u.ndim) + over_points(self.bias[...], u.ndim)
 
 
 class LayerNorm(nnx.Module):
@@ -86,19 +81,18 @@ class LayerNorm(nnx.Module):
         self.scale = nnx.Param(jnp.ones(channels))
         self.bias = nnx.Param(jnp.zeros(channels))
 
-    def __call__(self, u: Float[Array, "*batch channel"]) -> Float[Array, "*batch channel"]:
-        shape = (1,) * (u.ndim - 1) + (-1,)
-        centred = u - u.mean(-1, keepdims=True)
-        var = jnp.square(centred).mean(-1, keepdims=True)
-        return centred * lax.rsqrt(var + self.epsilon) * self.scale[...].reshape(shape) + self.bias[
-            ...
-        ].reshape(shape)
+    def __call__(self, u: Features) -> Features:
+        centred = u - u.mean(0, keepdims=True)
+        var = jnp.square(centred).mean(0, keepdims=True)
+        y = centred * lax.rsqrt(var + self.epsilon)
+        return y * over_points(self.scale[...], u.ndim) + over_points(self.bias[...], u.ndim)
 
 
-def standardise(u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
+def standardise(u: Features) -> Features:
     """Give each sample mean 0 and variance 1 over space and every group of channels, grouped as in `GroupNorm`."""
-    groups = u.reshape(u.shape[0], -1, gcd(8, u.shape[-1]), u.shape[-1] // gcd(8, u.shape[-1]))
-    centred = groups - groups.mean((1, 3), keepdims=True)
+    groups = gcd(8, u.shape[0])
+    grouped = u.reshape(groups, u.shape[0] // groups, u.shape[1], -1)
+    centred = grouped - grouped.mean((1, 3), keepdims=True)
     var = jnp.square(centred).mean((1, 3), keepdims=True)
     return (centred * lax.rsqrt(var + GroupNorm.epsilon)).reshape(u.shape)
 

@@ -6,7 +6,7 @@ from flax import nnx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from .convolution import check_field
+from .convolution import Features, check_features
 from .fourier import Size, cosine_sine
 from .initialisation import normal, uniform
 
@@ -91,6 +91,8 @@ class SpectralConvolution(nnx.Module):
             published form, False reads every row as its true frequency (better on grids coarser than trained
             on).
         spread: standard deviation of centred normal initial weights; None: the published ones.
+        pool: take the means of `pool` neighbours along each axis, and repeat the result as often, as the published
+            CAPE block does: both are part of the transforms.
 
     Raises ValueError for an impossible number of modes or channels and for input of the wrong shape.
     Source: Li et al., Fourier Neural Operator, arXiv 2010.08895, equation 4.
@@ -105,6 +107,7 @@ class SpectralConvolution(nnx.Module):
         dimension: int,
         overwrite: bool = True,
         spread: float | None = None,
+        pool: int = 1,
         rngs: nnx.Rngs,
     ):
         if dimension < 1:
@@ -118,7 +121,7 @@ class SpectralConvolution(nnx.Module):
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.overwrite = overwrite
+        self.overwrite, self.pool = overwrite, pool
         shape = (*(2 * m for m in self.modes[:-1]), self.modes[-1], in_channels, out_channels)
         published = 1.0 / (in_channels * out_channels)
         self.real, self.imaginary = (
@@ -126,34 +129,37 @@ class SpectralConvolution(nnx.Module):
             for _ in ("real", "imaginary")
         )
 
-    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space out"]:
+    def __call__(self, h: Features) -> Features:
         dimension = len(self.modes)
-        check_field(u, dimension, self.in_channels)
-        space = u.shape[1:-1]
+        check_features(h, dimension, self.in_channels)
+        space = tuple(n // self.pool for n in h.shape[2:])
         frequencies, weight = self._modes_on(space)
         counts = [len(k) for k in frequencies]
 
-        # channels lead, so that every transform is a product with the last axes of what is there
-        z = jnp.moveaxis(u, -1, 1)[..., None, None]  # [batch, channel, *axes left, part, modes so far]
+        # every transform is a product with the last axes of what is there
+        z = h[..., None, None]  # [channel, batch, *axes left, part, modes so far]
         for axis in reversed(range(dimension)):
             build = real_analysis if axis == dimension - 1 else complex_analysis
-            matrix = jnp.asarray(build(space[axis], frequencies[axis]), u.dtype)
-            z = jnp.einsum("...npk,npqj->...qjk", z, matrix)
+            matrix = jnp.asarray(build(space[axis], frequencies[axis]), h.dtype)
+            matrix = jnp.repeat(matrix / self.pool, self.pool, axis=0) if self.pool > 1 else matrix
+            z = jnp.moveaxis(jnp.tensordot(z, matrix, ((-3, -2), (0, 1))), -3, -1)
             z = z.reshape(*z.shape[:-2], -1)
 
-        z = jnp.einsum("bcpk,kpcqo->boqk", z, weight)
+        z = z.transpose(3, 1, 2, 0).reshape(z.shape[3], z.shape[1], -1)  # [mode, batch, part and channel]
+        z = (z @ weight).reshape(*z.shape[:2], 2, self.out_channels).transpose(3, 1, 2, 0)
 
         for axis in range(dimension):
             build = real_synthesis if axis == dimension - 1 else complex_synthesis
-            matrix = jnp.asarray(build(space[axis], frequencies[axis]), u.dtype)
+            matrix = jnp.asarray(build(space[axis], frequencies[axis]), h.dtype)
+            matrix = jnp.repeat(matrix, self.pool, axis=-1) if self.pool > 1 else matrix
             z = z.reshape(*z.shape[:-1], counts[axis], -1)
-            z = jnp.einsum("...qjk,qjpn->...npk", z, matrix)
-        return jnp.moveaxis(z[..., 0, 0], 1, -1)
+            z = jnp.swapaxes(jnp.tensordot(z, matrix, ((-3, -2), (0, 1))), -3, -1)
+        return z[..., 0, 0]
 
     def _modes_on(
         self, space: tuple[Size, ...]
-    ) -> tuple[list[tuple[int, ...]], Float[Array, "mode 2 in 2 out"]]:
-        """Choose the frequencies that a grid has, and gather their multipliers as real 2x2 blocks."""
+    ) -> tuple[list[tuple[int, ...]], Float[Array, "mode both_in both_out"]]:
+        """Choose the frequencies that a grid has, and gather their multipliers as matrices of 2x2 real blocks."""
         real, imaginary = self.real[...], self.imaginary[...]
         frequencies = []
         for axis, (points, modes) in enumerate(zip(space, self.modes, strict=True)):
@@ -169,4 +175,5 @@ class SpectralConvolution(nnx.Module):
         imaginary = imaginary.reshape(-1, *imaginary.shape[-2:])
         to_real = jnp.stack([real, -imaginary], axis=1)
         to_imaginary = jnp.stack([imaginary, real], axis=1)
-        return frequencies, jnp.stack([to_real, to_imaginary], axis=3)
+        both = jnp.stack([to_real, to_imaginary], axis=3)  # [mode, part, in, part, out]
+        return frequencies, both.reshape(len(both), 2 * self.in_channels, 2 * self.out_channels)

@@ -7,7 +7,17 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import Convolution, Pointwise, check_boundaries, check_field, check_sizes
+from .convolution import (
+    Convolution,
+    Features,
+    Pointwise,
+    check_boundaries,
+    check_sizes,
+    lead,
+    mix,
+    over_points,
+    trail,
+)
 from .fno import unmodulated
 from .fourier import Size
 from .initialisation import torch_uniform
@@ -25,12 +35,12 @@ def check_halvings(space: tuple[Size, ...], levels: int) -> None:
         )
 
 
-def halve(u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *half channel"]:
+def halve(h: Features) -> Features:
     """Take the maximum over 2 neighbours along each axis (max-pooling of width and stride 2)."""
-    for axis in range(1, u.ndim - 1):
-        pairs = u.reshape(*u.shape[:axis], u.shape[axis] // 2, 2, *u.shape[axis + 1 :])
-        u = jnp.maximum(*(jnp.take(pairs, i, axis=axis + 1) for i in (0, 1)))
-    return u
+    for axis in range(2, h.ndim):
+        pairs = h.reshape(*h.shape[:axis], h.shape[axis] // 2, 2, *h.shape[axis + 1 :])
+        h = jnp.maximum(*(jnp.take(pairs, i, axis=axis + 1) for i in (0, 1)))
+    return h
 
 
 class Doubling(nnx.Module):
@@ -44,15 +54,15 @@ class Doubling(nnx.Module):
         self.weight = torch_uniform(rngs, (2,) * dimension + (in_channels, out_channels), fan_in)
         self.bias = torch_uniform(rngs, (out_channels,), fan_in)
 
-    def __call__(self, u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *double out"]:
-        dimension = u.ndim - 2
+    def __call__(self, h: Features) -> Features:
+        dimension = h.ndim - 2
         *_, inputs, outputs = self.weight.shape
         taps = jnp.moveaxis(self.weight[...], -2, 0).reshape(inputs, -1)
-        bias = jnp.tile(self.bias[...], 2**dimension).reshape((1,) * (u.ndim - 1) + (-1,))
-        y = (u @ taps + bias).reshape(*u.shape[:-1], *(2,) * dimension, outputs)
-        interleaved = [axis for i in range(dimension) for axis in (1 + i, 1 + dimension + i)]
-        y = y.transpose(0, *interleaved, y.ndim - 1)
-        return y.reshape(u.shape[0], *(2 * n for n in u.shape[1:-1]), outputs)
+        y = mix(h, taps).reshape(*(2,) * dimension, outputs, *h.shape[1:])
+        interleaved = [axis for i in range(dimension) for axis in (dimension + 2 + i, i)]
+        y = y.transpose(dimension, dimension + 1, *interleaved)
+        y = y.reshape(outputs, h.shape[1], *(2 * n for n in h.shape[2:]))
+        return y + over_points(self.bias[...], y.ndim)
 
 
 class Block(nnx.Module):
@@ -150,15 +160,14 @@ class UNet(nnx.Module):
         u: Float[Array, "batch *space channel"],
         modulate: Callable[[int, Array], Array] = unmodulated,
     ) -> Float[Array, "batch *space out"]:
-        check_field(u, len(self.boundaries), self.in_channels)
-        check_halvings(u.shape[1:-1], self.levels)
-        h, skips = u, []
+        h, skips = lead(u, len(self.boundaries), self.in_channels), []
+        check_halvings(h.shape[2:], self.levels)
         for i, encoder in enumerate(self.encoders):
             h = encoder(h, i, modulate)
             skips.append(h)
             h = halve(h)
         h = self.bottleneck(h, self.levels, modulate)
         for i, (doubling, decoder) in enumerate(zip(self.doublings, self.decoders, strict=True)):
-            h = jnp.concatenate([doubling(h), skips.pop()], axis=-1)
+            h = jnp.concatenate([doubling(h), skips.pop()])
             h = decoder(h, self.levels + 1 + i, modulate)
-        return self.out(h)
+        return trail(self.out(h))

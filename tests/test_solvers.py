@@ -18,6 +18,7 @@ from cape.solvers.convolution import (
     convolve,
     convolve_by_product,
     mix,
+    trail,
 )
 from cape.solvers.factorised_fno import FactorisedFNO
 from cape.solvers.fno import FNO
@@ -36,6 +37,12 @@ def field(*shape):
 @nnx.jit
 def apply(model, u):
     return model(u)
+
+
+@nnx.jit
+def inside(layer, u):
+    """Apply a layer, inside of which channels lead, to a field."""
+    return trail(layer(jnp.moveaxis(u, -1, 0)))
 
 
 def close(a, b, tolerance=1e-5):
@@ -77,7 +84,7 @@ def spectral_by_fft(u, real, imaginary, modes):
 def test_spectral_convolution_equals_fft(space, modes):
     layer = SpectralConvolution(3, 2, modes, dimension=len(space), rngs=nnx.Rngs(0))
     u = field(2, *space, 3)
-    close(apply(layer, u), spectral_by_fft(u, layer.real[...], layer.imaginary[...], modes))
+    close(inside(layer, u), spectral_by_fft(u, layer.real[...], layer.imaginary[...], modes))
 
 
 def test_spectral_convolution_reads_true_frequencies_without_overwrite():
@@ -86,10 +93,14 @@ def test_spectral_convolution_reads_true_frequencies_without_overwrite():
     x = np.arange(40) / 40 * 2 * np.pi
     fine = np.cos(3 * x[:, None] + 2 * x) + np.sin(-2 * x[:, None] + x) + 0.5
     fine = np.asarray(fine[None, :, :, None], np.float32)
-    close(apply(layer, fine[:, ::5, ::5]), apply(layer, fine)[:, ::5, ::5])  # 8 points: fewer than 2 x 6 rows
-    assert apply(layer, fine[:, ::10, ::4]).shape == (1, 4, 10, 1)  # fewer points than modes: works
+    close(
+        inside(layer, fine[:, ::5, ::5]), inside(layer, fine)[:, ::5, ::5]
+    )  # 8 points: fewer than 2 x 6 rows
+    assert inside(layer, fine[:, ::10, ::4]).shape == (1, 4, 10, 1)  # fewer points than modes: works
     overwriting = SpectralConvolution(1, 1, 6, dimension=2, rngs=nnx.Rngs(0))
-    assert np.abs(apply(overwriting, fine[:, ::5, ::5]) - apply(overwriting, fine)[:, ::5, ::5]).max() > 1e-2
+    assert (
+        np.abs(inside(overwriting, fine[:, ::5, ::5]) - inside(overwriting, fine)[:, ::5, ::5]).max() > 1e-2
+    )
 
 
 def test_spectral_weights_start_as_published():
@@ -135,35 +146,38 @@ def test_convolution_equals_a_loop(boundaries, channels):
     layer = Convolution(channels, 5, kernel, boundaries=boundaries, rngs=nnx.Rngs(0))
     u = field(2, *(7, 6, 8)[: len(boundaries)], channels)
     close(
-        apply(layer, u), convolution_by_loop(u, layer.weight[...], boundaries) + np.asarray(layer.bias[...])
+        inside(layer, u), convolution_by_loop(u, layer.weight[...], boundaries) + np.asarray(layer.bias[...])
     )
     bare = Convolution(channels, 5, kernel, boundaries=boundaries, bias=False, rngs=nnx.Rngs(0))
-    close(apply(bare, u), convolution_by_loop(u, bare.weight[...], boundaries))
+    close(inside(bare, u), convolution_by_loop(u, bare.weight[...], boundaries))
 
 
 @pytest.mark.parametrize("kernel", [(5,), (3, 5), (3, 1, 5)])
 def test_both_ways_to_convolve_agree(kernel):
     """The one for CPUs and the one for accelerators: results and gradients."""
-    u, weight = field(2, *(7, 6, 8)[: len(kernel)], 3), field(*kernel, 3, 4)
+    h, weight = field(3, 2, *(7, 6, 8)[: len(kernel)]), field(*kernel, 3, 4)
 
     def results(way):
-        return jax.value_and_grad(lambda u, weight: jnp.sum(jnp.sin(way(u, weight))), argnums=(0, 1))
+        return jax.value_and_grad(lambda h, weight: jnp.sum(jnp.sin(way(h, weight))), argnums=(0, 1))
 
-    (a, da), (b, db) = (jax.jit(results(way))(u, weight) for way in (convolve, convolve_by_product))
+    (a, da), (b, db) = (jax.jit(results(way))(h, weight) for way in (convolve, convolve_by_product))
     close(a, b)
     for x, y in zip(da, db, strict=True):
         close(x, y)
 
 
 @pytest.mark.parametrize("space", [(64,), (16, 8), ()])
-def test_mixing_channels_sample_by_sample_is_one_product(space):
-    """What a CPU does where the weight is small beside a sample: results and gradients."""
-    u, weight = field(2, *space, 3), field(3, 4)
+def test_mixing_channels_is_one_product(space):
+    """Results and gradients."""
+    h, weight = field(3, 2, *space), field(3, 4)
 
     def results(way):
-        return jax.value_and_grad(lambda u, weight: jnp.sum(jnp.sin(way(u, weight))), argnums=(0, 1))
+        return jax.value_and_grad(lambda h, weight: jnp.sum(jnp.sin(way(h, weight))), argnums=(0, 1))
 
-    (a, da), (b, db) = (jax.jit(results(way))(u, weight) for way in (mix, jnp.matmul))
+    def plain(h, weight):
+        return jnp.moveaxis(jnp.moveaxis(h, 0, -1) @ weight, -1, 0)
+
+    (a, da), (b, db) = (jax.jit(results(way))(h, weight) for way in (mix, plain))
     close(a, b)
     for x, y in zip(da, db, strict=True):
         close(x, y)
@@ -182,7 +196,7 @@ def test_depthwise_convolution_equals_a_loop(boundaries):
     layer = DepthwiseConvolution(3, 2, 5, boundaries=boundaries, bias=True, rngs=nnx.Rngs(0))
     u = field(2, *(7, 6, 8)[: len(boundaries)], 3)
     expected = convolution_by_loop(u, layer.weight[...], boundaries, 2)
-    close(apply(layer, u), expected + np.asarray(layer.bias[...]))
+    close(inside(layer, u), expected + np.asarray(layer.bias[...]))
 
 
 def test_weights_start_as_in_pytorch():
@@ -203,9 +217,9 @@ def test_halving_and_doubling(space):
     half = np.asarray(u)
     for axis, n in enumerate(space, start=1):
         half = half.reshape(*half.shape[:axis], n // 2, 2, *half.shape[axis + 1 :]).max(axis + 1)
-    np.testing.assert_array_equal(halve(u), half)
+    np.testing.assert_array_equal(trail(halve(jnp.moveaxis(u, -1, 0))), half)
     layer = Doubling(3, 5, dimension=len(space), rngs=nnx.Rngs(0))
-    y = apply(layer, u)
+    y = inside(layer, u)
     assert y.shape == (2, *(2 * n for n in space), 5)
     for entry in product((0, 1), repeat=len(space)):
         part = np.asarray(y)[(slice(None), *(slice(i, None, 2) for i in entry))]
@@ -250,7 +264,7 @@ def test_solvers_commute_with_shifts_and_call_the_hook(solver, options, dimensio
     seen = []
 
     def modulate(i, h):
-        seen.append((i, h.shape[-1]))
+        seen.append((i, h.shape[0]))
         return 2.0 * h
 
     modulated = nnx.jit(lambda model, u: model(u, modulate))(model, u)
@@ -289,10 +303,10 @@ def test_batch_norm_switches_between_batch_and_running_statistics():
     close(apply(model, u[:1]), evaluated[:1])  # a sample is judged alone
     model.train()
     first = model.encoders[0]
-    h = first.convolution1(u)
+    h = first.convolution1(jnp.moveaxis(u, -1, 0))
     apply(model, u)
-    close(first.norm1.mean[...], 0.1 * h.mean((0, 1)))
-    close(first.norm1.var[...], 0.9 + 0.1 * jnp.var(h, (0, 1), ddof=1))
+    close(first.norm1.mean[...], 0.1 * h.mean((1, 2)))
+    close(first.norm1.var[...], 0.9 + 0.1 * jnp.var(h, (1, 2), ddof=1))
 
 
 def test_group_norm_judges_every_sample_alone():
@@ -351,17 +365,24 @@ def test_wrong_inputs_are_refused():
         spectral_of(3)(),
         solver_of(Convolution, kernel=3)(),
         solver_of(DepthwiseConvolution, kernel=3)(),
+    ]
+    for layer in layers:
+        with pytest.raises(ValueError, match=r"expected features of shape \(1 channels, batch, points\)"):
+            layer(field(2, 2, 16))
+        with pytest.raises(ValueError, match="expected features of shape"):
+            layer(field(1, 2, 16, 16))
+    solvers = [
         solver_of(FNO, width=1, layers=1, projection=1)(),
         solver_of(UNet, features=1, levels=1)(),
         solver_of(FactorisedFNO, width=1, layers=1, projection=1)(),
         solver_of(ConvNextUNet, features=1, levels=1)(),
         solver_of(MessagePassing, width=1, layers=1)(),
     ]
-    for layer in layers:
+    for solver in solvers:
         with pytest.raises(ValueError, match=r"expected u of shape \(batch, points, 1 channels\)"):
-            layer(field(2, 16, 2))
+            solver(field(2, 16, 2))
         with pytest.raises(ValueError, match="expected u of shape"):
-            layer(field(2, 16, 16, 1))
+            solver(field(2, 16, 16, 1))
     for pyramid in (UNet, ConvNextUNet):
         with pytest.raises(ValueError, match=r"divisible by 2\^levels = 16"):
             solver_of(pyramid, features=1, levels=4)()(field(2, 24, 1))
@@ -371,7 +392,7 @@ def test_wrong_inputs_are_refused():
 
 
 def test_standardised_maps_have_mean_zero_and_variance_one_over_space_and_groups():
-    u = 3.0 + 2.0 * np.random.default_rng(0).standard_normal((2, 6, 5, 16), np.float32)
-    groups = np.asarray(standardise(jnp.asarray(u))).reshape(2, -1, 8, 2)
+    h = 3.0 + 2.0 * np.random.default_rng(0).standard_normal((16, 2, 6, 5), np.float32)
+    groups = np.asarray(standardise(jnp.asarray(h))).reshape(8, 2, 2, -1)  # [group, of it, sample, point]
     np.testing.assert_allclose(groups.mean((1, 3)), 0.0, atol=1e-5)
     np.testing.assert_allclose(groups.var((1, 3)), 1.0, rtol=1e-4)
