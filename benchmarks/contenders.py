@@ -73,9 +73,13 @@ def conditionings(budget: dict, problem: Problem) -> dict[str, Experiment]:
         ours[f"{name}, by sample"] = dataclasses.replace(ours[name], normalise="sample")
     ours["CAPE, by channel"] = dataclasses.replace(cape, normalise="channel")
     paper = {
-        "CAPE (paper)": ModelConfig(PaperFNO(width=20), PaperCape(), normalise="off"),
-        "channels (paper)": ModelConfig(PaperFNO(width=36), Channels(residual=False), normalise="off"),
-        "none (paper)": ModelConfig(PaperFNO(width=36), Unaware(residual=False), normalise="off"),
+        "CAPE (paper)": ModelConfig(PaperFNO(width=20), PaperCape(), normalise="off", conserve=False),
+        "channels (paper)": ModelConfig(
+            PaperFNO(width=36), Channels(residual=False), normalise="off", conserve=False
+        ),
+        "none (paper)": ModelConfig(
+            PaperFNO(width=36), Unaware(residual=False), normalise="off", conserve=False
+        ),
     }
     data = DataConfig()
     experiments = {name: Experiment(data, model, training) for name, model in ours.items()}

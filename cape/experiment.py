@@ -160,6 +160,7 @@ def describe(surrogate: Surrogate, data: Data) -> str:
     problem = surrogate.problem
     grid = " x ".join(map(str, problem.resolution))
     config = surrogate.config
+    kept = [name for name, is_kept in zip(problem.channels, surrogate.conserved, strict=True) if is_kept]
     return (
         f"{problem.equation}: {', '.join(problem.channels)} on {grid} points, {problem.steps} steps of "
         f"{problem.dt:.4g}\n"
@@ -168,6 +169,7 @@ def describe(surrogate: Surrogate, data: Data) -> str:
         f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n"
         f"{type(config.conditioning).__name__} around {type(config.base).__name__}: "
         f"{count_parameters(surrogate):,} parameters to train"
+        + (f"; the mean of {', '.join(kept)} is conserved, as in the training data" if kept else "")
     )
 
 

@@ -294,11 +294,14 @@ class ModelConfig:
         base, conditioning: the architecture.
         normalise: "sample", every frame by its own mean and deviation, which the conditioning is told like
             parameters; "channel", by the statistics of the training data; "off", the published form.
+        conserve: keep the mean over space of every channel whose mean stays the same in all training trajectories
+            (`Problem.conserved`): density, or Burgers' u. The published form does not.
     """
 
     base: Base = FNO()
     conditioning: Conditioning = Cape()
     normalise: Literal["sample", "channel", "off"] = "sample"
+    conserve: bool = True
 
     def __post_init__(self):
         if self.normalise not in (kinds := ("sample", "channel", "off")):

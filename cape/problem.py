@@ -12,6 +12,7 @@ from cape import config
 from cape.datasets.trajectories import BOUNDARIES, Trajectories, check_names
 
 _MOST_LISTED_VALUES = 256
+_LARGEST_DRIFT = 5e-3  # of a channel's standard deviation: a mean that moves less is conserved
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Problem:
         steps: the longest rollout seen in training.
         channel_mean, channel_std: statistics of the training fields, per channel.
         channel_low: the smallest value of each channel in the training fields; empty where nobody knows.
+        channel_drift: root mean square, over trajectories and frames, of how far the mean over space of each channel is
+            from where it started; empty where nobody knows.
         low, high: smallest and largest training value per parameter.
         values: the distinct training vectors, where they are few enough to list; else empty.
     """
@@ -51,6 +54,13 @@ class Problem:
     high: tuple[float, ...]
     values: tuple[tuple[float, ...], ...] = ()
     channel_low: tuple[float, ...] = ()
+    channel_drift: tuple[float, ...] = ()
+
+    @property
+    def conserved(self) -> tuple[bool, ...]:
+        """Which channels keep their mean over space, as far as the training data tell."""
+        drifts = self.channel_drift or (math.inf,) * len(self.channels)
+        return tuple(d <= _LARGEST_DRIFT * std for d, std in zip(drifts, self.channel_std, strict=True))
 
     @property
     def state(self) -> int:
@@ -146,7 +156,7 @@ class Problem:
         Raises:
             ValueError: no samples, one frame only, values that are not finite, or a channel that is constant.
         """
-        mean, std, lowest = _statistics(trajectories)
+        mean, std, lowest, drift = _statistics(trajectories)
         flat = [name for name, s in zip(trajectories.channel_names, std, strict=True) if s == 0]
         if flat:
             raise ValueError(f"channel(s) {flat} are constant over all training data: leave them out")
@@ -165,6 +175,7 @@ class Problem:
             channel_mean=tuple(map(float, mean)),
             channel_std=tuple(map(float, std)),
             channel_low=tuple(map(float, lowest)),
+            channel_drift=tuple(map(float, drift)),
             low=tuple(map(float, parameters.min(0))),
             high=tuple(map(float, parameters.max(0))),
             values=tuple(tuple(map(float, row)) for row in distinct)
@@ -180,7 +191,7 @@ class Problem:
             ValueError: a key is missing, unknown, or of the wrong type, or the entries do not go together.
         """
         fields = {field.name for field in dataclasses.fields(cls)}
-        if set(data) | {"channel_low"} != fields:
+        if set(data) | {"channel_low", "channel_drift"} != fields:
             raise ValueError(f"problem: expected the keys {sorted(fields)}, got {sorted(data)}")
         problem = config.from_dict(cls, data, "problem")
         if not math.isfinite(problem.dt) or problem.dt <= 0:
@@ -193,7 +204,7 @@ class Problem:
         axes, channels, parameters = self.dimension, len(self.channels), len(self.parameters)
         expected = {"resolution": axes, "origin": axes, "length": axes, "low": parameters, "high": parameters}
         expected |= {"channel_mean": channels, "channel_std": channels}
-        expected |= {"channel_low": channels} if self.channel_low else {}
+        expected |= {name: channels for name in ("channel_low", "channel_drift") if getattr(self, name)}
         for name, count in expected.items():
             if len(getattr(self, name)) != count:
                 raise ValueError(f"problem: expected {count} entries of {name}, got {getattr(self, name)}")
@@ -220,18 +231,22 @@ def _numbers(values, what: str) -> jax.Array:
         raise ValueError(f"{what}: expected numbers, got {values!r}") from None
 
 
-def _statistics(trajectories: Trajectories, at_once: int = 64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute mean, standard deviation and smallest value of each channel over all samples, frames and points."""
+def _statistics(trajectories: Trajectories, at_once: int = 64) -> tuple[np.ndarray, ...]:
+    """Compute mean, standard deviation, smallest value and drift of the mean of each channel, see `Problem`."""
     if trajectories.samples == 0:
         raise ValueError("no training data: expected at least one sample")
     # relative to the first value and in float64: a large mean does not eat the digits of a small deviation
-    first, total, squares, lowest, count = None, 0.0, 0.0, np.inf, 0
+    first, total, squares, drifts, lowest, count = None, 0.0, 0.0, 0.0, np.inf, 0
     for start in range(0, trajectories.samples, at_once):
         fields = trajectories.read(np.arange(start, min(start + at_once, trajectories.samples)))
-        values = fields.reshape(-1, fields.shape[-1]).astype(np.float64)
-        first = values[0].copy() if first is None else first
+        values = fields.reshape(*fields.shape[:2], -1, fields.shape[-1]).astype(np.float64)
+        first = values[0, 0, 0].copy() if first is None else first
         values -= first
+        means = values.mean(2)  # [sample, time, channel]
+        drifts = drifts + ((means - means[:, :1]) ** 2).mean(1).sum(0)
+        values = values.reshape(-1, values.shape[-1])
         lowest = np.minimum(lowest, values.min(0))
         total, squares, count = total + values.sum(0), squares + (values**2).sum(0), count + len(values)
     mean = total / count
-    return first + mean, np.sqrt(np.maximum(squares / count - mean**2, 0.0)), first + lowest
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    return first + mean, std, first + lowest, np.sqrt(drifts / trajectories.samples)

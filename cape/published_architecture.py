@@ -65,11 +65,11 @@ class Architecture:
                     f"{self.parameters} parameter(s), got {_grid(problem.resolution)} points, the channels "
                     f"{problem.channels} and the parameters {problem.parameters}"
                 )
-            return ModelConfig(self.base, self.cape, normalise="off")
+            return ModelConfig(self.base, self.cape, normalise="off", conserve=False)
         if self.inputs == channels:
-            return ModelConfig(self.base, Unaware(residual=False), normalise="off")
+            return ModelConfig(self.base, Unaware(residual=False), normalise="off", conserve=False)
         if self.inputs == channels + parameters:
-            return ModelConfig(self.base, Channels(residual=False), normalise="off")
+            return ModelConfig(self.base, Channels(residual=False), normalise="off", conserve=False)
         raise ValueError(
             f"the base solver takes {self.inputs} channels; expected {channels} (channels {problem.channels}) or "
             f"{channels + parameters} (with the parameters {problem.parameters}); several frames as input are not "

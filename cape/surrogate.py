@@ -43,6 +43,11 @@ class Surrogate(nnx.Module):
         """How many times finer than in training a grid may be without mention: convolutions count in points."""
         return 2.0 if hasattr(self.config.base, "modes") else 1.0
 
+    @property
+    def conserved(self) -> tuple[bool, ...]:
+        """Which channels keep their mean over space in every step."""
+        return self.problem.conserved if self.config.conserve else (False,) * len(self.problem.channels)
+
     def prepare(self, parameters: Float[Array, "batch parameter"]) -> Any:
         """Compute whatever depends on the parameters alone; every leaf leads with the batch axis.
 
@@ -53,11 +58,17 @@ class Surrogate(nnx.Module):
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
         """Advance u by one step, with the conditioning's own guess beside it, in physical units."""
         if self.normalisation is not None:
-            return self.normalisation(self.conditioned, u, prepared)
-        offset, scale = self._statistics(u.ndim)
-        following, auxiliary = self.conditioned((u - offset) / scale, prepared)
-        back = None if auxiliary is None else auxiliary * scale + offset
-        return Prediction(following * scale + offset, back)
+            following, auxiliary = self.normalisation(self.conditioned, u, prepared)
+        else:
+            offset, scale = self._statistics(u.ndim)
+            following, auxiliary = self.conditioned((u - offset) / scale, prepared)
+            following = following * scale + offset
+            auxiliary = None if auxiliary is None else auxiliary * scale + offset
+        if any(self.conserved):
+            gained = (following - u).mean(tuple(range(1, u.ndim - 1)), keepdims=True)
+            kept = jnp.asarray(self.conserved, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
+            following = following - kept * gained
+        return Prediction(following, auxiliary)
 
     def at(self, parameters: Float[Array, "batch parameter"]) -> Step:
         """Bind the surrogate to parameters: a one-step map u -> u(t + dt) for `rollout` and everything else.

@@ -159,7 +159,25 @@ def test_an_unknown_normalisation_is_refused():
 def test_a_problem_without_smallest_values_is_read():
     """Folders of converted weights say nothing of the data."""
     stated = dataclasses.asdict(problem_of())
-    del stated["channel_low"]
-    assert Problem.from_dict(stated).channel_low == ()
+    del stated["channel_low"], stated["channel_drift"]
+    read = Problem.from_dict(stated)
+    assert read.channel_low == read.channel_drift == () and read.conserved == (False, False)
     with pytest.raises(ValueError, match="expected 2 entries of channel_low"):
         Problem.from_dict(stated | {"channel_low": [1.0]})
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS, ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("normalise", ["sample", "channel", "off"])
+def test_a_conserved_mean_stays_to_rounding_and_another_does_not(conditioning, normalise):
+    problem = problem_of(channel_drift=(1e-3, 0.5))
+    assert problem.conserved == (True, False) and problem_of().conserved == (False, False)
+    u = fields(points=32)
+    for conserve in (True, False):
+        config = ModelConfig(BASE, conditioning, normalise, conserve)
+        surrogate = Surrogate(problem, config, rngs=nnx.Rngs(0))
+        moved = np.abs((advance(surrogate, u) - u).mean(1)).max(0)
+        assert bool(moved[0] < 1e-6) is conserve and moved[1] > 1e-4
+        # what is added is the same at every point: shapes are those of the model left to itself
+        free = advance(Surrogate(problem_of(), config, rngs=nnx.Rngs(0)), u)
+        centred = [a - a.mean(1, keepdims=True) for a in (advance(surrogate, u), free)]
+        np.testing.assert_allclose(*centred, atol=1e-5)

@@ -561,5 +561,11 @@ def test_statistics_are_read_a_few_samples_at_a_time():
     np.testing.assert_allclose(
         read.channel_std, u.astype(np.float32).std((0, 1, 2), dtype=np.float64), rtol=1e-6
     )
+    means = u.astype(np.float32).mean(2, dtype=np.float64)
+    drift = np.sqrt(((means - means[:, :1]) ** 2).mean((0, 1)))
+    np.testing.assert_allclose(read.channel_drift, drift, rtol=1e-4)
+    assert read.conserved == (False, False)
+    kept = Problem.of(from_arrays(u - u.mean(2, keepdims=True), np.ones((130, 1)), ("nu",), **data))
+    assert kept.conserved == (True, True)
     with pytest.raises(ValueError, match="'b'.*constant"):
         Problem.of(from_arrays(u * [1.0, 0.0] + 3.0, np.ones((130, 1)), ("nu",), **data))

@@ -40,7 +40,7 @@ def model_config(case: Case, form: str) -> ModelConfig:
     if form == "paper":
         base = PaperFNO(width=case.size) if case.base == "fno" else PaperUNet(features=case.size)
         conditioning = PaperCape() if case.cape else Unaware(residual=False)
-        return ModelConfig(base, conditioning, normalise="off")
+        return ModelConfig(base, conditioning, normalise="off", conserve=False)
     return ModelConfig(FNO() if case.base == "fno" else UNet(), Cape() if case.cape else Unaware())
 
 
