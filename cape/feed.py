@@ -10,28 +10,36 @@ from cape.datasets.batches import batch_indices, stream
 from cape.datasets.symmetries import Augmentation, augment, symmetries_of
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
+from cape.sampling import Draw
 
 Batch = tuple[Float[Array, "batch time *space channel"], Float[Array, "batch parameter"]]
 
 
-def resident(training: Trajectories, seed: int, size: int, start: int) -> Iterator[Batch]:
-    """Yield the batches of update `start`, `start + 1`, ... from data that stay in the accelerator's memory."""
+def resident(training: Trajectories, seed: int, size: int, start: int, draw: Draw) -> Iterator[Batch]:
+    """Yield the batches of update `start`, `start + 1`, ... from data that stay in the accelerator's memory.
+
+    `draw.now` are the chances of the trajectories; without, every one comes once an epoch.
+    """
     frames = jnp.asarray(training.read())
     parameters = jnp.asarray(training.parameters, jnp.float32)
 
     @jax.jit
-    def draw(frames, parameters, step):
-        chosen = batch_indices(seed, step, frames.shape[0], size)
+    def take(frames, parameters, step, chances):
+        if chances is None:
+            chosen = batch_indices(seed, step, frames.shape[0], size)
+        else:
+            key = jax.random.fold_in(jax.random.key(seed), step)
+            chosen = jax.random.choice(key, frames.shape[0], (size,), p=chances)
         return frames[chosen], parameters[chosen]
 
     step = start
     while True:
-        yield draw(frames, parameters, step)
+        yield take(frames, parameters, step, draw.now)
         step += 1
 
 
-def streamed(training: Trajectories, seed: int, size: int, start: int) -> Iterator[Batch]:
-    """Yield the same batches as `resident`, every one read from disk when it is due."""
+def streamed(training: Trajectories, seed: int, size: int, start: int, draw: Draw) -> Iterator[Batch]:
+    """Yield the same batches as `resident` (every trajectory once an epoch), each read from disk when it is due."""
     for _, frames, parameters in stream(training, seed, size, start):
         yield jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)
 

@@ -34,6 +34,7 @@ class Objective:
 
     Attributes:
         gradients: "cut" or "through_time".
+        truncate: let gradients through time pass so many fed-back predictions, then cut; 0: all of them.
         auxiliary: weight of the auxiliary loss; conditionings without a guess have none.
         auxiliary_accumulates: w_t = T − t for step t = 1 ... T as in the published code, which adds the running
             sum again at every step but the last; in the warm-up w_t = 1, and 0 at the last step. Else w_t = 1.
@@ -45,6 +46,7 @@ class Objective:
     """
 
     gradients: Literal["cut", "through_time"] = "cut"
+    truncate: int = 0
     auxiliary: float = 0.3
     auxiliary_accumulates: bool = False
     noise: float = 1e-2
@@ -52,9 +54,11 @@ class Objective:
     per_channel: bool = False
 
     def __post_init__(self):
-        for name in ("auxiliary", "noise", "floor"):
+        for name in ("truncate", "auxiliary", "noise", "floor"):
             if getattr(self, name) < 0:
                 raise ValueError(f"objective.{name}: expected at least 0, got {getattr(self, name)}")
+        if self.truncate and self.gradients == "cut":
+            raise ValueError('objective.truncate: expected gradients = "through_time", of which it is a part')
 
 
 class Model(NamedTuple):
@@ -212,6 +216,8 @@ def _through_time(objective, model, params, rest, frames, p, schedule, key, scal
     def advance(carry, at):
         previous, rest = carry
         t, truth = at
+        if objective.truncate:
+            previous = jnp.where(t % objective.truncate == 0, jax.lax.stop_gradient(previous), previous)
         own = (t > 0) & (t < schedule.feedback)
         u = jnp.where(own, previous, truth) + _noise(objective, key, t, truth.shape, scale)
         prediction, rest = model.predict(params, rest, u, prepared)

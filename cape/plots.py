@@ -87,7 +87,7 @@ def training_curves(records: Sequence[Mapping[str, object]], path: str | Path) -
     """Draw training loss and validation error over the optimiser steps, the phases shaded and named.
 
     Args:
-        records: dicts with "step" and any of "loss", "validation_error", "phase", in order.
+        records: dicts with "step" and any of "loss", "validation_error", "kept", "phase", in order.
 
     Raises:
         ValueError: no record has a step and a loss.
@@ -103,10 +103,11 @@ def training_curves(records: Sequence[Mapping[str, object]], path: str | Path) -
         panels[0].plot(*means.T, color=COLOURS[0], lw=1.8)
         panels[0].set_ylabel("training loss")
         if validation.size:
-            best = validation[np.argmin(np.nan_to_num(validation[:, 1], nan=np.inf))]
             panels[1].plot(*validation.T, color=COLOURS[1], marker="o", ms=3.5, lw=1.4)
-            panels[1].plot(*best, marker="*", ms=13, color=COLOURS[1], mec="k", mew=0.7, ls="")
-            panels[1].annotate(f"best {best[1]:.3g}", best, (0, -17), textcoords="offset points", ha="center")
+            for kept in _series([each for each in records if each.get("kept")], "validation_error")[-1:]:
+                panels[1].plot(*kept, marker="*", ms=13, color=COLOURS[1], mec="k", mew=0.7, ls="")
+                where = {"textcoords": "offset points", "ha": "center"}
+                panels[1].annotate(f"kept, {kept[1]:.3g}", kept, (0, -17), **where)
             panels[1].margins(y=0.18)
             panels[1].set_ylabel("validation error")
         phases = _phases(records)

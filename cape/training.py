@@ -22,9 +22,10 @@ from cape.objective import Losses, Model, Objective, Schedule
 from cape.optimisers import AdamW, Muon, Optimiser
 from cape.pretrained import save
 from cape.records import Records
+from cape.sampling import Draw, EveryTrajectory, Sampling
 from cape.surrogate import Surrogate
 from cape.update import Recipe, initial_state, update, warm_up
-from cape.validation import Validation
+from cape.validation import Validation, no_worse
 
 
 class Diverged(RuntimeError):
@@ -43,6 +44,7 @@ class TrainingConfig:
             loss. A conditioning that makes no guess has nothing to warm up and trains as usual in them.
         warmup: optimiser of the warm-up.
         objective, curriculum, optimiser: what is minimised, on which inputs, how.
+        sampling: which trajectories an epoch draws from; other than every one only with storage = "device".
         augmentation: exact images of the trajectories under the equation's symmetries, drawn anew in every batch.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
         validate_every: epochs between validations (and checkpoints).
@@ -59,6 +61,7 @@ class TrainingConfig:
     objective: Objective = Objective()
     curriculum: Curriculum = TanhTransition()
     optimiser: Optimiser = Muon()
+    sampling: Sampling = EveryTrajectory()
     augmentation: Augmentation = Augmentation()
     ema: float = 0.0
     validate_every: int = 1
@@ -76,6 +79,10 @@ class TrainingConfig:
             )
         if isinstance(self.curriculum, Pushforward) and self.objective.gradients == "through_time":
             raise ValueError('training: Pushforward has no gradients through time; use gradients = "cut"')
+        if self.storage == "stream" and not isinstance(self.sampling, EveryTrajectory):
+            raise ValueError(
+                'training.sampling: streamed data are drawn once an epoch; use storage = "device"'
+            )
         if not 0 <= self.ema < 1:
             raise ValueError(f"training.ema: expected a decay in [0, 1), got {self.ema}")
 
@@ -120,7 +127,8 @@ def fit(
     # ---- data, records, and where an earlier training stopped ------------------------------------------------
     checkpoints = None if folder is None else Checkpoints(Path(folder) / "checkpoints")
     start = 0
-    best = {"error": np.float32(np.inf), "params": state["params"], "rest": state["rest"]}
+    unknown = np.full(validation.samples, np.inf, np.float32)
+    best = {"lowest": unknown, "params": state["params"], "rest": state["rest"]}
     best = jax.tree.map(np.array, best)
     if checkpoints is not None and (newest := checkpoints.newest()) is not None:
         restored = checkpoints.restore(newest, {"state": state, "best": best})
@@ -128,9 +136,13 @@ def fit(
     done = start * per_epoch
     records = Records(folder, from_step=done, tensorboard=config.tensorboard)
     source = feed.resident if config.storage == "device" else feed.streamed
-    batches = source(training, config.seed, config.batch, done)
+
+    def errors_on(data: Trajectories) -> Validation:
+        return Validation(surrogate, data, config.objective, max(config.batch, 32), scale)
+
+    draw, validate = Draw(config.sampling, training, errors_on, config.seed), errors_on(validation)
+    batches = source(training, config.seed, config.batch, done, draw)
     batches = feed.augmented(batches, surrogate.problem, config.augmentation, config.seed, done)
-    validate = Validation(surrogate, validation, config.objective, max(config.batch, 32), scale)
 
     # ---- epochs ----------------------------------------------------------------------------------------------
     bar = tqdm(total=config.epochs * per_epoch, initial=done, unit="update", disable=not progress, ncols=110)
@@ -141,6 +153,7 @@ def fit(
         plan = config.curriculum.plan(max(reached, 0.0), training.frames - 1)
         schedule = Schedule(jnp.int32(plan.feedback), jnp.int32(plan.pushes) if plan.pushes else None)
         bar.set_description("warm-up" if warming else f"feedback {plan.feedback}")
+        draw.begin(max(reached, 0.0), state["params"], state["rest"])
         losses = []
         for _ in range(per_epoch):
             batch = next(batches)
@@ -153,19 +166,23 @@ def fit(
         record = _record(epoch, per_epoch, warming, plan, losses, training.frames - 1)
         if not np.isfinite(record["loss"]):
             bar.close()
-            raise _diverged(record["loss"], epoch, best["error"])
+            raise _diverged(record["loss"], epoch, best["lowest"].mean())
         due = (epoch + 1) % config.validate_every == 0 or last
         if due and not warming:
             kept = state["ema"] if config.ema else state["params"]
-            error = record["validation_error"] = validate(kept, state["rest"])
-            if error < best["error"] or (last and not np.isfinite(best["error"])):
-                best = {"error": np.float32(error), "params": kept, "rest": state["rest"]}
+            errors = validate(kept, state["rest"])
+            record["validation_error"] = float(errors.mean())
+            lowest = min(best["lowest"], errors, key=lambda each: np.nan_to_num(each.mean(), nan=np.inf))
+            record["kept"] = no_worse(errors, lowest) or (last and not np.isfinite(lowest).all())
+            best["lowest"] = lowest
+            if record["kept"]:
+                best |= {"params": kept, "rest": state["rest"]}
                 best = jax.tree.map(np.array, best)  # copies: the next update donates these buffers
                 if folder is not None:
                     save(_with(surrogate, best["params"], best["rest"]), Path(folder) / "model")
         record["seconds"] = time.perf_counter() - began
         records.add(record)
-        bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{float(best['error']):.4f}")
+        bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best['lowest'].mean():.4f}")
         if checkpoints is not None and due:
             checkpoints.save(epoch + 1, {"state": state, "best": best})
     bar.close()

@@ -1,10 +1,11 @@
-"""Validation: the error of full rollouts, by which a training chooses the weights it keeps."""
+"""Validation: the errors of full rollouts, by which a training chooses the weights it keeps."""
 
 from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from cape.datasets.trajectories import Trajectories
 from cape.objective import Objective, frame_errors
@@ -13,7 +14,7 @@ from cape.surrogate import Surrogate
 
 
 class Validation:
-    """The mean error of all frames of full rollouts over validation data, for any weights of one surrogate.
+    """The mean error over the rollout of every validation trajectory, for any weights of one surrogate.
 
     Args:
         batch: trajectories rolled out together.
@@ -33,10 +34,25 @@ class Validation:
 
         self._errors = errors
 
-    def __call__(self, params: Any, rest: Any) -> float:
+    def __call__(self, params: Any, rest: Any) -> Float[np.ndarray, " trajectory"]:
         samples = len(self.truth)
         each = []
         for first in range(0, samples, self.batch):
             chosen = np.arange(first, first + self.batch) % samples  # the last batch is filled up, then cut
             each.append(np.asarray(self._errors(params, rest, self.truth[chosen], self.parameters[chosen])))
-        return float(np.concatenate(each)[:samples].mean())
+        return np.concatenate(each)[:samples]
+
+
+def no_worse(errors: Float[np.ndarray, " trajectory"], lowest: Float[np.ndarray, " trajectory"]) -> bool:
+    """Tell whether weights do as well as the best ones so far, as far as the validation trajectories can tell.
+
+    They do unless their mean error is larger by more than the standard error of the difference: validation data are
+    few, the learning rate falls, and of weights that cannot be told apart the later ones are the better choice.
+    """
+    if not np.isfinite(errors).all():
+        return False
+    if not np.isfinite(lowest).all():
+        return True
+    more = errors - lowest
+    chance = more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else 0.0
+    return bool(more.mean() <= chance)

@@ -76,8 +76,8 @@ def ours(tiny):
     model, params, rest, frames, p = tiny
     both = jax.jit(jax.value_and_grad(evaluate, argnums=2, has_aux=True), static_argnums=(0, 1))
 
-    def compute(gradients, plan):
-        objective = Objective(gradients=gradients, auxiliary=0.4, noise=0.0, floor=0.0)
+    def compute(gradients, plan, truncate=0):
+        objective = Objective(gradients=gradients, truncate=truncate, auxiliary=0.4, noise=0.0, floor=0.0)
         key = jax.random.key(0)
         return both(objective, model, params, rest, frames, p, schedule_of(plan), key, SCALE)
 
@@ -167,6 +167,26 @@ def test_with_feedback_the_losses_agree_and_the_gradients_do_not(ours):
     assert_close(cut[0][0], through[0][0])
     with pytest.raises(AssertionError):
         assert_close(cut[1], through[1])
+
+
+def test_truncated_gradients_are_those_of_a_loop_cut_after_every_second_step(tiny, ours, step):
+    _, params, _, frames, _ = tiny
+    plan = curricula.Plan(feedback=TRANSITIONS)
+
+    def loop(params):
+        predictions = []
+        for t in range(TRANSITIONS):
+            u = predictions[-1].next if t else frames[0]
+            predictions.append(step(params, u if t % 2 else jax.lax.stop_gradient(u)))
+        return summed(predictions, frames)
+
+    (total, _), gradients = ours("through_time", plan, truncate=2)
+    assert_close((total, gradients), jax.value_and_grad(loop)(params))
+    every, whole = (ours("through_time", plan, truncate=n)[1] for n in (1, TRANSITIONS))
+    assert_close(every, ours("cut", plan)[1])
+    assert_close(whole, ours("through_time", plan)[1])
+    with pytest.raises(ValueError, match='objective.truncate: expected gradients = "through_time"'):
+        Objective(truncate=2)
 
 
 def test_pushforward_through_time_is_refused():

@@ -120,7 +120,7 @@ def test_a_single_value_is_enough(tmp_path):
 def test_training_curves(tmp_path):
     records = [{"step": i, "epoch": i // 10, "loss": 1 / (i + 1), "phase": "warm-up"} for i in range(30)]
     records += [{"step": i, "loss": 1 / (i + 1), "phase": "curriculum"} for i in range(30, 500)]
-    records += [{"step": 500, "validation_error": 0.3}, {"step": 500, "validation_error": None}]
+    records += [{"step": 500, "validation_error": 0.3, "kept": True}, {"step": 500, "validation_error": None}]
     plots.training_curves(records, tmp_path / "training.png")
     plots.training_curves([{"step": 0, "loss": 1.0}, {"step": 1, "loss": 0.5}], tmp_path / "short.pdf")
     assert is_drawn(tmp_path / "training.png")
