@@ -27,6 +27,7 @@ from cape.models import (
 from cape.objective import Objective
 from cape.optimisers import AdamW, PaperAdam
 from cape.problem import Problem
+from cape.sampling import Cyclical, Ordered, Sampling, Weighted
 from cape.surrogate import Surrogate, count_parameters
 from cape.training import TrainingConfig
 
@@ -36,6 +37,7 @@ def paper_training(budget: dict) -> TrainingConfig:
     adam = PaperAdam(halve_every=budget["epochs"] // 5)
     return TrainingConfig(
         epochs=budget["epochs"],
+        batch=budget["batch"],
         warmup_epochs=max(budget["epochs"] // 30, 1),
         warmup=adam,
         optimiser=adam,
@@ -52,7 +54,10 @@ def counter(problem: Problem) -> Callable[[ModelConfig], int]:
 def default(budget: dict) -> tuple[ModelConfig, TrainingConfig]:
     """Make our default model and training for a budget."""
     training = TrainingConfig(
-        epochs=budget["epochs"], warmup_epochs=budget["warmup"], augmentation=budget["augmentation"]
+        epochs=budget["epochs"],
+        batch=budget["batch"],
+        warmup_epochs=budget["warmup"],
+        augmentation=budget["augmentation"],
     )
     return ModelConfig(FNO(), Cape(heads=budget["heads"])), training
 
@@ -120,10 +125,18 @@ def trainings(budget: dict, problem: Problem) -> dict[str, Experiment]:
     changes: dict[str, dict] = {
         "default": {},
         "teacher forcing": {"curriculum": TeacherForcing()},
+        "tanh transition in the middle": {"curriculum": TanhTransition()},
         "autoregressive": {"curriculum": Autoregressive()},
         "pushforward": {"curriculum": Pushforward()},
         "linear transition": {"curriculum": LinearTransition()},
-        "gradients through time": {"objective": dataclasses.replace(objective, gradients="through_time")},
+        "gradients through time": {
+            "curriculum": TanhTransition(),
+            "objective": dataclasses.replace(objective, gradients="through_time"),
+        },
+        "gradients through two steps": {
+            "curriculum": TanhTransition(),
+            "objective": dataclasses.replace(objective, gradients="through_time", truncate=2),
+        },
         "no noise": {"objective": dataclasses.replace(objective, noise=0.0)},
         "three times the noise": {"objective": dataclasses.replace(objective, noise=3e-2)},
         "no auxiliary loss": {"objective": dataclasses.replace(objective, auxiliary=0.0)},
@@ -131,6 +144,18 @@ def trainings(budget: dict, problem: Problem) -> dict[str, Experiment]:
         "averaged weights": {"ema": 0.99},
         "AdamW": {"optimiser": AdamW()},
     }
+    name = problem.parameters[0]
+    orders: dict[str, Sampling] = {
+        "easy trajectories first": Ordered(),
+        "hard trajectories first": Ordered(descending=True),
+        "trajectories in random order": Ordered(by="random"),
+        f"largest {name} first": Ordered(by=name, descending=True),
+        f"smallest {name} first": Ordered(by=name),
+        "cyclical data size": Cyclical(),
+        "hard trajectories more often": Weighted(power=0.5),
+        "hard trajectories less often": Weighted(power=-0.5),
+    }
+    changes |= {name: {"sampling": sampling} for name, sampling in orders.items()}
     return {
         name: Experiment(DataConfig(), cape, dataclasses.replace(training, **change))
         for name, change in changes.items()

@@ -1,7 +1,7 @@
 """Print the 1D tables of the README and the docs: models under one budget, on parameters seen and never seen.
 
     python benchmarks/generalisation.py burgers --data FOLDER [--seeds 0 1 2] [--only Cape ...]
-    python benchmarks/generalisation.py advection-long --data FOLDER
+    python benchmarks/generalisation.py burgers advection burgers-long advection-long --data FOLDER --into README.md
     python benchmarks/generalisation.py burgers --data FOLDER --table bases
     python benchmarks/generalisation.py burgers --data FOLDER --table trainings
 
@@ -10,7 +10,8 @@ reduced on the fly). Budgets are those under which the published code was measur
 per viscosity, 11 frames, batch 10, 640 updates; advection 50 per speed, 21 frames, batch 25, 180 updates; the long
 ones 100 and 200 initial conditions, 11 frames, batch 25, 60 epochs, a tenth kept back. Errors are on initial
 conditions that no training saw, at all files' values. What each table compares: contenders.py. Runs are kept in --out
-and used again.
+and used again; with --into FILE every table replaces the one that follows its mark in a page, such as
+<!-- burgers conditionings -->.
 """
 
 import argparse
@@ -88,34 +89,51 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("equation", choices=BUDGETS)
+    parser.add_argument("equations", nargs="+", choices=BUDGETS)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/generalisation"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", default=None, help="names of contenders")
     parser.add_argument("--table", choices=TABLES, default="conditionings")
+    parser.add_argument("--into", type=Path, default=None, help="the page whose tables to replace")
     asked = parser.parse_args()
 
-    budget = BUDGETS[asked.equation]
-    data = data_config(budget, asked.data)
-    training = prepare(data).training
-    problem = Problem.of(training)
-    results = []
-    for name, experiment in TABLES[asked.table](budget, problem).items():
-        if asked.only and name not in asked.only:
-            continue
-        evaluations = []
-        seconds = []
-        for seed in asked.seeds:
-            training_config = dataclasses.replace(experiment.training, seed=seed, batch=budget["batch"])
-            one = dataclasses.replace(experiment, data=data, training=training_config)
-            folder = asked.out / asked.equation / asked.table / f"{name.replace(' ', '-').strip('()')}-{seed}"
-            evaluation, spent = result(one, folder)
-            evaluations.append(evaluation)
-            seconds.append(spent)
-            size = count_parameters(load(folder))
-        results.append((name, size, evaluations, float(np.median(seconds))))
-        print(markdown(asked.equation, results), flush=True)
+    for equation in asked.equations:
+        budget = BUDGETS[equation]
+        data = data_config(budget, asked.data)
+        problem = Problem.of(prepare(data).training)
+        results = []
+        for name, experiment in TABLES[asked.table](budget, problem).items():
+            if asked.only and name not in asked.only:
+                continue
+            results.append(row_of(name, experiment, data, asked.seeds, asked.out / equation / asked.table))
+            print(markdown(equation, results), flush=True)
+        if asked.into:
+            replace_table(asked.into, f"<!-- {equation} {asked.table} -->", markdown(equation, results))
+
+
+def row_of(name: str, experiment: Experiment, data: DataConfig, seeds: list[int], out: Path) -> tuple:
+    """Train a contender with every seed: (name, number of parameters, evaluations, median CPU seconds)."""
+    evaluations, seconds = [], []
+    for seed in seeds:
+        training = dataclasses.replace(experiment.training, seed=seed)
+        one = dataclasses.replace(experiment, data=data, training=training)
+        folder = out / f"{name.replace(' ', '-').replace('(', '').replace(')', '')}-{seed}"
+        evaluation, spent = result(one, folder)
+        evaluations.append(evaluation)
+        seconds.append(spent)
+    return name, count_parameters(load(folder)), evaluations, float(np.median(seconds))
+
+
+def replace_table(page: Path, mark: str, table: str) -> None:
+    """Put a table in the place of the one that follows a mark in a page."""
+    before, found, after = page.read_text().partition(mark)
+    if not found:
+        raise SystemExit(f"{page}: no mark {mark} to put the table behind")
+    lines = after.lstrip("\n").splitlines(keepends=True)
+    while lines and lines[0].startswith("|"):
+        lines.pop(0)
+    page.write_text(f"{before}{mark}\n{table.rstrip()}\n{''.join(lines)}")
 
 
 def result(experiment: Experiment, folder: Path, *, figures: bool = False) -> tuple[Evaluation, float]:

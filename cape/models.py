@@ -45,7 +45,7 @@ def _published(problem: Problem, solver: type, rngs: nnx.Rngs, **settings: Any) 
 
 @dataclasses.dataclass(frozen=True)
 class FNO:
-    """Fourier neural operator with a local (depthwise) branch in every layer.
+    """Fourier neural operator; with a `kernel`, a local (depthwise) branch in every layer.
 
     Attributes:
         width: hidden channels.
@@ -55,11 +55,11 @@ class FNO:
         kernel: width of the local branch; 0 leaves it out.
     """
 
-    width: int = 20
+    width: int = 32
     modes: int = 12
     layers: int = 4
     projection: int = 64
-    kernel: int = 5
+    kernel: int = 0
 
     def __post_init__(self):
         _at_least(self, width=1, modes=1, layers=1, projection=1, kernel=0)
@@ -88,7 +88,7 @@ class FactorisedFNO:
     layers: int = 4
     expansion: int = 2
     projection: int = 64
-    kernel: int = 5
+    kernel: int = 0
 
     def __post_init__(self):
         _at_least(self, width=1, modes=1, layers=1, expansion=1, projection=1, kernel=0)

@@ -59,7 +59,7 @@ class TrainingConfig:
     warmup_epochs: int = 1
     warmup: Optimiser = AdamW(learning_rate=3e-2, weight_decay=0.0, rise=0.0, final=0.1)
     objective: Objective = Objective()
-    curriculum: Curriculum = TanhTransition()
+    curriculum: Curriculum = TanhTransition(center=0.85, width=0.1)
     optimiser: Optimiser = Muon()
     sampling: Sampling = EveryTrajectory()
     augmentation: Augmentation = Augmentation()

@@ -157,7 +157,7 @@ def test_training_leaves_a_run_with_all_it_follows_from_and_its_evaluation(tiny)
         "modes": 3,
         "layers": 1,
         "projection": 4,
-        "kernel": 5,
+        "kernel": 0,
     }
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 1
     assert not list(tiny.rglob("*.part"))

@@ -66,8 +66,6 @@ def fno(case: Case, inputs: int, outputs: int, width: int, form: str) -> Cost:
     total = pointwise(points, inputs + (case.dimension if paper else 0), width)
     for _ in range(4):
         total = total.plus(spectral(space, 12, width, width)).plus(pointwise(prod(space), width, width))
-        if not paper:
-            total = total.plus(depthwise(points, 5**case.dimension, width, 1))
     return total.plus(pointwise(points, width, projection)).plus(pointwise(points, projection, outputs))
 
 
@@ -109,7 +107,7 @@ def step_cost(case: Case, form: str) -> Cost:
     inputs, outputs = (wide, wide) if case.cape and form == "paper" else (c, c)
     if case.cape and form == "default":
         inputs = c * (1 + 8)
-    width = case.size if form == "paper" else (20 if case.base == "fno" else 16)
+    width = case.size if form == "paper" else (32 if case.base == "fno" else 16)
     if case.base == "fno":
         total = fno(case, inputs, outputs, width, form)
     else:
