@@ -65,7 +65,7 @@ def default(budget: dict) -> tuple[ModelConfig, TrainingConfig]:
 def conditionings(budget: dict, problem: Problem) -> dict[str, Experiment]:
     """List conditionings: ours at equal parameter count, and the published forms at published widths.
 
-    Those that are not CAPE are worse on frames normalised by themselves (their rows "by sample"): they would have to
+    Those that are not CAPE are worse on frames normalised by themselves (see `ablations`): they would have to
     tabulate what a mean does. So they have the statistics of all the training data.
     """
     count = counter(problem)
@@ -74,9 +74,6 @@ def conditionings(budget: dict, problem: Problem) -> dict[str, Experiment]:
     others = {"FiLM": Film(), "AdaGN": AdaGroupNorm(), "channels": Channels(), "none": Unaware()}
     for name, conditioning in others.items():
         ours[name] = match_size(ModelConfig(FNO(), conditioning, "channel"), count(cape), count)
-    for name in ("FiLM", "channels"):
-        ours[f"{name}, by sample"] = dataclasses.replace(ours[name], normalise="sample")
-    ours["CAPE, by channel"] = dataclasses.replace(cape, normalise="channel")
     paper = {
         "CAPE (paper)": ModelConfig(PaperFNO(width=20), PaperCape(), normalise="off", conserve=False),
         "channels (paper)": ModelConfig(
@@ -88,10 +85,26 @@ def conditionings(budget: dict, problem: Problem) -> dict[str, Experiment]:
     }
     data = DataConfig()
     experiments = {name: Experiment(data, model, training) for name, model in ours.items()}
-    plain = dataclasses.replace(training, augmentation=Augmentation())
-    experiments["CAPE, no symmetries"] = Experiment(data, cape, plain)
     published = paper_training(budget)
     return experiments | {name: Experiment(data, model, published) for name, model in paper.items()}
+
+
+def ablations(budget: dict, problem: Problem) -> dict[str, Experiment]:
+    """List the default without one of its parts each, and frames normalised by themselves for other conditionings."""
+    count = counter(problem)
+    cape, training = default(budget)
+    models = {
+        "CAPE (default)": cape,
+        "mean not conserved": dataclasses.replace(cape, conserve=False),
+        "normalised by channel": dataclasses.replace(cape, normalise="channel"),
+        "with a local branch": dataclasses.replace(cape, base=FNO(kernel=5)),
+        "20 wide": dataclasses.replace(cape, base=FNO(width=20)),
+    }
+    for name, conditioning in {"FiLM, by sample": Film(), "channels, by sample": Channels()}.items():
+        models[name] = match_size(ModelConfig(FNO(), conditioning), count(cape), count)
+    experiments = {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
+    plain = dataclasses.replace(training, augmentation=Augmentation())
+    return experiments | {"no symmetries": Experiment(DataConfig(), cape, plain)}
 
 
 def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
