@@ -10,7 +10,7 @@ per viscosity, 11 frames, batch 10, 640 updates; advection 50 per speed, 21 fram
 ones 100 and 200 initial conditions, 11 frames, batch 25, 60 epochs, a tenth kept back. Errors are on initial
 conditions that no training saw, at all files' values. What each table compares: contenders.py. Runs are kept in --out
 and used again; with --into FILE every table replaces the one that follows its mark in a page, such as
-<!-- burgers conditionings -->.
+<!-- burgers conditionings -->. --figures FOLDER draws the errors of the first seed over the parameter.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from contenders import ablations, bases, conditionings, trainings
 
-from cape import report
+from cape import plots, report
 from cape.datasets.opening import find_files, open_files
 from cape.datasets.symmetries import Augmentation
 from cape.evaluation import Evaluation
@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=None, help="names of contenders")
     parser.add_argument("--table", choices=TABLES, default="conditionings")
     parser.add_argument("--into", type=Path, default=None, help="the page whose tables to replace")
+    parser.add_argument("--figures", type=Path, default=None, help="folder for the error over the parameter")
     asked = parser.parse_args()
 
     for equation in asked.equations:
@@ -107,6 +108,10 @@ def main() -> None:
                 continue
             results.append(row_of(name, experiment, data, asked.seeds, asked.out / equation / asked.table))
             print(markdown(equation, results), flush=True)
+        if asked.figures:
+            asked.figures.mkdir(parents=True, exist_ok=True)
+            figure = asked.figures / f"{equation}-{asked.table}.png"
+            plots.error_over_parameter({name: evaluations[0] for name, _, evaluations, _ in results}, figure)
         if asked.into:
             replace_table(asked.into, f"<!-- {equation} {asked.table} -->", markdown(equation, results))
 

@@ -57,7 +57,8 @@ PLANS = {  # at 0.6 the transitions are half way
 @pytest.fixture(scope="module")
 def tiny():
     """A model as pure functions, its weights, and a batch of trajectories: (model, params, rest, frames, p)."""
-    config = ModelConfig(FNO(width=4, modes=3, layers=1, projection=4), Cape(heads=2, width=4))
+    base = FNO(width=4, modes=3, layers=1, projection=4, kernel=3)
+    config = ModelConfig(base, Cape(heads=2, width=4))
     surrogate = Surrogate(PROBLEM, config, rngs=nnx.Rngs(0))
     graphdef, params, rest = nnx.split(surrogate, nnx.Param, ...)
     # away from its small start, so that what is fed back matters

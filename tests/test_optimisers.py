@@ -30,7 +30,7 @@ def test_matrices_are_the_maps_between_channels():
         (0.1,),
         (1.0,),
     )
-    model = ModelConfig(FNO(width=4, modes=3, layers=1, projection=4), Cape(heads=2, width=4))
+    model = ModelConfig(FNO(width=4, modes=3, layers=1, projection=4, kernel=3), Cape(heads=2, width=4))
     surrogate = Surrogate(problem, model, rngs=nnx.Rngs(0))
     params = nnx.to_pure_dict(nnx.state(surrogate, nnx.Param))["conditioned"]
     chosen = matrices({"conditioned": params})["conditioned"]
