@@ -63,30 +63,30 @@ def default(budget: dict) -> tuple[ModelConfig, TrainingConfig]:
 
 
 def conditionings(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List conditionings: ours at equal parameter count, and the published forms at published widths.
+    """List conditionings around one base at equal parameter count, under one training.
 
     Those that are not CAPE are worse on frames normalised by themselves (see `ablations`): they would have to
     tabulate what a mean does. So they have the statistics of all the training data.
     """
     count = counter(problem)
     cape, training = default(budget)
-    ours = {"CAPE (default)": cape}
+    models = {"CAPE (default)": cape}
     others = {"FiLM": Film(), "AdaGN": AdaGroupNorm(), "channels": Channels(), "none": Unaware()}
     for name, conditioning in others.items():
-        ours[name] = match_size(ModelConfig(FNO(), conditioning, "channel"), count(cape), count)
-    paper = {
-        "CAPE (paper)": ModelConfig(PaperFNO(width=20), PaperCape(), normalise="off", conserve=False),
-        "channels (paper)": ModelConfig(
-            PaperFNO(width=36), Channels(residual=False), normalise="off", conserve=False
-        ),
-        "none (paper)": ModelConfig(
-            PaperFNO(width=36), Unaware(residual=False), normalise="off", conserve=False
-        ),
+        models[name] = match_size(ModelConfig(FNO(), conditioning, "channel"), count(cape), count)
+    return {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
+
+
+def published(budget: dict, problem: Problem) -> dict[str, Experiment]:
+    """List the published forms at the published widths, under the published training."""
+    form = {"normalise": "off", "conserve": False}
+    models = {
+        "CAPE (paper)": ModelConfig(PaperFNO(width=20), PaperCape(), **form),
+        "channels (paper)": ModelConfig(PaperFNO(width=36), Channels(residual=False), **form),
+        "none (paper)": ModelConfig(PaperFNO(width=36), Unaware(residual=False), **form),
     }
-    data = DataConfig()
-    experiments = {name: Experiment(data, model, training) for name, model in ours.items()}
-    published = paper_training(budget)
-    return experiments | {name: Experiment(data, model, published) for name, model in paper.items()}
+    training = paper_training(budget)
+    return {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
 
 
 def ablations(budget: dict, problem: Problem) -> dict[str, Experiment]:
