@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 from cape.embedding import identity, logarithmic, saturating
 from cape.problem import Problem
 from cape.solvers.activation import gelu
-from cape.solvers.convolution import Convolution, DepthwiseConvolution, Features, Pointwise, lead, trail
+from cape.solvers.convolution import Convolution, DepthwiseConvolution, Pointwise
+from cape.solvers.layout import Features, lead, trail
 from cape.solvers.spectral import SpectralConvolution
 
 _POOL = 4

@@ -16,7 +16,8 @@ from cape.attention import CAPEBlock, ChannelAttention, modulation
 from cape.embedding import identity, logarithmic
 from cape.problem import Problem
 from cape.propagator import Propagator
-from cape.solvers.convolution import Pointwise, trail
+from cape.solvers.convolution import Pointwise
+from cape.solvers.layout import trail
 from cape.solvers.normalization import standardise
 
 BuildBase = Callable[[int, int], nnx.Module]

@@ -15,8 +15,9 @@ from jaxtyping import Array, Complex, Float
 
 from cape.embedding import linear
 from cape.problem import Problem
-from cape.solvers.convolution import mix, trail
+from cape.solvers.convolution import mix
 from cape.solvers.fourier import counting, irfftn, rfftn
+from cape.solvers.layout import trail
 
 # initial logarithms of the heads' diffusion over one step, in squared domain lengths
 _WEAKEST, _STRONGEST = -9.0, -0.5  # at p̂, of the heads that diffuse

@@ -6,9 +6,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .convolution import check_boundaries, lead, pad, trail
+from .convolution import check_boundaries, pad
 from .fno import unmodulated
 from .fourier import Size, counting
+from .layout import lead, trail
 
 
 def positions(

@@ -1,8 +1,4 @@
-"""Convolutions of one size-preserving kind, with the boundary of each axis: full, depthwise and pointwise.
-
-Inside a solver channels lead: feature maps are [channel, batch, *space]. So a map between channels, and the transform
-of an axis, is one large matrix product of what lies in memory, forward and backward, and a shift moves whole rows.
-"""
+"""Convolutions of one size-preserving kind, with the boundary of each axis: full, depthwise and pointwise."""
 
 from collections.abc import Sequence
 from math import prod
@@ -14,8 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from .initialisation import torch_uniform
-
-Features = Float[Array, "channel batch *space"]
+from .layout import Features, check_features, over_points
 
 # How a boundary continues a field beyond the domain, in the words of jnp.pad. "zeros" is the published form,
 # which pads every domain with zeros whatever its boundary.
@@ -34,31 +29,6 @@ def check_sizes(**sizes: int) -> None:
     for name, found in sizes.items():
         if found < 1:
             raise ValueError(f"expected {name} of at least 1, got {found}")
-
-
-def lead(u: Float[Array, "batch *space channel"], dimension: int, channels: int) -> Features:
-    """Take a field into a solver: channels to the front. Raises ValueError for another shape."""
-    if u.ndim != dimension + 2 or u.shape[-1] != channels:
-        axes = "points, " * dimension
-        raise ValueError(f"expected u of shape (batch, {axes}{channels} channels), got {u.shape}")
-    return jnp.moveaxis(u, -1, 0)
-
-
-def trail(h: Features) -> Float[Array, "batch *space channel"]:
-    """Give a field out of a solver: channels to the end."""
-    return jnp.moveaxis(h, 0, -1)
-
-
-def check_features(h: Array, dimension: int, channels: int) -> None:
-    """Raise ValueError unless h is [`channels`, batch, `dimension` axes]."""
-    if h.ndim != dimension + 2 or h.shape[0] != channels:
-        axes = ", points" * dimension
-        raise ValueError(f"expected features of shape ({channels} channels, batch{axes}), got {h.shape}")
-
-
-def over_points(vector: Float[Array, "channel"], ndim: int) -> Array:
-    """Shape a number per channel so that it acts on feature maps of `ndim` axes."""
-    return vector.reshape(-1, *(1,) * (ndim - 1))
 
 
 def pad(h: Features, widths: Sequence[int], boundaries: Sequence[str]) -> Features:

@@ -7,16 +7,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import (
-    DepthwiseConvolution,
-    Features,
-    Pointwise,
-    check_boundaries,
-    check_sizes,
-    lead,
-    trail,
-)
+from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
 from .fno import unmodulated
+from .layout import Features, lead, trail
 from .spectral import SpectralConvolution
 
 

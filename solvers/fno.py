@@ -7,8 +7,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes, lead, trail
+from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
 from .fourier import Size, counting
+from .layout import lead, trail
 from .spectral import SpectralConvolution
 
 

@@ -8,18 +8,10 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import (
-    Pointwise,
-    check_boundaries,
-    check_sizes,
-    lead,
-    over_points,
-    pad,
-    shifts,
-    trail,
-)
+from .convolution import Pointwise, check_boundaries, check_sizes, pad, shifts
 from .fno import unmodulated
 from .initialisation import torch_uniform
+from .layout import lead, over_points, trail
 from .normalization import LayerNorm
 
 

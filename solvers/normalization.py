@@ -7,7 +7,7 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
 
-from .convolution import Features, over_points
+from .layout import Features, over_points
 
 
 class BatchNorm(nnx.Module):

@@ -6,9 +6,9 @@ from flax import nnx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from .convolution import Features, check_features
 from .fourier import Size, cosine_sine
 from .initialisation import normal, uniform
+from .layout import Features, check_features
 
 
 def one_sided_frequencies(points: Size, modes: int) -> tuple[int, ...]:

@@ -7,20 +7,11 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from .activation import gelu
-from .convolution import (
-    Convolution,
-    Features,
-    Pointwise,
-    check_boundaries,
-    check_sizes,
-    lead,
-    mix,
-    over_points,
-    trail,
-)
+from .convolution import Convolution, Pointwise, check_boundaries, check_sizes, mix
 from .fno import unmodulated
 from .fourier import Size
 from .initialisation import torch_uniform
+from .layout import Features, lead, over_points, trail
 from .normalization import NORMALIZATIONS
 
 ACTIVATIONS = {"gelu": gelu, "tanh": jnp.tanh}

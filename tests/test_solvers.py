@@ -18,10 +18,10 @@ from cape.solvers.convolution import (
     convolve,
     convolve_by_product,
     mix,
-    trail,
 )
 from cape.solvers.factorised_fno import FactorisedFNO
 from cape.solvers.fno import FNO
+from cape.solvers.layout import trail
 from cape.solvers.message_passing import MessagePassing
 from cape.solvers.normalization import standardise
 from cape.solvers.spectral import SpectralConvolution
