@@ -143,7 +143,7 @@ def replace_table(page: Path, mark: str, table: str) -> None:
     lines = after.lstrip("\n").splitlines(keepends=True)
     while lines and lines[0].startswith("|"):
         lines.pop(0)
-    page.write_text(f"{before}{mark}\n{table.rstrip()}\n{''.join(lines)}")
+    page.write_text(f"{before}{mark}\n{table.rstrip()}\n\n{''.join(lines).lstrip()}")
 
 
 def result(experiment: Experiment, folder: Path, *, figures: bool = False) -> tuple[Evaluation, float]:

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from generalisation import spread
 
-from cape.curriculum import TanhTransition
 from cape.datasets.fields import MemoryStore, whole
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.simulation import simulate
@@ -42,7 +41,6 @@ MODEL = ModelConfig(
 )
 TRAINING = TrainingConfig(
     batch=8,
-    curriculum=TanhTransition(),
     objective=Objective(per_channel=True, noise=3e-3),
     augmentation=Augmentation(isometries=True),
 )
