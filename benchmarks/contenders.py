@@ -98,7 +98,7 @@ def ablations(budget: dict, problem: Problem) -> dict[str, Experiment]:
         "mean not conserved": dataclasses.replace(cape, conserve=False),
         "normalised by channel": dataclasses.replace(cape, normalise="channel"),
         "with a local branch": dataclasses.replace(cape, base=FNO(kernel=5)),
-        "20 wide": dataclasses.replace(cape, base=FNO(width=20)),
+        "32 wide": dataclasses.replace(cape, base=FNO(width=32)),
     }
     for name, conditioning in {"FiLM, by sample": Film(), "channels, by sample": Channels()}.items():
         models[name] = match_size(ModelConfig(FNO(), conditioning), count(cape), count)

@@ -55,7 +55,7 @@ class FNO:
         kernel: width of the local branch; 0 leaves it out.
     """
 
-    width: int = 32
+    width: int = 20
     modes: int = 12
     layers: int = 4
     projection: int = 64

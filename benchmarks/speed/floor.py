@@ -107,7 +107,7 @@ def step_cost(case: Case, form: str) -> Cost:
     inputs, outputs = (wide, wide) if case.cape and form == "paper" else (c, c)
     if case.cape and form == "default":
         inputs = c * (1 + 8)
-    width = case.size if form == "paper" else (32 if case.base == "fno" else 16)
+    width = case.size if form == "paper" else (20 if case.base == "fno" else 16)
     if case.base == "fno":
         total = fno(case, inputs, outputs, width, form)
     else:
