@@ -179,8 +179,8 @@ def _training(card: ModelCard) -> str:
         "## Training\n\nThe settings are in training.json beside this card; this repeats it"
         f"{files}:\n\n```\ncape train training.json --out runs/{card.name}\n"
         f"cape publish runs/{card.name} --out {card.name} --license {card.licence}\n```\n\n"
-        f"{training.epochs} epochs in batches of {training.batch}, seed {training.seed}; the weights with the lowest "
-        "validation error are kept."
+        f"{training.epochs} epochs in batches of {training.batch}, seed {training.seed}; kept are the "
+        "last weights that validation cannot tell from the best."
     )
 
 

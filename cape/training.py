@@ -96,11 +96,12 @@ def fit(
     *,
     progress: bool = True,
 ) -> Surrogate:
-    """Train `surrogate` on `training`; return it with the weights of the lowest validation rollout error.
+    """Train `surrogate` on `training`; return it with the last weights whose validation is as good as the best.
 
-    With a `folder` it writes `metrics.jsonl`, checkpoints, and at every new best validation the surrogate
-    itself (`model/`, see `cape.load`); called again on the same folder it goes on where it was stopped. On a
-    CPU the resumed training gives the weights of an uninterrupted one, bit by bit.
+    What is as good: `validation.no_worse`. With a `folder` it writes `metrics.jsonl`, checkpoints, and whenever
+    validation is as good as the best so far the surrogate itself (`model/`, see `cape.load`); called again on the same
+    folder it goes on where it was stopped. On a CPU the resumed training gives the weights of an uninterrupted one,
+    bit by bit.
 
     Raises:
         ValueError: the data do not fit the surrogate, or a checkpoint not the configuration.
