@@ -17,7 +17,7 @@ from cape.embedding import identity, logarithmic
 from cape.problem import Problem
 from cape.propagator import Propagator
 from cape.solvers.convolution import Pointwise
-from cape.solvers.layout import trail
+from cape.solvers.layout import lead, trail
 from cape.solvers.normalization import standardise
 
 BuildBase = Callable[[int, int], nnx.Module]
@@ -174,4 +174,4 @@ class PaperCAPE(nnx.Module):
     def __call__(self, u: Float[Array, "batch *space channel"], prepared: tuple[Array, ...]) -> Prediction:
         guess = self.block(u, prepared)
         both = self.base(jnp.concatenate([u, guess], -1))
-        return Prediction(trail(self.mix(jnp.moveaxis(both, -1, 0))), guess)
+        return Prediction(trail(self.mix(lead(both, u.ndim - 2, both.shape[-1]))), guess)

@@ -38,7 +38,7 @@ def resident(training: Trajectories, seed: int, size: int, start: int, draw: Dra
         step += 1
 
 
-def streamed(training: Trajectories, seed: int, size: int, start: int, draw: Draw) -> Iterator[Batch]:
+def streamed(training: Trajectories, seed: int, size: int, start: int) -> Iterator[Batch]:
     """Yield the same batches as `resident` (every trajectory once an epoch), each read from disk when it is due."""
     for _, frames, parameters in stream(training, seed, size, start):
         yield jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)

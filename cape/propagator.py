@@ -17,7 +17,7 @@ from cape.embedding import linear
 from cape.problem import Problem
 from cape.solvers.convolution import mix
 from cape.solvers.fourier import counting, irfftn, rfftn
-from cape.solvers.layout import trail
+from cape.solvers.layout import lead, trail
 
 # initial logarithms of the heads' diffusion over one step, in squared domain lengths
 _WEAKEST, _STRONGEST = -9.0, -0.5  # at p̂, of the heads that diffuse
@@ -80,7 +80,7 @@ class Propagator(nnx.Module):
         rates: tuple[Float[Array, "batch head axis"], Float[Array, "batch head"]],
     ) -> tuple[Float[Array, "batch *space channel"], Float[Array, "batch *space head_channel"]]:
         """Return the first guess of u(t + dt) and the output of every head on every channel."""
-        h = jnp.moveaxis(u, -1, 0)
+        h = lead(u, len(self.boundaries), len(self.mix[...]))
         space, axes = h.shape[2:], tuple(range(2, h.ndim))
         whole = h
         for axis, kind in zip(axes, self.boundaries, strict=True):

@@ -136,13 +136,13 @@ def fit(
         state, best, start = restored["state"], jax.tree.map(np.array, restored["best"]), newest
     done = start * per_epoch
     records = Records(folder, from_step=done, tensorboard=config.tensorboard)
-    source = feed.resident if config.storage == "device" else feed.streamed
 
     def errors_on(data: Trajectories) -> Validation:
         return Validation(surrogate, data, config.objective, max(config.batch, 32), scale)
 
     draw, validate = Draw(config.sampling, training, errors_on, config.seed), errors_on(validation)
-    batches = source(training, config.seed, config.batch, done, draw)
+    what = (training, config.seed, config.batch, done)
+    batches = feed.resident(*what, draw) if config.storage == "device" else feed.streamed(*what)
     batches = feed.augmented(batches, surrogate.problem, config.augmentation, config.seed, done)
 
     # ---- epochs ----------------------------------------------------------------------------------------------

@@ -30,7 +30,6 @@ class BatchNorm(nnx.Module):
         self.use_running_average = False  # the name that nnx's train() and eval() set
 
     def __call__(self, u: Features) -> Features:
-        shape = (-1,) + (1,) * (u.ndim - 1)
         if self.use_running_average:
             mean, var = self.mean[...], self.var[...]
         else:
@@ -41,11 +40,12 @@ class BatchNorm(nnx.Module):
                     f"expected more than one value per channel to train batch norm, got {u.shape}"
                 )
             mean = u.mean(axes)
-            var = jnp.square(u - mean.reshape(shape)).mean(axes)
+            var = jnp.square(u - over_points(mean, u.ndim)).mean(axes)
             self._move(self.mean, mean)
             self._move(self.var, var * (count / (count - 1)))
         factor = self.scale[...] * lax.rsqrt(var + self.epsilon)
-        return (u - mean.reshape(shape)) * factor.reshape(shape) + self.bias[...].reshape(shape)
+        centred = u - over_points(mean, u.ndim)
+        return centred * over_points(factor, u.ndim) + over_points(self.bias[...], u.ndim)
 
     def _move(self, running: nnx.BatchStat, value: Float[Array, "channel"]) -> None:
         running[...] = (1 - self.momentum) * running[...] + self.momentum * lax.stop_gradient(value)

@@ -135,6 +135,21 @@ def test_weights_are_no_worse_within_the_standard_error_of_the_difference():
     assert no_worse(lowest[:1], lowest[:1]) and not no_worse(lowest[:1] + 0.1, lowest[:1])
 
 
+def test_only_weights_that_are_no_worse_are_kept(tmp_path, monkeypatch):
+    judged = []
+
+    def third_alone(errors, lowest):
+        judged.append(float(errors.mean()))
+        return len(judged) == 3
+
+    monkeypatch.setattr(training, "no_worse", third_alone)
+    surrogate = train(folder=tmp_path)
+    assert len(judged) == 10 and kept_error(tmp_path) == pytest.approx(judged[2], rel=1e-6)
+    found = rollout_error(surrogate.at(jnp.asarray(VALIDATION.parameters, jnp.float32)))
+    assert found == pytest.approx(judged[2], rel=1e-4)
+    assert_same_weights(load(tmp_path), surrogate)
+
+
 def test_every_epoch_has_one_record(complete):
     records = read(complete[1] / "metrics.jsonl")
     assert [record["epoch"] for record in records] == list(range(1, 13))
