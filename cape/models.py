@@ -15,6 +15,7 @@ from cape.solvers.convnext_unet import ConvNextUNet as ConvNextUNetSolver
 from cape.solvers.factorised_fno import FactorisedFNO as FactorisedFNOSolver
 from cape.solvers.fno import FNO as FNOSolver
 from cape.solvers.message_passing import MessagePassing as MessagePassingSolver
+from cape.solvers.placed import Placed
 from cape.solvers.unet import UNet as UNetSolver
 
 
@@ -41,6 +42,13 @@ def _with_boundaries(
 def _published(problem: Problem, solver: type, rngs: nnx.Rngs, **settings: Any) -> BuildBase:
     """Make the builder of a solver in its published form: it pads every domain with zeros."""
     return partial(solver, boundaries=("zeros",) * problem.dimension, **settings, rngs=rngs)
+
+
+def _placed(problem: Problem, build_base: BuildBase) -> BuildBase:
+    """Make the builder of a solver that is shown the place on periodic axes."""
+    return lambda inputs, outputs: Placed(
+        inputs, boundaries=problem.boundaries, build=lambda more: build_base(more, outputs)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -296,12 +304,15 @@ class ModelConfig:
             parameters; "channel", by the statistics of the training data; "off", the published form.
         conserve: keep the mean over space of every channel whose mean stays the same in all training trajectories
             (`Problem.conserved`): density, or Burgers' u. The published form does not.
+        place: show the base solver where it is on periodic axes, for an equation whose force or coefficients depend on
+            the place; without, all places are alike to it. Axes that end are shown in any case.
     """
 
     base: Base = FNO()
     conditioning: Conditioning = Cape()
     normalise: Literal["sample", "channel", "off"] = "sample"
     conserve: bool = True
+    place: bool = False
 
     def __post_init__(self):
         if self.normalise not in (kinds := ("sample", "channel", "off")):
@@ -320,7 +331,10 @@ class ModelConfig:
         if self.normalise == "sample":
             normalisation = SampleNormalisation(problem, told=self.conditioned)
             problem = normalisation.seen
-        return normalisation, self.conditioning.build(problem, self.base.build(problem, rngs), rngs)
+        build_base = self.base.build(problem, rngs)
+        if self.place:
+            build_base = _placed(problem, build_base)
+        return normalisation, self.conditioning.build(problem, build_base, rngs)
 
 
 def match_size(config: ModelConfig, target: int, count: Callable[[ModelConfig], int]) -> ModelConfig:

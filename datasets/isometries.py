@@ -38,6 +38,15 @@ def turn(
     return frames
 
 
+def translate(
+    frames: Float[Array, "batch time *space channel"], key: PRNGKeyArray, *, way: tuple[int, ...]
+) -> Float[Array, "batch time *space channel"]:
+    """Move every trajectory around a periodic domain by a random multiple of `way`, given in cells along each axis."""
+    times = jax.random.randint(key, frames.shape[:1], 0, max(frames.shape[2:-1]))
+    axes = tuple(range(1, 1 + len(way)))
+    return jax.vmap(lambda one, n: jnp.roll(one, n * jnp.asarray(way), axes))(frames, times)
+
+
 def _exchanged(frames: Array, vector: tuple[int, ...] | None, first: int, second: int) -> Array:
     """Exchange two axes of space, and the components along them."""
     frames = jnp.swapaxes(frames, 2 + first, 2 + second)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .isometries import turn
+from .isometries import translate, turn
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Symmetries:
         linear: v = α u + γ solves it for any numbers α and γ.
         isometries: the equation has no preferred direction, in any dimension: names of the components of its
             vector field, along the axes in order, or () where all fields are scalars. None: not allowed.
+        translation: cells along each axis of the shortest way along which nothing depends on the place, where a force
+            does otherwise. None: in no direction, or in all (a solver that is not shown places knows).
     """
 
     tiling: dict[str, int] | None = None
@@ -36,11 +38,12 @@ class Symmetries:
     galilean: bool = False
     linear: bool = False
     isometries: tuple[str, ...] | None = None
+    translation: tuple[int, ...] | None = None
 
     @property
     def one_dimensional(self) -> bool:
-        """Whether it allows more than isometries."""
-        return self != Symmetries(isometries=self.isometries)
+        """Whether it allows more than isometries and translations."""
+        return self != Symmetries(isometries=self.isometries, translation=self.translation)
 
 
 SYMMETRIES = {
@@ -53,6 +56,8 @@ SYMMETRIES = {
     "gray-scott": Symmetries(isometries=()),
     "gray-scott-small": Symmetries(isometries=()),
     "fitzhugh-nagumo": Symmetries(isometries=()),
+    "navier-stokes": Symmetries(translation=(1, -1)),  # the force depends on x + y alone
+    "navier-stokes-eddies": Symmetries(translation=(1, -1)),
 }
 
 
@@ -68,6 +73,7 @@ class Augmentation:
         largest_scaling: for a linear equation, α is drawn from ±[1/largest, largest] and γ from ±(largest − 1);
             1 leaves it as it is.
         isometries: reflect and turn every sample at random, where the equation has no preferred direction.
+        translate: move every sample by a random way along which the equation does not depend on the place.
     """
 
     tilings: tuple[int, ...] = (1,)
@@ -75,6 +81,7 @@ class Augmentation:
     largest_boost: float = 0.0
     largest_scaling: float = 1.0
     isometries: bool = False
+    translate: bool = False
 
     def __post_init__(self):
         if not self.tilings or min(self.tilings) < 1:
@@ -126,10 +133,17 @@ def augment(
 
     Returns:
         Frames and parameters of the images, of the same shapes.
+
+    Raises:
+        ValueError: a translation along axes that are not alike.
     """
     if symmetries.isometries is not None and augmentation.isometries:
         vector = tuple(channel_names.index(name) for name in symmetries.isometries) or None
         frames = turn(frames, jax.random.fold_in(key, 1), vector=vector, exchange=exchange)
+    if symmetries.translation is not None and augmentation.translate:
+        if not exchange:
+            raise ValueError("augmentation.translate: expected axes of the same length and number of points")
+        frames = translate(frames, jax.random.fold_in(key, 2), way=symmetries.translation)
     if not symmetries.one_dimensional:
         return frames, p
     batch, time, points, _ = frames.shape

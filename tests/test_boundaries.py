@@ -7,7 +7,7 @@ from flax import nnx
 
 from cape.models import FNO as FNOConfig
 from cape.models import FactorisedFNO as FactorisedFNOConfig
-from cape.models import PaperFNO
+from cape.models import Film, ModelConfig, PaperFNO
 from cape.models import UNet as UNetConfig
 from cape.problem import Problem
 from cape.solvers.bounded import Bounded, positions
@@ -15,7 +15,9 @@ from cape.solvers.convnext_unet import ConvNextUNet
 from cape.solvers.factorised_fno import FactorisedFNO
 from cape.solvers.fno import FNO
 from cape.solvers.message_passing import MessagePassing
+from cape.solvers.placed import Placed, places
 from cape.solvers.unet import UNet
+from cape.surrogate import Surrogate
 
 RANDOM = np.random.default_rng(0)
 
@@ -128,32 +130,73 @@ def test_between_walls_it_is_the_same_function_on_a_finer_grid(solver):
     close(fine[:, 1::3], coarse, 1e-2)
 
 
-def test_configs_choose_by_the_boundaries_of_the_problem():
-    def problem(*boundaries):
-        axes = len(boundaries)
-        return Problem(
-            equation="unknown",
-            channels=("u",),
-            parameters=(),
-            boundaries=boundaries,
-            resolution=(8,) * axes,
-            origin=(0.0,) * axes,
-            length=(1.0,) * axes,
-            dt=0.1,
-            steps=2,
-            channel_mean=(0.0,),
-            channel_std=(1.0,),
-            low=(),
-            high=(),
-        )
+def test_places_around_a_periodic_axis_are_the_same_on_every_grid():
+    where = places((4, 6), ("periodic", "wall"))
+    assert where.shape == (2, 4, 6)
+    close(
+        where[:, :, 3].T, [[h, v] for h, v in np.sqrt(0.5) * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])]
+    )
+    close(places((12,), ("periodic",))[:, 1::3], places((4,), ("periodic",)))
 
+
+def test_a_placed_solver_tells_the_places_of_a_periodic_axis_apart():
+    boundaries = ("wall", "periodic")
+    inside = Bounded(6, boundaries=boundaries, extend=True, build=fno_inside(*boundaries))
+    model = Placed(4, boundaries=boundaries, build=lambda channels: inside)
+    assert model.hidden_channels == (4, 4) and model.out is inside.out
+    u = field(2, 6, 8, 4)
+    seen = np.concatenate(
+        [u, np.broadcast_to(places((6, 8), boundaries).transpose(1, 2, 0), (2, 6, 8, 2))], -1
+    )
+    close(apply(model, u), apply(inside, jnp.asarray(seen)))
+    moved = jnp.roll(u, 3, 2)
+    assert np.abs(apply(model, moved) - np.roll(apply(model, u), 3, 2)).max() > 1e-3
+    with pytest.raises(ValueError, match="expected u of shape"):
+        model(jnp.zeros((2, 6, 8, 3)))
+    with pytest.raises(ValueError, match="axis that is periodic"):
+        Placed(2, boundaries=("wall",), build=fno_inside("wall"))
+
+
+@pytest.mark.parametrize("base", [FNOConfig(width=4, modes=2, layers=1), UNetConfig(features=4, levels=1)])
+def test_a_model_is_shown_the_place_when_asked(base):
+    problem = problem_of("periodic", parameters=("nu",))
+    moves = {}
+    for place in (False, True):
+        config = ModelConfig(base, Film(), place=place)
+        surrogate = Surrogate(problem, config, rngs=nnx.Rngs(0))
+        step = surrogate.at(jnp.full((2, 1), 1.5))
+        u = field(2, 8, 1)
+        moves[place] = np.abs(np.roll(step(u), 4, 1) - step(jnp.roll(u, 4, 1))).max()
+    assert moves[False] < 1e-5 < 1e-3 < moves[True]
+
+
+def problem_of(*boundaries, parameters=()):
+    axes, values = len(boundaries), (1.0,) * len(parameters)
+    return Problem(
+        equation="unknown",
+        channels=("u",),
+        parameters=parameters,
+        boundaries=boundaries,
+        resolution=(8,) * axes,
+        origin=(0.0,) * axes,
+        length=(1.0,) * axes,
+        dt=0.1,
+        steps=2,
+        channel_mean=(0.0,),
+        channel_std=(1.0,),
+        low=values,
+        high=tuple(2 * v for v in values),
+    )
+
+
+def test_configs_choose_by_the_boundaries_of_the_problem():
     for config in (FNOConfig(width=4, modes=2, layers=1), FactorisedFNOConfig(width=4, modes=2, layers=1)):
-        periodic = config.build(problem("periodic", "periodic"), nnx.Rngs(0))(1, 1)
-        mixed = config.build(problem("wall", "periodic"), nnx.Rngs(0))(1, 1)
+        periodic = config.build(problem_of("periodic", "periodic"), nnx.Rngs(0))(1, 1)
+        mixed = config.build(problem_of("wall", "periodic"), nnx.Rngs(0))(1, 1)
         assert isinstance(mixed, Bounded) and type(mixed.solver) is type(periodic)
         assert mixed.solver.in_channels == 2 and mixed.solver.boundaries == ("wall", "periodic")
         assert mixed.extend
-    stencils = UNetConfig(features=4).build(problem("wall"), nnx.Rngs(0))(1, 1)
+    stencils = UNetConfig(features=4).build(problem_of("wall"), nnx.Rngs(0))(1, 1)
     assert isinstance(stencils, Bounded) and not stencils.extend
-    published = PaperFNO(width=4, modes=2, layers=1).build(problem("wall"), nnx.Rngs(0))(1, 1)
+    published = PaperFNO(width=4, modes=2, layers=1).build(problem_of("wall"), nnx.Rngs(0))(1, 1)
     assert published.boundaries == ("zeros",) and published.pad == 2

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from cape.datasets.isometries import turn
-from cape.datasets.simulate import advection, burgers, compressible, reaction_diffusion
+from cape.datasets.simulate import advection, burgers, compressible, incompressible, reaction_diffusion
 from cape.datasets.simulate.equations import EQUATIONS
 from cape.datasets.simulate.initial_conditions import cell_centres, random_waves
+from cape.datasets.simulate.initial_fields import random_vorticity
 from cape.datasets.symmetries import SYMMETRIES, Augmentation, Symmetries, augment, symmetries_of
 
 POINTS, TIMES = 128, np.linspace(0, 0.4, 5)
@@ -121,6 +122,40 @@ def test_all_isometries_are_drawn(space, exchange, expected):
     frames = np.arange(np.prod(space), dtype=np.float32).reshape(1, 1, *space, 1)
     turned = turn(jnp.asarray(np.repeat(frames, 1000, 0)), jax.random.key(0), vector=None, exchange=exchange)
     assert len(np.unique(np.asarray(turned).reshape(1000, -1), axis=0)) == expected
+
+
+def test_translated_forced_flows_are_what_the_solver_makes_of_their_first_frame():
+    x = cell_centres(32)
+    force = np.sin(2 * np.pi * (x[:, None] + x)) + np.cos(2 * np.pi * (x[:, None] + x))
+    force = np.broadcast_to(force, (6, 32, 32))
+    nu, times = np.full(6, 1e-3), np.linspace(0, 1, 3)
+    frames = incompressible.evolve(random_vorticity(1, 6)(x, x)[..., 0], nu, force, times)
+
+    def moved(symmetries):
+        asked = {"parameter_names": ("nu",), "channel_names": ("w",), "speed": 1.0, "exchange": True}
+        arrays = jnp.asarray(frames[..., None], jnp.float32), jnp.asarray(nu[:, None], jnp.float32)
+        images, _ = augment(symmetries, Augmentation(translate=True), *arrays, jax.random.key(0), **asked)
+        return np.asarray(images[..., 0], np.float64)
+
+    def misfit(images):
+        first = images[:, 0] - images[:, 0].mean((1, 2), keepdims=True)
+        solved = incompressible.evolve(first, nu, force, times)
+        return np.linalg.norm((images - solved).reshape(6, -1), axis=1).max() / np.linalg.norm(solved[0])
+
+    images = moved(SYMMETRIES["navier-stokes"])
+    assert sum(not np.allclose(a, b, atol=1e-3) for a, b in zip(images, frames, strict=True)) >= 5
+    assert misfit(images) < 1e-5
+    assert misfit(moved(Symmetries(translation=(1, 0)))) > 0.1  # the force stays where it is
+    with pytest.raises(ValueError, match="same length"):
+        augment(
+            SYMMETRIES["navier-stokes"],
+            Augmentation(translate=True),
+            jnp.zeros((1, 2, 4, 8, 1)),
+            jnp.ones((1, 1)),
+            jax.random.key(0),
+            parameter_names=("nu",),
+            speed=1.0,
+        )
 
 
 def test_the_default_changes_nothing():
