@@ -1,8 +1,8 @@
 """Generalisation evaluation: the error of a rollout over the PDE parameters, seen in training or not.
 
 Any one-step map will do: a surrogate's `.at`, a numerical scheme, an exact solution. Every sample is rolled
-out from its first frame alone and compared with the truth frame by frame (formulas in cape/metrics.py);
-persistence, the first frame repeated, stands beside it.
+out from its first frame alone (or as many as a step takes) and compared with the truth frame by frame (formulas in
+cape/metrics.py); persistence, the last given frame repeated, stands beside it.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,8 @@ from jaxtyping import Array, Float
 from cape import metrics
 from cape.datasets.splits import kind_of
 from cape.datasets.trajectories import Trajectories
-from cape.rollout import Step, rollout
+from cape.rollout import Step
+from cape.window import ONE_FRAME, Window
 
 KINDS = ("seen", "interpolated", "extrapolated")
 FIGURES = ("RMSE", "nRMSE", "nRMSE_median", "VRMSE", "conserved_RMSE", "max_error", "boundary_RMSE")
@@ -48,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Truth and prediction of one sample, [time, *space, channel], the given first frame included in both."""
+    """Truth and prediction of one sample, [time, *space, channel], the frames given included in both."""
 
     parameters: dict[str, float]
     kind: str
@@ -97,31 +98,36 @@ def evaluate(
     batch: int = 50,
     steps: int | None = None,
     examples: bool = True,
+    window: Window = ONE_FRAME,
 ) -> Evaluation:
     """Roll out every sample from its first frame and measure the errors per parameter value.
 
     Args:
         step_at: parameters -> one-step map u -> u_next; traced once for all values.
-        trajectories: truth; its first frame is the input, the next `steps` (default: all) are compared.
+        trajectories: truth; its first frame (of a `window`: its first ones) is the input, the next `steps` (default:
+            all) are compared.
         training_values: the parameter vectors trained on, in the order of `trajectories.parameter_names`.
         batch: samples rolled out together; the last batch of a value is padded.
         examples: keep truth and prediction of the first sample of every value, for figures.
+        window: how many frames a step takes and gives; the map of several is one from state to state.
 
     Raises:
         ValueError: no samples, more steps than the data have, or training values of another length.
     """
-    steps = trajectories.frames - 1 if steps is None else steps
+    given = window.history
+    most = window.predicted(trajectories.frames, trajectories.source)
+    steps = most if steps is None else steps
     training_values = np.asarray(training_values, np.float64)
-    _check(trajectories, training_values, steps, batch)
-    trajectories = trajectories.first_frames(steps + 1)
+    _check(trajectories, training_values, steps, most, batch)
+    trajectories = trajectories.first_frames(steps + given)
     groups = list(group_by_value(trajectories.parameters, training_values))
     batch = min(batch, max(len(samples) for _, _, samples in groups))
 
     @jax.jit
     def compare(parameters, frames):
-        start, target = frames[:, 0], frames[:, 1:]
-        prediction = rollout(step_at(parameters), start, steps)
-        persistence = jnp.broadcast_to(frames[:, :1], target.shape)
+        start, target = frames[:, :given], frames[:, given:]
+        prediction = window.rollout(step_at(parameters), start, steps)
+        persistence = jnp.broadcast_to(start[:, -1:], target.shape)
         still = {"rmse": metrics.sample_rmse, "nrmse": metrics.sample_nrmse}
         still = {name: metric(persistence, target) for name, metric in still.items()}
         return prediction, _measure(prediction, target), still
@@ -137,7 +143,7 @@ def evaluate(
             parts.append(_first(errors, count))
         model, persistence = jax.tree.map(lambda *x: np.concatenate(x), *parts)
         rows.append(_row(named, kind, model, persistence, trajectories.channel_names))
-    return Evaluation(tuple(rows), trajectories.times[1:], training_values, tuple(kept))
+    return Evaluation(tuple(rows), trajectories.times[given:], training_values, tuple(kept))
 
 
 def group_by_value(
@@ -234,7 +240,8 @@ def _row(
 def _example(
     parameters: dict[str, float], kind: str, truth: np.ndarray, prediction: np.ndarray, data: Trajectories
 ) -> Example:
-    prediction = np.concatenate([truth[:1], prediction])
+    given = len(truth) - len(prediction)
+    prediction = np.concatenate([truth[:given], prediction])
     return Example(parameters, kind, truth, prediction, data.times, data.coordinates, data.channel_names)
 
 
@@ -254,12 +261,12 @@ def _summarise(rows: list[Row]) -> dict:
     }
 
 
-def _check(data: Trajectories, training_values: np.ndarray, steps: int, batch: int) -> None:
+def _check(data: Trajectories, training_values: np.ndarray, steps: int, most: int, batch: int) -> None:
     if data.samples == 0:
         raise ValueError("no samples to evaluate: expected at least one; loosen the selection or the split")
-    if not 1 <= steps < data.frames:
+    if not 1 <= steps <= most:
         raise ValueError(
-            f"{data.source}: {steps} steps asked for, but {data.frames} frames allow 1 to {data.frames - 1}; "
+            f"{data.source}: {steps} steps asked for, but {data.frames} frames allow 1 to {most}; "
             "ask for fewer, or give longer trajectories"
         )
     if training_values.ndim != 2 or training_values.shape[1] != len(data.parameter_names):

@@ -56,7 +56,8 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
     except BaseException:
         abandon(folder)
         raise
-    evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values)
+    values, window = surrogate.problem.training_values, surrogate.window
+    evaluation = evaluate(surrogate.at, data.test, values, window=window)
     report.write(evaluation, folder / "evaluation")
     if figures:
         plots.write_figures(evaluation, folder / "evaluation")
@@ -86,7 +87,8 @@ def build(experiment: Experiment, training: Trajectories) -> Surrogate:
             "on them would learn nothing from them; give files with several values, or use model.conditioning:unaware"
         )
     surrogate = Surrogate(problem, experiment.model, rngs=nnx.Rngs(experiment.training.seed))
-    u = jax.ShapeDtypeStruct((1, *problem.resolution, len(problem.channels)), jnp.float32)
+    channels = surrogate.window.history * len(problem.channels)
+    u = jax.ShapeDtypeStruct((1, *problem.resolution, channels), jnp.float32)
     p = jax.ShapeDtypeStruct((1, len(problem.parameters)), jnp.float32)
     jax.eval_shape(lambda u, p: surrogate.at(p)(u), u, p)  # finds what does not fit before a file is written
     modes, most = getattr(experiment.model.base, "modes", 0), max(problem.resolution) // 2 + 1
@@ -169,6 +171,7 @@ def describe(surrogate: Surrogate, data: Data) -> str:
         f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n"
         f"{type(config.conditioning).__name__} around {type(config.base).__name__}: "
         f"{count_parameters(surrogate):,} parameters to train"
+        + (f"; {config.history} frames in, {config.bundle} out in a step" if config.history > 1 else "")
         + (f"; the mean of {', '.join(kept)} is conserved, as in the training data" if kept else "")
     )
 

@@ -22,7 +22,6 @@ import jax.numpy as jnp
 from cape import __version__
 from cape.models import PaperCape
 from cape.pretrained import load
-from cape.rollout import rollout
 from cape.surrogate import Surrogate
 
 FORMAT = 1
@@ -68,7 +67,7 @@ def export(
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out}: already there; choose another file or ask to overwrite")
     surrogate = load(model)
-    steps = steps or surrogate.problem.steps
+    steps = steps or surrogate.trained_steps
     grid = _grid(surrogate, resolution)
     metadata = describe(surrogate, steps, grid)
     _place(
@@ -103,11 +102,14 @@ def open_grid(surrogate: Surrogate) -> tuple[int, int] | None:
 
 def describe(surrogate: Surrogate, steps: int, grid: dict[str, Any]) -> dict[str, Any]:
     """Say in plain data what a file of this rollout holds; `grid` is {"sizes"} or {"multiple_of", "at_least"}."""
-    problem = surrogate.problem
+    problem, history = surrogate.problem, surrogate.window.history
     return {
         "format": FORMAT,
         "equation": problem.equation,
-        "inputs": {"u0": "float32 [batch, *space, channel]", "parameters": "float32 [batch, parameter]"},
+        "inputs": {
+            "u0": f"float32 [batch, {f'{history} frames, ' if history > 1 else ''}*space, channel]",
+            "parameters": "float32 [batch, parameter]",
+        },
         "output": "float32 [batch, steps, *space, channel], u0 not included",
         "channels": problem.channels,
         "parameters": problem.parameters,
@@ -115,7 +117,7 @@ def describe(surrogate: Surrogate, steps: int, grid: dict[str, Any]) -> dict[str
             name: [low, high]
             for name, low, high in zip(problem.parameters, problem.low, problem.high, strict=True)
         },
-        "trained_steps": problem.steps,
+        "trained_steps": surrogate.trained_steps,
         "trained_resolution": problem.resolution,
         "steps": steps,
         "dt": problem.dt,
@@ -154,10 +156,16 @@ def _program(surrogate: Surrogate, steps: int, grid: dict[str, Any]) -> bytes:
     def argument(*shape: str) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(jax.export.symbolic_shape(", ".join(shape), scope=scope), jnp.float32)
 
+    window = surrogate.window
+    frames = [str(window.history)] if window.history > 1 else []
+
+    def rolled_out(u0, parameters):
+        return window.rollout(surrogate.at(parameters), u0 if frames else u0[:, None], steps)
+
     with _no_source_locations():
-        exported = jax.export.export(
-            jax.jit(lambda u0, parameters: rollout(surrogate.at(parameters), u0, steps)), platforms=PLATFORMS
-        )(argument("batch", *sizes, str(channels)), argument("batch", str(parameters)))
+        exported = jax.export.export(jax.jit(rolled_out), platforms=PLATFORMS)(
+            argument("batch", *frames, *sizes, str(channels)), argument("batch", str(parameters))
+        )
         return bytes(exported.serialize())
 
 

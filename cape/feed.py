@@ -11,6 +11,7 @@ from cape.datasets.symmetries import Augmentation, augment, symmetries_of
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
 from cape.sampling import Draw
+from cape.window import ONE_FRAME, Window
 
 Batch = tuple[Float[Array, "batch time *space channel"], Float[Array, "batch parameter"]]
 
@@ -42,6 +43,14 @@ def streamed(training: Trajectories, seed: int, size: int, start: int) -> Iterat
     """Yield the same batches as `resident` (every trajectory once an epoch), each read from disk when it is due."""
     for _, frames, parameters in stream(training, seed, size, start):
         yield jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)
+
+
+def windowed(batches: Iterator[Batch], window: Window) -> Iterator[Batch]:
+    """Cut the trajectories of every batch into the states that a step goes between."""
+    if window == ONE_FRAME:
+        return batches
+    cut = jax.jit(window.states)
+    return ((cut(frames), p) for frames, p in batches)
 
 
 def augmented(

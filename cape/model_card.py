@@ -67,8 +67,9 @@ def _title(card: ModelCard) -> str:
 
 
 def _use(card: ModelCard) -> str:
-    problem = card.problem
-    shape = ", ".join(map(str, (card.sample.samples, *problem.resolution, len(problem.channels))))
+    problem, history = card.problem, card.experiment.model.history
+    given, taken = ((history,), f":{history}") if history > 1 else ((), "0")
+    shape = ", ".join(map(str, (card.sample.samples, *given, *problem.resolution, len(problem.channels))))
     values = ", ".join(
         f'"{n}": {_between(a, b):.2g}'
         for n, a, b in zip(problem.parameters, problem.low, problem.high, strict=True)
@@ -79,8 +80,8 @@ from cape.datasets.opening import open_files
 from cape.library import locate
 
 surrogate = cape.load("{card.name}")
-u0 = open_files(locate("{card.name}") / "sample.hdf5").read()[:, 0]  # [{shape}]; or your own
-frames = surrogate.rollout(u0, {{{values}}}, steps={problem.steps})
+u0 = open_files(locate("{card.name}") / "sample.hdf5").read()[:, {taken}]  # [{shape}]; or your own
+frames = surrogate.rollout(u0, {{{values}}}, steps={problem.steps + 1 - history})
 ```"""
 
 

@@ -17,6 +17,7 @@ from cape.solvers.fno import FNO as FNOSolver
 from cape.solvers.message_passing import MessagePassing as MessagePassingSolver
 from cape.solvers.placed import Placed
 from cape.solvers.unet import UNet as UNetSolver
+from cape.window import Window
 
 
 def _at_least(config: Any, **lowest: int) -> None:
@@ -304,8 +305,11 @@ class ModelConfig:
             parameters; "channel", by the statistics of the training data; "off", the published form.
         conserve: keep the mean over space of every channel whose mean stays the same in all training trajectories
             (`Problem.conserved`): density, or Burgers' u. The published form does not.
-        place: show the base solver where it is on periodic axes, for an equation whose force or coefficients depend on
-            the place; without, all places are alike to it. Axes that end are shown in any case.
+        place: show the base solver where it is on periodic axes, for an equation whose force or coefficients
+            depend on the place; without, all places are alike to it. Axes that end are shown in any case.
+        history, bundle: how many frames a step takes, and how many it gives, see `Window`.
+        substeps: how many times the network is applied in a step, with the same weights: fronts move less far
+            in one go, and the network is so many times as deep for no more parameters, at so many times the work.
     """
 
     base: Base = FNO()
@@ -313,8 +317,14 @@ class ModelConfig:
     normalise: Literal["sample", "channel", "off"] = "sample"
     conserve: bool = True
     place: bool = False
+    history: int = 1
+    bundle: int = 1
+    substeps: int = 1
 
     def __post_init__(self):
+        _ = self.window  # refuses what does not fit
+        if self.substeps < 1:
+            raise ValueError(f"model.substeps: expected at least 1, got {self.substeps}")
         if self.normalise not in (kinds := ("sample", "channel", "off")):
             raise ValueError(f"model.normalise: expected one of {kinds}, got {self.normalise!r}")
 
@@ -323,14 +333,19 @@ class ModelConfig:
         """Whether the model sees the PDE parameters."""
         return not isinstance(self.conditioning, Unaware)
 
+    @property
+    def window(self) -> Window:
+        return Window(self.history, self.bundle)
+
     def build(self, problem: Problem, rngs: nnx.Rngs) -> tuple[SampleNormalisation | None, nnx.Module]:
         """Make the normalisation of frames by themselves, if any, and the conditioned solver inside it."""
         if self.conditioned and not problem.parameters:
             raise ValueError("conditioning asks for PDE parameters, and the data name none; use `unaware`")
         normalisation = None
         if self.normalise == "sample":
-            normalisation = SampleNormalisation(problem, told=self.conditioned)
+            normalisation = SampleNormalisation(problem, told=self.conditioned, history=self.history)
             problem = normalisation.seen
+        problem = self.window.problem(problem)
         build_base = self.base.build(problem, rngs)
         if self.place:
             build_base = _placed(problem, build_base)

@@ -1,4 +1,4 @@
-"""Normalisation of every frame by itself, with what it takes away told to the conditioning like a parameter.
+"""Normalisation of every frame (or window of them) by itself; what it takes away is told like a parameter.
 
 A field that decays keeps one size inside the network, and a surrogate sees what similarity solutions are made of:
 a shape, and numbers beside the parameters (amplitude, mean) from which it can form dimensionless groups.
@@ -31,10 +31,11 @@ class SampleNormalisation(nnx.Module):
     Args:
         problem: gives channels and their statistics in training.
         told: whether the conditioning is told the PDE parameters.
+        history: how many frames u holds, one behind the other as channels; they share m and s.
     """
 
-    def __init__(self, problem: Problem, *, told: bool):
-        self.channels, self.std = len(problem.channels), problem.channel_std
+    def __init__(self, problem: Problem, *, told: bool, history: int = 1):
+        self.channels, self.std, self.history = len(problem.channels), problem.channel_std, history
         self.seen = _with_state(problem)
         self.first = 0 if told else len(problem.parameters)
         self.gain = nnx.Param(jnp.zeros((len(self.seen.parameters) - self.first, self.channels)))
@@ -42,23 +43,29 @@ class SampleNormalisation(nnx.Module):
     def __call__(
         self,
         conditioned: nnx.Module,
-        u: Float[Array, "batch *space channel"],
+        u: Float[Array, "batch *space history_channel"],
         p: Float[Array, "batch parameter"],
     ) -> Prediction:
-        axes = tuple(range(1, u.ndim - 1))
-        smallest = _SMALLEST * jnp.asarray(self.std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
-        mean = u.mean(axes, keepdims=True)
-        scale = jnp.sqrt(jnp.square(u - mean).mean(axes, keepdims=True) + smallest**2)
+        frames = u.reshape(*u.shape[:-1], self.history, self.channels)
+        axes = tuple(range(1, frames.ndim - 1))
+        smallest = _SMALLEST * jnp.asarray(self.std, u.dtype).reshape((1,) * (frames.ndim - 1) + (-1,))
+        mean = frames.mean(axes, keepdims=True)
+        scale = jnp.sqrt(jnp.square(frames - mean).mean(axes, keepdims=True) + smallest**2)
         state = [a.reshape(-1, self.channels) for a in (scale, mean)]
         seen = jnp.concatenate([p, *state], -1)
+        mean, scale = (self._of_every_frame(a, u.ndim) for a in (mean, scale))
 
         v = (u - mean) / scale
         following, guess = conditioned(v, conditioned.prepare(seen))
         start = v if guess is None else guess
         powers = logarithmic(seen, self.seen.low, self.seen.high)[:, self.first :] @ self.gain[...]
-        gain = jnp.exp(jnp.clip(powers, -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN)).reshape(mean.shape)
+        gain = self._of_every_frame(jnp.exp(jnp.clip(powers, -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN)), u.ndim)
         following = start + gain * (following - start)
         return Prediction(following * scale + mean, None if guess is None else guess * scale + mean)
+
+    def _of_every_frame(self, statistic: Array, ndim: int) -> Float[Array, "batch *space history_channel"]:
+        statistic = statistic.reshape(-1, *(1,) * (ndim - 2), self.channels)
+        return jnp.concatenate([statistic] * self.history, -1)
 
 
 class WithState(Problem):

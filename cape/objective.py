@@ -62,9 +62,14 @@ class Objective:
 
 
 class Model(NamedTuple):
-    """A surrogate as pure functions of its parameters and its other state (running statistics)."""
+    """A surrogate as pure functions of its parameters and its other state (running statistics).
+
+    Attributes:
+        new: how many of the last channels of a state are predicted, where the others are frames known before; 0: all.
+    """
 
     graphdef: Any
+    new: int = 0
 
     def prepare(self, params, rest, p: Float[Array, "batch parameter"]):
         return nnx.merge(self.graphdef, params, rest).prepare(p)
@@ -107,7 +112,7 @@ def evaluate(
     """Compute the objective on a batch of trajectories: (total, (losses, other state)).
 
     Args:
-        frames: true frames, physical units, T + 1 of them for T transitions.
+        frames: true frames (or states of several, see `Window`), physical units, T + 1 of them for T transitions.
         schedule: see `curriculum.Plan`.
         scale: standard deviation of each channel, the unit of the noise.
     """
@@ -117,7 +122,8 @@ def evaluate(
         predictions, rest = _all_at_once(model, params, rest, inputs, p)
     else:
         predictions, rest = _through_time(objective, model, params, rest, frames, p, schedule, key, scale)
-    losses = _losses(objective, predictions, frames[1:], _step_weights(objective, frames.shape[0] - 1), scale)
+    weights = _step_weights(objective, frames.shape[0] - 1)
+    losses = _losses(objective, model.new, predictions, frames[1:], weights, scale)
     return losses.total, (losses, rest)
 
 
@@ -142,7 +148,7 @@ def value_and_gradient(
 
     def part(params, rest, inputs, targets, weights):
         predictions, rest = _all_at_once(model, params, rest, inputs, p)
-        losses = _losses(objective, predictions, targets, weights, scale)
+        losses = _losses(objective, model.new, predictions, targets, weights, scale)
         return losses.total, (losses, rest)
 
     def add_part(sums, chunk):
@@ -165,7 +171,8 @@ def evaluate_guess(
     """Compute the warm-up objective, the auxiliary loss alone on true inputs; arguments as in `evaluate`."""
     inputs = frames[:-1] + _noise(objective, key, 0, frames[:-1].shape, scale)
     predictions, rest = _all_at_once(model, params, rest, inputs, p)
-    losses = _losses(objective, predictions, frames[1:], _step_weights(objective, frames.shape[0] - 1), scale)
+    weights = _step_weights(objective, frames.shape[0] - 1)
+    losses = _losses(objective, model.new, predictions, frames[1:], weights, scale)
     return losses.auxiliary, (losses._replace(total=losses.auxiliary), rest)
 
 
@@ -244,7 +251,8 @@ def frame_errors(
     return relative_l2(*first, leading=3, floor=floor.reshape(1, 1, -1)).mean(-1)
 
 
-def _losses(objective: Objective, predictions: Prediction, targets, weights, scale) -> Losses:
+def _losses(objective: Objective, new: int, predictions: Prediction, targets, weights, scale) -> Losses:
+    predictions, targets, scale = jax.tree.map(lambda a: a[..., -new:], (predictions, targets, scale))
     prediction = frame_errors(objective, predictions.next, targets, scale).mean(1).sum()
     if predictions.auxiliary is None:
         return Losses(prediction, prediction, jnp.zeros_like(prediction))

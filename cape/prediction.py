@@ -13,7 +13,6 @@ from tqdm import tqdm
 from cape.datasets.simulate.writer import refuse_existing, writing
 from cape.pretrained import load
 from cape.problem import Problem
-from cape.rollout import rollout
 from cape.starts import FromFiles, FromSimulator, Starts
 from cape.surrogate import Surrogate
 from cape.sweep import sweep
@@ -21,7 +20,7 @@ from cape.sweep import sweep
 _CHUNK_VALUES = 2**22  # numbers written at once: memory does not grow with the number of steps ...
 _BATCH_VALUES = 2**18  # ... nor, as hidden maps are many times wider than fields, with that of samples
 Advance = Callable[
-    [Float[Array, "batch *space channel"], Float[Array, "batch parameter"], int],
+    [Float[Array, "batch history *space channel"], Float[Array, "batch parameter"], int],
     Float[Array, "batch steps *space channel"],
 ]
 
@@ -37,7 +36,7 @@ def predict(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Roll out from every initial condition at every parameter value, and write all frames, the first included.
+    """Roll out from every initial condition at every parameter value, and write all frames, those given included.
 
     The file has the layout of simulated ones and appears whole or not at all. Its samples are all initial
     conditions at the first value, then all at the second, ...; `initial-condition` says which is which.
@@ -61,12 +60,12 @@ def predict(
     refuse_existing([out], overwrite)
     surrogate = load(model)
     problem = surrogate.problem
-    starts = source.starts(problem)
+    starts = source.starts(problem, surrogate.window.history)
     values = sweep(problem, parameter, starts.parameters, starts.samples, seed)
     every = np.concatenate(values)
     surrogate.warn_unseen(problem.parameter_array(every, len(every)), starts.resolution, steps)
-    advance = _compiled(surrogate)
-    layout = _layout(problem, starts, every, steps, len(values))
+    advance, given = _compiled(surrogate), surrogate.window.history
+    layout = _layout(problem, starts, every, given + steps, len(values))
     layout["attributes"]["generator"] = f"cape predict {Path(model).resolve().name}"
     frame = int(np.prod(starts.resolution)) * len(problem.channels)
     with (
@@ -75,11 +74,11 @@ def predict(
     ):
         most = max(1, min(_CHUNK_VALUES, _BATCH_VALUES) // frame)
         for rows, u0, p in _batches(starts, values, most):
-            put(rows, slice(0, 1), u0[:, None])
-            chunk = max(1, min(steps, _CHUNK_VALUES // u0.size))
-            done = 0
+            put(rows, slice(0, given), u0)
+            chunk = max(1, min(steps, _CHUNK_VALUES // u0[:, 0].size))
+            done = given
             for frames in _chunks(advance, problem, u0, p, steps, chunk):
-                put(rows, slice(done + 1, done + 1 + frames.shape[1]), frames)
+                put(rows, slice(done, done + frames.shape[1]), frames)
                 done += frames.shape[1]
                 bar.update(frames.shape[0] * frames.shape[1])
     return out
@@ -88,7 +87,7 @@ def predict(
 def _batches(
     starts: Starts, values: list[np.ndarray], most: int
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield (samples of the file, u0, their parameters), equal batches of at most `most` samples.
+    """Yield (samples of the file, the frames given, their parameters), equal batches of at most `most` samples.
 
     Either some of the initial conditions at one value, or all of them at some values: contiguous in the file.
     """
@@ -107,11 +106,12 @@ def _batches(
 def _chunks(
     advance: Advance, problem: Problem, u0: np.ndarray, parameters: np.ndarray, steps: int, chunk: int
 ) -> Iterator[Float[np.ndarray, "batch steps *space channel"]]:
-    """Yield the frames after u0, at most `chunk` steps at a time."""
+    """Yield the frames after those given, u0 [batch, history, *space, channel], at most `chunk` steps at a time."""
     p, u = problem.parameter_array(parameters, len(u0)), jnp.asarray(u0)
+    history = u.shape[1]
     for done in range(0, steps, chunk):
         frames = advance(u, p, min(chunk, steps - done))
-        u = frames[:, -1]
+        u = jnp.concatenate([u, frames], 1)[:, -history:]
         gone = ~np.isfinite(np.asarray(u)).all(axis=tuple(range(1, u.ndim)))
         if gone.any():
             named = zip(problem.parameters, parameters[gone.argmax()], strict=True)
@@ -125,18 +125,19 @@ def _chunks(
 
 def _compiled(surrogate: Surrogate) -> Advance:
     graphdef, state = nnx.split(surrogate)
+    window = surrogate.window
     advance = jax.jit(
-        lambda state, u, p, n: rollout(nnx.merge(graphdef, state).at(p), u, n), static_argnums=3
+        lambda state, u, p, n: window.rollout(nnx.merge(graphdef, state).at(p), u, n), static_argnums=3
     )
     return lambda u, p, n: advance(state, u, p, n)
 
 
-def _layout(problem: Problem, starts: Starts, parameters: np.ndarray, steps: int, values: int) -> dict:
+def _layout(problem: Problem, starts: Starts, parameters: np.ndarray, frames: int, values: int) -> dict:
     return {
         "parameters": parameters,
         "parameter_names": problem.parameters,
         "coordinates": starts.coordinates,
-        "times": problem.dt * np.arange(steps + 1),
+        "times": problem.dt * np.arange(frames),
         "initial_conditions": np.tile(starts.initial_conditions, values),
         "channel_names": problem.channels,
         "attributes": {"equation": problem.equation, "boundary": ", ".join(problem.boundaries)}

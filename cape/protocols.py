@@ -30,7 +30,8 @@ from jaxtyping import Array, Float
 
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation import KINDS, Evaluation, evaluate, group_by_value
-from cape.rollout import Step, rollout
+from cape.rollout import Step
+from cape.window import ONE_FRAME, Window
 
 FAR = (2.0, 10.0)  # times outside of the trained range
 MOST_INITIAL_CONDITIONS = 8  # of which the response is computed
@@ -45,6 +46,7 @@ def run_protocols(
     trained_steps: int,
     seed: int = 0,
     finer: Trajectories | None = None,
+    window: Window = ONE_FRAME,
 ) -> dict:
     """Run every protocol; give a list of dicts that goes to JSON for each, by name, in the order of this page.
 
@@ -55,23 +57,28 @@ def run_protocols(
         step_at: parameters -> one-step map, as in `evaluate`.
         trajectories: what `evaluation` was computed on.
         evaluation: of the same step_at with the right parameters.
-        trained_steps: the longest rollout of the training.
+        trained_steps: the longest rollout of the training, in frames after those given.
         seed: of the order in which parameters are shuffled.
         finer: the same trajectories on a grid twice as fine, where there is one.
+        window: as in `evaluate`.
     """
     steps = len(evaluation.times)
-    trajectories = trajectories.first_frames(steps + 1)
+    trajectories = trajectories.first_frames(steps + window.history)
     return {
-        "controls": controls(step_at, trajectories, evaluation, seed),
-        "response": response(step_at, trajectories, evaluation.training_values),
+        "controls": controls(step_at, trajectories, evaluation, seed, window),
+        "response": response(step_at, trajectories, evaluation.training_values, window),
         "distance": distance(evaluation),
         "horizon": horizon(evaluation, trained_steps),
-        "resolution": [] if finer is None else resolution(step_at, finer, evaluation),
+        "resolution": [] if finer is None else resolution(step_at, finer, evaluation, window),
     }
 
 
 def controls(
-    step_at: StepAt, trajectories: Trajectories, evaluation: Evaluation, seed: int = 0
+    step_at: StepAt,
+    trajectories: Trajectories,
+    evaluation: Evaluation,
+    seed: int = 0,
+    window: Window = ONE_FRAME,
 ) -> list[dict]:
     """Measure nRMSE per parameter value with the right, the shuffled and the mean parameters."""
     values = np.unique(trajectories.parameters.astype(np.float32), axis=0)
@@ -88,7 +95,12 @@ def controls(
             return step_at(jnp.asarray(table)[jnp.argmax(own, axis=1)])
 
         rows = evaluate(
-            wrong, trajectories, evaluation.training_values, steps=len(evaluation.times), examples=False
+            wrong,
+            trajectories,
+            evaluation.training_values,
+            steps=len(evaluation.times),
+            examples=False,
+            window=window,
         ).rows
         return [row.values["nRMSE"] for row in rows]
 
@@ -106,20 +118,24 @@ def controls(
 
 
 def response(
-    step_at: StepAt, trajectories: Trajectories, training_values: Float[np.ndarray, "value parameter"]
+    step_at: StepAt,
+    trajectories: Trajectories,
+    training_values: Float[np.ndarray, "value parameter"],
+    window: Window = ONE_FRAME,
 ) -> list[dict]:
     """Compare how solutions from one initial condition change with the parameters, against a trained value."""
     groups = list(group_by_value(trajectories.parameters, training_values))
     trained = [number for number, (_, kind, _) in enumerate(groups) if kind == "seen"] or range(len(groups))
     center = list(trained)[len(trained) // 2]
-    advance = jax.jit(lambda p, u: rollout(step_at(p), u, trajectories.frames - 1))
+    given = window.history
+    advance = jax.jit(lambda p, u: window.rollout(step_at(p), u, trajectories.frames - given))
 
     def both(sample: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give first frame, truth and prediction after it, without the batch axis."""
+        """Give first frame, truth and prediction after those given, without the batch axis."""
         frames = trajectories.read([sample])
         parameters = trajectories.parameters[[sample]].astype(np.float32)
-        predicted = advance(jnp.asarray(parameters), jnp.asarray(frames[:, 0]))
-        return frames[0, 0], frames[0, 1:], np.asarray(predicted[0])
+        predicted = advance(jnp.asarray(parameters), jnp.asarray(frames[:, :given]))
+        return frames[0, 0], frames[0, given:], np.asarray(predicted[0])
 
     sums = {number: np.zeros(4) for number in range(len(groups)) if number != center}
     for sample, partners in _matched(trajectories, [samples for *_, samples in groups], center):
@@ -185,10 +201,13 @@ def _times_outside(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> floa
     return float(np.maximum(beyond, below).max())
 
 
-def resolution(step_at: StepAt, finer: Trajectories, evaluation: Evaluation) -> list[dict]:
+def resolution(
+    step_at: StepAt, finer: Trajectories, evaluation: Evaluation, window: Window = ONE_FRAME
+) -> list[dict]:
     """Compare the mean nRMSE on a finer grid with that on the grid of `evaluation`, per kind of values."""
     steps = len(evaluation.times)
-    fine = evaluate(step_at, finer, evaluation.training_values, steps=steps, examples=False)
+    values = evaluation.training_values
+    fine = evaluate(step_at, finer, values, steps=steps, examples=False, window=window)
     return [
         {
             "kind": kind,

@@ -64,7 +64,7 @@ def publish(
     surrogate, evaluation = load(run), report.read(run / "evaluation")
     experiment = load_json(Experiment, run / "config.json")
     data = prepare(experiment.data, progress=progress)
-    digest = _check_data(run, surrogate.problem, data, evaluation)
+    digest = _check_data(run, surrogate, data, evaluation)
     files = tuple(path.name for path in find_files(experiment.data.files)) if experiment.data.files else ()
     experiment = dataclasses.replace(experiment, data=_portable(experiment.data, files))
     card = ModelCard(
@@ -77,7 +77,7 @@ def publish(
         samples=(data.training.samples, data.validation.samples, data.test.samples),
         files=files,
         training_sha256=digest,
-        sample=sample_of(data.test),
+        sample=sample_of(data.test, surrogate.window.history + 1),
         versions={"cape-jax": cape.__version__, "jax": jax.__version__, "flax": flax.__version__},
     )
 
@@ -91,13 +91,13 @@ def publish(
     return out
 
 
-def sample_of(test: Trajectories) -> Trajectories:
+def sample_of(test: Trajectories, least: int = 2) -> Trajectories:
     """Choose a few trajectories, in turn from every parameter value, that fit into some hundred kilobytes.
 
-    Where a single one does not, its first frames are taken, two at least.
+    Where a single one does not, its first frames are taken, `least` of them at least.
     """
     frame = 4 * math.prod(test.fields.shape[2:])
-    test = test.first_frames(int(np.clip(_SAMPLE_BYTES // frame, 2, test.frames)))
+    test = test.first_frames(int(np.clip(_SAMPLE_BYTES // frame, least, test.frames)))
     count = int(np.clip(_SAMPLE_BYTES // (frame * test.frames), 1, _MOST_SAMPLES))
     value = np.unique(test.parameters, axis=0, return_inverse=True)[1].reshape(-1)
     turn = np.array([np.count_nonzero(value[:i] == v) for i, v in enumerate(value)])
@@ -123,20 +123,21 @@ def _check_target(out: Path, license: str, overwrite: bool) -> None:
         ) from error
 
 
-def _check_data(run: Path, problem: Problem, data: Data, evaluation: Evaluation) -> str:
+def _check_data(run: Path, surrogate: Surrogate, data: Data, evaluation: Evaluation) -> str:
     """Make sure that data and evaluation are the run's; give the hash of the training data."""
     fields = data.training.read()
     found = Problem.of(data.training)
     for field in dataclasses.fields(Problem):
-        a, b = getattr(found, field.name), getattr(problem, field.name)
+        a, b = getattr(found, field.name), getattr(surrogate.problem, field.name)
         # the statistics of data simulated again on another machine differ by rounding
         if a != b and not (field.name.startswith("channel_") and np.allclose(a, b, rtol=1e-4, atol=1e-6)):
             raise ValueError(f"{run}: the data are not those it was trained on: {field.name} is {a}, was {b}")
     counts = (len(evaluation.times), sum(row.samples for row in evaluation.rows))
-    if counts != (data.test.frames - 1, data.test.samples):
+    predicted = data.test.frames - surrogate.window.history
+    if counts != (predicted, data.test.samples):
         raise ValueError(
             f"{run / 'evaluation'}: {counts[1]} trajectories over {counts[0]} steps, expected the "
-            f"{data.test.samples} that were kept from training over {data.test.frames - 1}; run `cape train` again"
+            f"{data.test.samples} that were kept from training over {predicted}; run `cape train` again"
         )
     digest = hashlib.sha256(np.ascontiguousarray(data.training.parameters, "<f8").tobytes())
     digest.update(np.ascontiguousarray(fields, "<f4"))

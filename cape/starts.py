@@ -12,11 +12,13 @@ from cape.datasets.opening import open_files
 from cape.datasets.simulate.equations import EQUATIONS, Equation
 from cape.datasets.simulate.simulation import LOWEST_RESOLUTION, MOST_SAMPLES
 from cape.datasets.trajectories import is_uniform
-from cape.inputs import check_length, on_grid
+from cape.inputs import check_length, in_steps, on_grid
 from cape.novelty import other_time_step
 from cape.problem import Problem
 
-Read = Callable[[slice, Float[np.ndarray, "sample parameter"]], Float[np.ndarray, "sample *space channel"]]
+Read = Callable[
+    [slice, Float[np.ndarray, "sample parameter"]], Float[np.ndarray, "sample history *space channel"]
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,7 +26,7 @@ class Starts:
     """Initial conditions, read a few at a time.
 
     Attributes:
-        read: (samples, their parameters) -> u0 [sample, *space, channel], float32.
+        read: (samples, their parameters) -> the frames given [sample, history, *space, channel], float32.
         coordinates: cell centres, one array per axis.
         initial_conditions: [sample], their numbers: equal numbers mean equal initial conditions, in all files.
         parameters: [sample, parameter], or None where the initial conditions bring none.
@@ -49,7 +51,7 @@ class Starts:
 
 @dataclasses.dataclass(frozen=True)
 class FromFiles:
-    """The first frame of every sample of files or folders.
+    """The first frame of every sample of files or folders, or as many as a step takes.
 
     Attributes:
         samples: take the first n samples; 0 takes all.
@@ -60,14 +62,18 @@ class FromFiles:
     samples: int = 0
     space_stride: int = 0
 
-    def starts(self, problem: Problem) -> Starts:
+    def starts(self, problem: Problem, history: int = 1) -> Starts:
         """Open the files; reads no field.
 
+        Args:
+            history: how many frames are given.
+
         Warns:
-            OtherTimeStep: the files have frames, and they are not one step of the surrogate apart.
+            OtherTimeStep: the files have frames, and they are not one step of the surrogate apart; of several
+                given ones, those that are are taken.
 
         Raises:
-            ValueError: files that cannot be opened together or are not of this problem.
+            ValueError: files that cannot be opened together or are not of this problem, or too few frames.
         """
         if self.samples < 0:
             raise ValueError(f"--samples: expected 0 (all) or more, got {self.samples}")
@@ -75,11 +81,18 @@ class FromFiles:
         if opened.frames > 1 and is_uniform(opened.times):
             for category, text in other_time_step(problem, opened.dt, opened.source):
                 warnings.warn(text, category, stacklevel=2)
-        first = opened.first_frames(1)
+        if history > 1:
+            opened = in_steps(problem, opened)
+            if opened.frames < history:
+                raise ValueError(
+                    f"{opened.source}: expected {history} frames {problem.dt:g} apart to start from, got "
+                    f"{opened.frames}"
+                )
+        first = opened.first_frames(history)
         first = first.select(np.arange(min(self.samples or first.samples, first.samples)))
 
         def read(rows: slice, _) -> np.ndarray:
-            return first.read(np.arange(rows.start, rows.stop))[:, 0]
+            return first.read(np.arange(rows.start, rows.stop))
 
         return Starts(read, first.coordinates, first.initial_conditions, first.parameters)
 
@@ -98,8 +111,11 @@ class FromSimulator:
     seed: int = 0
     resolution: int = 0
 
-    def starts(self, problem: Problem) -> Starts:
+    def starts(self, problem: Problem, history: int = 1) -> Starts:
         """Draw the initial conditions; their values on the grid are computed when they are read.
+
+        Args:
+            history: how many frames are given: those after the first are simulated.
 
         Raises:
             ValueError: the equation has no simulator, or it solves another problem than the surrogate; numbers
@@ -115,14 +131,15 @@ class FromSimulator:
         self._check(resolution)
         initial = equation.initial_conditions(self.seed, self.samples)
         order = [problem.parameters.index(name) for name in equation.parameter_names]
-        expected = (*[resolution] * equation.dimension, len(equation.channels))
+        expected = (history, *[resolution] * equation.dimension, len(equation.channels))
+        times = problem.dt * np.arange(history)
 
         def read(rows: slice, parameters: np.ndarray) -> np.ndarray:
             columns = (parameters[:, i] for i in order)
-            u = equation.solve(initial.select(rows), *columns, resolution=resolution, times=np.zeros(1))
-            if u.shape[2:] != expected or not np.isfinite(u).all():
+            u = equation.solve(initial.select(rows), *columns, resolution=resolution, times=times)
+            if u.shape[1:] != expected or not np.isfinite(u).all():
                 raise ValueError(f"--simulate: {equation.name} gives no finite initial conditions {expected}")
-            return np.asarray(u[:, 0], np.float32)
+            return np.asarray(u, np.float32)
 
         numbers = self.seed * MOST_SAMPLES + np.arange(self.samples)
         attributes = {"seed": self.seed, "resolution": resolution}

@@ -17,7 +17,8 @@ from cape.models import ModelConfig
 from cape.novelty import OutsideTrainedRange as OutsideTrainedRange  # where it always was
 from cape.novelty import novelties
 from cape.problem import Problem
-from cape.rollout import Step, rollout
+from cape.rollout import Step
+from cape.window import Window
 
 Parameters = Mapping[str, ArrayLike] | ArrayLike
 
@@ -26,7 +27,8 @@ class Surrogate(nnx.Module):
     """A neural solver of one PDE: advances u by `problem.dt` at any value of the parameters.
 
     Fields go in and come out in physical units, [batch, *space, channel]; inside they are normalised, each frame
-    by itself or all by the channel statistics of the problem (`ModelConfig.normalise`).
+    by itself or all by the channel statistics of the problem (`ModelConfig.normalise`). A step may also take
+    several frames and give several; u is then a state of them (`Window`).
 
     Attributes:
         problem: names, units of time and space, statistics and trained range.
@@ -44,6 +46,16 @@ class Surrogate(nnx.Module):
         return 2.0 if hasattr(self.config.base, "modes") else 1.0
 
     @property
+    def window(self) -> Window:
+        """How many frames a step takes and gives."""
+        return self.config.window
+
+    @property
+    def trained_steps(self) -> int:
+        """The longest rollout of the training, in frames after those given."""
+        return self.problem.steps + 1 - self.config.history
+
+    @property
     def conserved(self) -> tuple[bool, ...]:
         """Which channels keep their mean over space in every step."""
         return self.problem.conserved if self.config.conserve else (False,) * len(self.problem.channels)
@@ -56,7 +68,18 @@ class Surrogate(nnx.Module):
         return parameters if self.normalisation is not None else self.conditioned.prepare(parameters)
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
-        """Advance u by one step, with the conditioning's own guess beside it, in physical units."""
+        """Advance u by one step, with the conditioning's own guess (of the last substep) beside it."""
+        start = u
+        for _ in range(self.config.substeps - 1):
+            u = self._apply(u, prepared).next
+        following, auxiliary = self._apply(u, prepared)
+        old = (self.config.history - self.config.bundle) * len(self.problem.channels)
+        if old:  # frames of the next state that are known
+            following = jnp.concatenate([start[..., -old:], following[..., old:]], -1)
+        return Prediction(following, auxiliary)
+
+    def _apply(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
+        """Apply the network once: advance u by a substep."""
         if self.normalisation is not None:
             following, auxiliary = self.normalisation(self.conditioned, u, prepared)
         else:
@@ -66,27 +89,29 @@ class Surrogate(nnx.Module):
             auxiliary = None if auxiliary is None else auxiliary * scale + offset
         if any(self.conserved):
             gained = (following - u).mean(tuple(range(1, u.ndim - 1)), keepdims=True)
-            kept = jnp.asarray(self.conserved, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
-            following = following - kept * gained
+            kept = self.conserved * self.config.history
+            following = following - jnp.asarray(kept, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,)) * gained
         return Prediction(following, auxiliary)
 
     def at(self, parameters: Float[Array, "batch parameter"]) -> Step:
         """Bind the surrogate to parameters: a one-step map u -> u(t + dt) for `rollout` and everything else.
 
-        Traceable; makes no checks of range. For named parameters use `rollout` or `problem.parameter_array`.
+        With several frames a step, u and the result are states: for `Window.rollout`. Traceable; makes no checks of
+        range. For named parameters use `rollout` or `problem.parameter_array`.
         """
         prepared = self.prepare(parameters)
         return lambda u: self.predict(u, prepared).next
 
     def rollout(
-        self, u0: Float[ArrayLike, "batch *space channel"], parameters: Parameters, steps: int
+        self, u0: Float[ArrayLike, "batch *frames channel"], parameters: Parameters, steps: int
     ) -> Float[Array, "batch steps *space channel"]:
         """Predict `steps` frames after u0 (u0 not included), compiled once per shape.
 
         Args:
-            u0: initial frames in physical units.
+            u0: initial frames in physical units; where a step takes several frames (`Window.history`), so many
+                consecutive ones, [batch, history, *space, channel].
             parameters: a mapping from names to numbers or arrays [batch], or an array in the problem's order.
-            steps: number of steps of `problem.dt` each.
+            steps: number of frames, `problem.dt` apart.
 
         Warns:
             OutsideTrainedRange: a parameter lies outside the trained range.
@@ -99,11 +124,11 @@ class Surrogate(nnx.Module):
             ValueError: a shape or a parameter name does not fit, or a value is not finite.
         """
         u0 = jnp.asarray(u0, jnp.float32)
-        self.problem.check_state(u0)
+        given = self._given(u0)
         array = self.problem.parameter_array(parameters, u0.shape[0])
-        self.warn_unseen(array, u0.shape[1:-1], steps, self.finest)
+        self.warn_unseen(array, given.shape[2:-1], steps, self.finest)
         graphdef, state = nnx.split(self)
-        return _rollout(graphdef, state, u0, array, steps)
+        return _rollout(graphdef, state, given, array, steps)
 
     def warn_unseen(
         self,
@@ -116,20 +141,34 @@ class Surrogate(nnx.Module):
         values = np.asarray(parameters)
         if not np.isfinite(values).all():
             raise ValueError(f"expected finite parameters {self.problem.parameters}, got NaN or infinity")
-        for category, text in novelties(self.problem, values, resolution, steps, finest):
+        for category, text in novelties(self.problem, values, resolution, steps, finest, self.trained_steps):
             warnings.warn(text, category, stacklevel=3)
+
+    def _given(self, u0: Array) -> Float[Array, "batch history *space channel"]:
+        history = self.window.history
+        if history == 1:
+            self.problem.check_state(u0)
+            return u0[:, None]
+        if u0.ndim != self.problem.dimension + 3 or u0.shape[1] != history:
+            raise ValueError(
+                f"expected u0 [batch, {history} frames, {self.problem.dimension} space axes, "
+                f"{len(self.problem.channels)} channel(s) {self.problem.channels}], got shape {u0.shape}"
+            )
+        self.problem.check_state(u0[:, 0])
+        return u0
 
     def _statistics(self, ndim: int) -> tuple[Array, Array]:
         if self.config.normalise == "off":
             return jnp.zeros((1,) * ndim), jnp.ones((1,) * ndim)
         shape = (1,) * (ndim - 1) + (-1,)
-        mean, std = self.problem.channel_mean, self.problem.channel_std
+        mean, std = (s * self.config.history for s in (self.problem.channel_mean, self.problem.channel_std))
         return jnp.asarray(mean, jnp.float32).reshape(shape), jnp.asarray(std, jnp.float32).reshape(shape)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
-def _rollout(graphdef, state, u0, parameters, steps: int):
-    return rollout(nnx.merge(graphdef, state).at(parameters), u0, steps)
+def _rollout(graphdef, state, given, parameters, steps: int):
+    surrogate = nnx.merge(graphdef, state)
+    return surrogate.window.rollout(surrogate.at(parameters), given, steps)
 
 
 def count_parameters(module: nnx.Module) -> int:

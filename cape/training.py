@@ -115,15 +115,18 @@ def fit(
     surrogate.eval()
     params, rest = nnx.to_pure_dict(params), nnx.to_pure_dict(rest)
     per_epoch = steps_per_epoch(training.samples, config.batch)
+    transitions = surrogate.window.transitions(training.frames)
     guesses = "block" in params["conditioned"]  # nothing else is trained in a warm-up
     warmup_epochs = config.warmup_epochs if guesses else 0
     common = (per_epoch, config.seed, config.ema)
     after = (config.epochs - warmup_epochs) * per_epoch
-    recipe = Recipe(Model(graphdef), config.objective, config.optimiser, after, *common)
+    new = surrogate.window.bundle * len(surrogate.problem.channels)
+    recipe = Recipe(Model(graphdef, new), config.objective, config.optimiser, after, *common)
     first = recipe._replace(optimiser=config.warmup, updates=max(warmup_epochs, 1) * per_epoch)
     state = initial_state(params, rest, recipe, first)
     scale = jnp.asarray(surrogate.problem.channel_std, jnp.float32)
     scale = jnp.ones_like(scale) if surrogate.config.normalise == "off" else scale
+    scales = jnp.tile(scale, surrogate.window.history)  # of the channels of a state
 
     # ---- data, records, and where an earlier training stopped ------------------------------------------------
     checkpoints = None if folder is None else Checkpoints(Path(folder) / "checkpoints")
@@ -144,6 +147,7 @@ def fit(
     what = (training, config.seed, config.batch, done)
     batches = feed.resident(*what, draw) if config.storage == "device" else feed.streamed(*what)
     batches = feed.augmented(batches, surrogate.problem, config.augmentation, config.seed, done)
+    batches = feed.windowed(batches, surrogate.window)
 
     # ---- epochs ----------------------------------------------------------------------------------------------
     bar = tqdm(total=config.epochs * per_epoch, initial=done, unit="update", disable=not progress, ncols=110)
@@ -151,7 +155,7 @@ def fit(
         began = time.perf_counter()
         warming, last = epoch < warmup_epochs, epoch + 1 == config.epochs
         reached = (epoch - warmup_epochs) / (config.epochs - warmup_epochs)
-        plan = config.curriculum.plan(max(reached, 0.0), training.frames - 1)
+        plan = config.curriculum.plan(max(reached, 0.0), transitions)
         schedule = Schedule(jnp.int32(plan.feedback), jnp.int32(plan.pushes) if plan.pushes else None)
         bar.set_description("warm-up" if warming else f"feedback {plan.feedback}")
         draw.begin(max(reached, 0.0), state["params"], state["rest"])
@@ -159,12 +163,12 @@ def fit(
         for _ in range(per_epoch):
             batch = next(batches)
             if warming:
-                state, loss = warm_up(first, scale, state, *batch)
+                state, loss = warm_up(first, scales, state, *batch)
             else:
-                state, loss = update(recipe, scale, state, *batch, schedule)
+                state, loss = update(recipe, scales, state, *batch, schedule)
             losses.append(loss)
             bar.update()
-        record = _record(epoch, per_epoch, warming, plan, losses, training.frames - 1)
+        record = _record(epoch, per_epoch, warming, plan, losses, transitions)
         if not np.isfinite(record["loss"]):
             bar.close()
             raise _diverged(record["loss"], epoch, best["lowest"].mean())
@@ -197,8 +201,12 @@ def _check(surrogate: Surrogate, training: Trajectories, validation: Trajectorie
     """Raise ValueError unless data have a step to learn, and the surrogate's own time step."""
     for trajectories in (training, validation):
         surrogate.problem.check_trajectories(trajectories)
-        if trajectories.frames < 2:
-            raise ValueError(f"{trajectories.source}: expected at least 2 frames to learn a step, got 1")
+        if not surrogate.window.transitions(trajectories.frames) > 0:
+            needed = surrogate.window.history + surrogate.window.bundle
+            raise ValueError(
+                f"{trajectories.source}: expected at least {needed} frames to learn a step, got "
+                f"{trajectories.frames}"
+            )
         expected, found = surrogate.problem.dt, trajectories.dt
         if abs(found - expected) > 1e-3 * expected:
             raise ValueError(f"{trajectories.source}: expected a time step of {expected:g}, got {found:g}")

@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from cape.datasets.trajectories import Trajectories
 from cape.objective import Objective, frame_errors
-from cape.rollout import rollout
 from cape.surrogate import Surrogate
 
 
@@ -26,11 +25,13 @@ class Validation:
         self.parameters = data.parameters.astype(np.float32)
         self.batch = min(batch, data.samples)
         graphdef, _, _ = nnx.split(surrogate, nnx.Param, ...)
+        window = surrogate.window
 
         @jax.jit
         def errors(params, rest, truth, p):
-            prediction = rollout(nnx.merge(graphdef, params, rest).at(p), truth[:, 0], truth.shape[1] - 1)
-            return frame_errors(objective, prediction, truth[:, 1:], scale).mean(1)
+            step, given = nnx.merge(graphdef, params, rest).at(p), window.history
+            prediction = window.rollout(step, truth[:, :given], truth.shape[1] - given)
+            return frame_errors(objective, prediction, truth[:, given:], scale).mean(1)
 
         self._errors = errors
 

@@ -96,4 +96,4 @@ class Ours:
         jax.block_until_ready((self.state, losses))
 
     def rollout(self) -> None:
-        jax.block_until_ready(_rollout(*self.split, self.frames[:, 0], self.p, self.case.steps))
+        jax.block_until_ready(_rollout(*self.split, self.frames[:, :1], self.p, self.case.steps))

@@ -60,12 +60,14 @@ def evaluate(
         folder = Path(model) if Path(model).is_dir() else locate(model)
         everything = _untrained(folder, everything)
     trajectories = on_grid(problem, everything, space_stride)
-    evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps or None)
+    values, window = problem.training_values, surrogate.window
+    evaluation = measure(surrogate.at, trajectories, values, steps=steps or None, window=window)
     found = None
     if protocols:
         as_trained = tuple(trajectories.resolution) == problem.resolution
         finer = on_twice_the_grid(problem, everything) if as_trained else None
-        found = run_protocols(surrogate.at, trajectories, evaluation, problem.steps, finer=finer)
+        longest = surrogate.trained_steps
+        found = run_protocols(surrogate.at, trajectories, evaluation, longest, finer=finer, window=window)
     report.write(evaluation, out, found)
     if figures:
         plots.write_figures(evaluation, out)

@@ -1,0 +1,85 @@
+"""Windows: steps that take several frames (history) and give several at once (temporal bundling).
+
+A step of such a surrogate maps a state to the next one: the last `history` frames, one behind the other as channels,
+oldest first. `bundle` of them are new. With one frame each, states are frames.
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from cape.problem import Problem
+from cape.rollout import Step, rollout
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """How many frames a step takes, and how many it gives: one to all of those.
+
+    Raises:
+        ValueError: fewer than one, or more new frames than a state has.
+    """
+
+    history: int = 1
+    bundle: int = 1
+
+    def __post_init__(self):
+        if self.history < 1:
+            raise ValueError(f"model.history: expected at least 1 frame, got {self.history}")
+        if not 1 <= self.bundle <= self.history:
+            raise ValueError(
+                f"model.bundle: expected 1 to {self.history} frames, as many as model.history at most, got "
+                f"{self.bundle}"
+            )
+
+    def transitions(self, frames: int) -> int:
+        """Count the steps from state to state in so many frames; what is left at their end is not used."""
+        return (frames - self.history) // self.bundle
+
+    def predicted(self, frames: int, source: str) -> int:
+        """Count the frames that can be predicted from the first ones; ValueError where there is none."""
+        if frames <= self.history:
+            given = "1 frame is" if self.history == 1 else f"{self.history} frames are"
+            raise ValueError(f"{source}: {given} given to a rollout, expected more than that, got {frames}")
+        return frames - self.history
+
+    def states(
+        self, frames: Float[Array, "batch time *space channel"]
+    ) -> Float[Array, "batch state *space history_channel"]:
+        """Cut trajectories into states, each `bundle` frames after the one before."""
+        if self.history == 1:
+            return frames
+        first = self.bundle * np.arange(self.transitions(frames.shape[1]) + 1)
+        return jnp.concatenate([frames[:, first + i] for i in range(self.history)], -1)
+
+    def rollout(
+        self, step: Step, given: Float[Array, "batch history *space channel"], steps: int
+    ) -> Float[Array, "batch steps *space channel"]:
+        """Predict `steps` frames after the given ones by a step from state to state.
+
+        Raises:
+            ValueError: see `rollout`, and for more or fewer frames given than `history`.
+        """
+        if given.shape[1] != self.history:
+            raise ValueError(f"expected {self.history} frame(s) to start from, got {given.shape[1]}")
+        states = rollout(step, self.states(given)[:, 0], -(-steps // self.bundle))
+        if self.history == 1:
+            return states
+        new = jnp.split(states, self.history, -1)[-self.bundle :]
+        frames = jnp.stack(new, 2)  # [batch, step, bundle, ...]
+        return frames.reshape(frames.shape[0], -1, *frames.shape[3:])[:, :steps]
+
+    def problem(self, problem: Problem) -> Problem:
+        """Describe states as channels of a problem of their own: what a solver inside a surrogate is built for."""
+        if self.history == 1:
+            return problem
+        ages = range(self.history - 1, -1, -1)
+        channels = tuple(f"{name}, {age} frames ago" for age in ages for name in problem.channels)
+        repeated = ("channel_mean", "channel_std", "channel_low", "channel_drift")
+        statistics = {name: getattr(problem, name) * self.history for name in repeated}
+        return dataclasses.replace(problem, channels=channels, dt=self.bundle * problem.dt, **statistics)
+
+
+ONE_FRAME = Window()
