@@ -13,6 +13,7 @@ from cape.models import (
     AdaGroupNorm,
     Cape,
     Channels,
+    Conditioning,
     ConvNextUNet,
     FactorisedFNO,
     Film,
@@ -59,21 +60,33 @@ def default(budget: dict) -> tuple[ModelConfig, TrainingConfig]:
         warmup_epochs=budget["warmup"],
         augmentation=budget["augmentation"],
     )
-    return ModelConfig(FNO(), Cape(heads=budget["heads"])), training
+    return ModelConfig(FNO(), Cape(heads=budget["heads"]), substeps=budget["substeps"]), training
+
+
+def at_once(budget: dict) -> tuple[ModelConfig, TrainingConfig]:
+    """Make the default with one application of the network a step, a third of the work on Burgers."""
+    cape, training = default(budget)
+    return dataclasses.replace(cape, substeps=1), training
+
+
+OTHERS = {"FiLM": Film(), "AdaGN": AdaGroupNorm(), "channels": Channels()}
+
+
+def other(cape: ModelConfig, conditioning: Conditioning) -> ModelConfig:
+    """Put another conditioning into the place of CAPE, with the statistics of all the training data.
+
+    On frames normalised by themselves they are worse (see `ablations`): they would have to tabulate what a mean does.
+    """
+    return dataclasses.replace(cape, conditioning=conditioning, normalise="channel")
 
 
 def conditionings(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List conditionings around one base at equal parameter count, under one training.
-
-    Those that are not CAPE are worse on frames normalised by themselves (see `ablations`): they would have to
-    tabulate what a mean does. So they have the statistics of all the training data.
-    """
+    """List conditionings around one base at equal parameter count, under one training."""
     count = counter(problem)
     cape, training = default(budget)
     models = {"CAPE (default)": cape}
-    others = {"FiLM": Film(), "AdaGN": AdaGroupNorm(), "channels": Channels(), "none": Unaware()}
-    for name, conditioning in others.items():
-        models[name] = match_size(ModelConfig(FNO(), conditioning, "channel"), count(cape), count)
+    for name, conditioning in (OTHERS | {"none": Unaware()}).items():
+        models[name] = match_size(other(cape, conditioning), count(cape), count)
     return {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
 
 
@@ -100,22 +113,32 @@ def ablations(budget: dict, problem: Problem) -> dict[str, Experiment]:
         "with a local branch": dataclasses.replace(cape, base=FNO(kernel=5)),
         "32 wide": dataclasses.replace(cape, base=FNO(width=32)),
     }
+    for substeps in {1, 2, 3, 4} - {cape.substeps}:
+        models[f"{substeps} substep{'s' if substeps > 1 else ''}"] = dataclasses.replace(
+            cape, substeps=substeps
+        )
+    models["2 frames in, 1 out"] = dataclasses.replace(cape, history=2)
+    models["2 frames in, 2 out"] = dataclasses.replace(cape, history=2, bundle=2)
     for name, conditioning in {"FiLM, by sample": Film(), "channels, by sample": Channels()}.items():
-        models[name] = match_size(ModelConfig(FNO(), conditioning), count(cape), count)
+        models[name] = match_size(dataclasses.replace(cape, conditioning=conditioning), count(cape), count)
     experiments = {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
     plain = dataclasses.replace(training, augmentation=Augmentation())
-    return experiments | {"no symmetries": Experiment(DataConfig(), cape, plain)}
+    experiments["no symmetries"] = Experiment(DataConfig(), cape, plain)
+    longer = dataclasses.replace(training, epochs=cape.substeps * training.epochs)
+    experiments[f"1 substep, {longer.epochs} epochs"] = Experiment(DataConfig(), at_once(budget)[0], longer)
+    return experiments
 
 
 def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List base solvers under CAPE, as large as the default one, with the default training.
+    """List base solvers under CAPE and under other conditionings, as large as the default one, with its training.
 
     Those without a spectral branch learn at half the rate, which is better for them (6e-3 was tried on all, 3e-3 on
     these); messages reach 24 points, about as far as Burgers' fronts move in a step.
     """
     count = counter(problem)
-    cape, training = default(budget)
+    cape, training = at_once(budget)
     target = count(cape)
+    conditioned = {"CAPE": cape} | {name: other(cape, conditioning) for name, conditioning in OTHERS.items()}
     experiments = {}
     for name, base, optimiser in (
         ("FNO", FNO(), AdamW()),
@@ -124,16 +147,16 @@ def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
         ("ConvNeXt U-Net", ConvNextUNet(levels=2), AdamW(learning_rate=3e-3)),
         ("message passing", MessagePassing(layers=4, radius=6), AdamW(learning_rate=3e-3)),
     ):
-        model = match_size(dataclasses.replace(cape, base=base), target, count)
-        experiments[name] = Experiment(
-            DataConfig(), model, dataclasses.replace(training, optimiser=optimiser)
-        )
+        slower = dataclasses.replace(training, optimiser=optimiser)
+        for way, model in conditioned.items():
+            model = match_size(dataclasses.replace(model, base=base), target, count)
+            experiments[f"{name}, {way}"] = Experiment(DataConfig(), model, slower)
     return experiments
 
 
 def trainings(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List trainings of the default model that differ from the default one in one thing each."""
-    cape, training = default(budget)
+    """List trainings of the default model, of one substep, that differ from the default one in one thing each."""
+    cape, training = at_once(budget)
     objective = training.objective
     changes: dict[str, dict] = {
         "default": {},
