@@ -96,7 +96,7 @@ def navier_stokes() -> Protocol:
         model=ModelConfig(
             FactorisedFNO(width=32, modes=20), Cape(heads=4, reach=0.0), normalise="channel", place=True
         ),
-        training=TrainingConfig(batch=8),
+        training=TrainingConfig(batch=8, augmentation=Augmentation(translate=True)),
     )
 
 

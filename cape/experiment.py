@@ -17,7 +17,8 @@ from cape.config import differences, load_json, to_dict
 from cape.data import Data, DataConfig, prepare, value_list
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation import Evaluation, evaluate
-from cape.models import ModelConfig
+from cape.models import ModelConfig, PaperFNO
+from cape.places import places_differ
 from cape.problem import Problem
 from cape.surrogate import Surrogate, count_parameters
 from cape.training import TrainingConfig, fit
@@ -91,6 +92,14 @@ def build(experiment: Experiment, training: Trajectories) -> Surrogate:
     u = jax.ShapeDtypeStruct((1, *problem.resolution, channels), jnp.float32)
     p = jax.ShapeDtypeStruct((1, len(problem.parameters)), jnp.float32)
     jax.eval_shape(lambda u, p: surrogate.at(p)(u), u, p)  # finds what does not fit before a file is written
+    if places_differ(training) and not (
+        experiment.model.place or isinstance(experiment.model.base, PaperFNO)
+    ):
+        warnings.warn(
+            "the mean over the training trajectories comes to depend on the place, as under a force that does; set "
+            "model.place = true, or all places are alike to the model",
+            stacklevel=2,
+        )
     modes, most = getattr(experiment.model.base, "modes", 0), max(problem.resolution) // 2 + 1
     if modes > most:
         warnings.warn(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from small_files import scalar_field, write_compressible, write_scalar
 
 from cape import data as preparation
 from cape.data import DataConfig, SimulationConfig, held_out_samples, prepare, simulated, value_list
+from cape.datasets.fields import MemoryStore, whole
 from cape.datasets.opening import open_files
 from cape.datasets.trajectories import Trajectories, from_arrays
 from cape.experiment import (
@@ -24,6 +26,7 @@ from cape.experiment import (
     trained_on,
 )
 from cape.models import FNO, Cape, Film, ModelConfig, PaperFNO, Unaware, UNet
+from cape.places import places_differ
 from cape.training import TrainingConfig
 
 SMALL = SimulationConfig("advection", ("beta=0.5,1.0,2.0",), samples=10, resolution=16, frames=5, t_end=0.4)
@@ -280,6 +283,25 @@ def test_a_batch_of_more_trajectories_than_there_are_is_refused():
         ValueError, match=r"training\.batch: expected at most the 4 trajectories to train on, got 5"
     ):
         build(experiment, advection([1.0, 2.0, 3.0, 4.0]))
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "wall"])
+def test_a_force_that_depends_on_the_place_is_told(boundary):
+    u = np.random.default_rng(1).normal(size=(20, 1, 16, 1)) * np.ones((1, 3, 1, 1))
+    force = np.arange(3)[:, None, None] * np.cos(2 * np.pi * np.arange(16) / 16)[:, None]
+    moving = dataclasses.replace(advection(np.arange(20) + 1.0, 20), boundaries=(boundary,))
+    fields = (whole(MemoryStore(u.astype(np.float32))) for u in (u, u + force))
+    alike, forced = (dataclasses.replace(moving, fields=one) for one in fields)
+    assert places_differ(forced) == (boundary == "periodic") and not places_differ(alike)
+    if boundary == "periodic":
+        experiment = Experiment(model=small(), training=TrainingConfig(batch=4))
+        with pytest.warns(UserWarning, match="model.place = true"):
+            build(experiment, forced)
+        shown = dataclasses.replace(experiment, model=dataclasses.replace(small(), place=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            build(shown, forced)
+            build(experiment, alike)
 
 
 def test_modes_that_the_grid_does_not_have_are_told():
