@@ -48,7 +48,6 @@ BUDGETS = {
         "batch": 10,
         "warmup": 1,
         "heads": 8,
-        "substeps": 3,
         "augmentation": Augmentation(tilings=(1, 1, 1, 2), reflect=True, largest_boost=0.5),
     },
     "advection": {
@@ -60,7 +59,6 @@ BUDGETS = {
         "batch": 25,
         "warmup": 6,
         "heads": 16,
-        "substeps": 1,
         "augmentation": Augmentation(tilings=(1, 1, 2, 4)),
     },
 }

@@ -3,9 +3,11 @@
     python benchmarks/parameter_values.py [burgers | advection] [--seeds 0 1 2] [--only 3 5 ...]
 
 Every row has as much data (360 trajectories of the preset's equation, simulated) and the training of the preset, with
-3 to 17 values equidistant in the logarithm, or one value per trajectory (continuous). All rows are judged on the same
-48 initial conditions, which no training saw, at values inside the trained range, twice and ten times outside of it.
-nRMSE; the ratios are to the error inside. Runs are kept in --out and used again.
+3 to 17 values equidistant in the logarithm, or one value per trajectory (continuous); the last row is trained on 9
+values of ten times the range in either direction, so that nothing it is judged at is outside: what extrapolation costs
+is the ratio to that row, the rest is how hard a value is. All rows are judged on the same 48 initial conditions, which
+no training saw, at values inside the trained range, at its ends, twice and ten times outside of it. nRMSE; the ratios
+in brackets are to the error inside. Runs are kept in --out and used again.
 """
 
 import argparse
@@ -24,7 +26,7 @@ from cape.experiment import Experiment
 from cape.pretrained import load
 
 RANGES = {"burgers": ("Nu", 0.002, 2.0), "advection": ("beta", 0.2, 4.0)}
-VALUES = ("3", "5", "9", "17", "continuous")
+VALUES = ("3", "5", "9", "17", "continuous", "9, trained there")
 TRAJECTORIES, JUDGED = 360, 48
 INSIDE = (0.08, 0.23, 0.42, 0.58, 0.77, 0.92)  # of the way from the smallest to the largest, in the logarithm
 
@@ -36,8 +38,9 @@ def experiment_of(equation: str, values: str, seed: int, folder: Path) -> Experi
     if values == "continuous":
         parameters, samples = f"{name}=loguniform:{low:g}:{high:g}", TRAJECTORIES
     else:
-        listed = ",".join(f"{value:.6g}" for value in np.geomspace(low, high, int(values)))
-        parameters, samples = f"{name}={listed}", TRAJECTORIES // int(values)
+        count, farther = (9, 10.0) if values == VALUES[-1] else (int(values), 1.0)
+        listed = ",".join(f"{value:.6g}" for value in np.geomspace(low / farther, high * farther, count))
+        parameters, samples = f"{name}={listed}", TRAJECTORIES // count
     simulation = dataclasses.replace(preset.data.simulation, parameters=(parameters,), samples=samples)
     data = dataclasses.replace(preset.data, simulation=simulation, held_out=(), folder=str(folder / "data"))
     return Experiment(data, preset.model, dataclasses.replace(preset.training, seed=seed))
@@ -48,7 +51,9 @@ def judged_values(equation: str) -> dict[str, list[float]]:
     _, low, high = RANGES[equation]
     return {
         "inside": [float(low * (high / low) ** way) for way in INSIDE],
+        "the least": [low],
         "half the least": [low / 2],
+        "the largest": [high],
         "twice the largest": [2 * high],
         "a tenth of the least": [low / 10],
         "ten times the largest": [10 * high],
@@ -78,7 +83,7 @@ def main() -> None:
     for values in asked.only:
         errors: dict[str, list[float]] = {place: [] for place in places}
         for seed in asked.seeds:
-            folder = asked.out / asked.equation / f"{values}-{seed}"
+            folder = asked.out / asked.equation / f"{values.replace(', ', '-').replace(' ', '-')}-{seed}"
             result(experiment_of(asked.equation, values, seed, asked.out), folder)
             surrogate = load(folder)
             evaluation = evaluate(surrogate.at, truth, surrogate.problem.training_values, examples=False)
