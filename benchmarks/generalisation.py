@@ -26,7 +26,7 @@ from cape import plots, report
 from cape.datasets.opening import find_files, open_files
 from cape.datasets.symmetries import Augmentation
 from cape.evaluation import Evaluation
-from cape.experiment import DataConfig, Experiment, prepare, run
+from cape.experiment import DataConfig, Experiment, prepare, refuse_other, run
 from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import count_parameters
@@ -148,6 +148,7 @@ def replace_table(page: Path, mark: str, table: str) -> None:
 
 def result(experiment: Experiment, folder: Path, *, figures: bool = False) -> tuple[Evaluation, float]:
     """Give an experiment's evaluation and the CPU seconds it took, from `folder` where it has been run before."""
+    refuse_other(experiment, folder)
     if not (folder / "evaluation" / "evaluation.json").exists():
         started = time.process_time()
         run(experiment, folder, progress=False, figures=figures)

@@ -86,7 +86,8 @@ def main() -> None:
             folder = asked.out / asked.equation / f"{values.replace(', ', '-').replace(' ', '-')}-{seed}"
             result(experiment_of(asked.equation, values, seed, asked.out), folder)
             surrogate = load(folder)
-            evaluation = evaluate(surrogate.at, truth, surrogate.problem.training_values, examples=False)
+            known, window = surrogate.problem.training_values, surrogate.window
+            evaluation = evaluate(surrogate.at, truth, known, examples=False, window=window)
             found = {row.parameters[name]: row.values["nRMSE"] for row in evaluation.rows}
             for place, expected in places.items():
                 nearest = [min(found, key=lambda value: abs(value - one)) for one in expected]

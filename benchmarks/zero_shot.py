@@ -1,8 +1,8 @@
 """Print errors at parameters outside the trained range under a public protocol, with our simulator of its equation.
 
-    python benchmarks/zero_shot.py diffusion-reaction [--seeds 0] [--trajectories 16] [--epochs 12]
+    python benchmarks/zero_shot.py [diffusion-reaction | navier-stokes] [--seeds 0] [--trajectories 16] [--epochs 12]
 
-The protocol of arXiv 2509.24332: sixteen sets of parameters drawn uniformly from a range are trained on; sixteen
+The protocols of arXiv 2509.24332: sixteen sets of parameters from a range are trained on; sixteen
 others from the same range and sixteen from outside of it are judged, eight trajectories each, all from initial
 conditions of their own. The first ten frames of a trajectory are given, of which ours uses the last, and the others
 predicted. nMSE is the squared relative L2 error of all predicted frames and channels of a trajectory, averaged over

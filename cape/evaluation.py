@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Truth and prediction of one sample, [time, *space, channel], the frames given included in both."""
+    """Truth and prediction of one sample, [time, *space, channel], the `given` first frames included in both."""
 
     parameters: dict[str, float]
     kind: str
@@ -58,6 +58,7 @@ class Example:
     times: Float[np.ndarray, " time"]
     coordinates: tuple[Float[np.ndarray, " n"], ...]
     channel_names: tuple[str, ...]
+    given: int = 1
 
     @property
     def caption(self) -> str:
@@ -242,7 +243,8 @@ def _example(
 ) -> Example:
     given = len(truth) - len(prediction)
     prediction = np.concatenate([truth[:given], prediction])
-    return Example(parameters, kind, truth, prediction, data.times, data.coordinates, data.channel_names)
+    names = data.channel_names
+    return Example(parameters, kind, truth, prediction, data.times, data.coordinates, names, given)
 
 
 def _summarise(rows: list[Row]) -> dict:

@@ -110,6 +110,8 @@ def describe(surrogate: Surrogate, steps: int, grid: dict[str, Any]) -> dict[str
             "u0": f"float32 [batch, {f'{history} frames, ' if history > 1 else ''}*space, channel]",
             "parameters": "float32 [batch, parameter]",
         },
+        "history": history,
+        "bundle": surrogate.window.bundle,
         "output": "float32 [batch, steps, *space, channel], u0 not included",
         "channels": problem.channels,
         "parameters": problem.parameters,

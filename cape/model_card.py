@@ -110,10 +110,18 @@ def _grid(card: ModelCard) -> str:
     return (
         "## Trained on\n\n"
         f"{' x '.join(map(str, problem.resolution))} points (values at cell centres), a time step of "
-        f"{problem.dt:.6g}, rollouts of {problem.steps} steps (to t = {problem.dt * problem.steps:.4g}). "
+        f"{problem.dt:.6g}, {_rollouts(card)} (to t = {problem.dt * problem.steps:.4g}). "
         "Longer rollouts and parameters out of range are extrapolation: expect larger errors than below. "
         "`rollout` warns of parameters out of range."
     )
+
+
+def _rollouts(card: ModelCard) -> str:
+    model, steps = card.experiment.model, card.problem.steps
+    if model.history == 1:
+        return f"rollouts of {steps} steps"
+    several = f", {model.bundle} at once" if model.bundle > 1 else ""
+    return f"rollouts of {steps + 1 - model.history} frames after {model.history} given ones{several}"
 
 
 def _errors(card: ModelCard) -> str:

@@ -207,7 +207,7 @@ class Cape:
 
     Attributes:
         heads: number of propagators.
-        reach: largest initial displacement over one step, in domain lengths; 0 where nothing is transported: then
+        reach: largest initial displacement in one application, in domain lengths; 0 where nothing is transported: then
             all heads diffuse.
         width: hidden units of the attention's perceptron.
     """
@@ -348,6 +348,11 @@ class ModelConfig:
         problem = self.window.problem(problem)
         build_base = self.base.build(problem, rngs)
         if self.place:
+            if "periodic" not in problem.boundaries or isinstance(self.base, PaperFNO):
+                raise ValueError(
+                    "model.place: expected a periodic axis and a base that is not shown places already, got boundaries "
+                    f"{problem.boundaries} and {type(self.base).__name__}"
+                )
             build_base = _placed(problem, build_base)
         return normalisation, self.conditioning.build(problem, build_base, rngs)
 

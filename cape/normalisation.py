@@ -6,6 +6,8 @@ a shape, and numbers beside the parameters (amplitude, mean) from which it can f
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
@@ -68,12 +70,11 @@ class SampleNormalisation(nnx.Module):
         return jnp.concatenate([statistic] * self.history, -1)
 
 
+@dataclasses.dataclass(frozen=True)
 class WithState(Problem):
-    """A problem whose last parameters are standard deviations and means of the channels of a frame."""
+    """A problem whose last `state` parameters are standard deviations and means of the channels of a frame."""
 
-    @property
-    def state(self) -> int:
-        return 2 * len(self.channels)
+    state: int = 0
 
 
 def _with_state(problem: Problem) -> WithState:
@@ -92,5 +93,6 @@ def _with_state(problem: Problem) -> WithState:
         "low": (*problem.low, *(low for low, _ in ranges.values())),
         "high": (*problem.high, *(high for _, high in ranges.values())),
         "values": (),
+        "state": 2 * len(problem.channels),
     }
     return WithState(**vars(problem) | extended)

@@ -36,14 +36,14 @@ def novelties(
     parameters: Float[np.ndarray, "batch parameter"],
     resolution: Sequence[int],
     steps: int,
-    finest: float = 1.0,
-    trained_steps: int = 0,
+    finest: float,
+    trained_steps: int,
 ) -> list[Novelty]:
     """Say in what a rollout leaves the training data: (category, one line) each, and nothing where it does not.
 
     Args:
         finest: grids up to this many times finer than in training go without mention.
-        trained_steps: the longest rollout of the training; 0: from the first frame to the last.
+        trained_steps: the longest rollout of the training.
     """
     found: list[Novelty] = []
     outside = problem.outside(np.asarray(parameters))
@@ -52,7 +52,6 @@ def novelties(
     ratios = [n / trained for n, trained in zip(resolution, problem.resolution, strict=True)]
     if min(ratios) < 1 or max(ratios) > finest:
         found.append((OtherResolution, _grid(problem, resolution, ratios)))
-    trained_steps = trained_steps or problem.steps
     if steps > trained_steps:
         longest = f"{steps} steps (trained on up to {trained_steps})"
         found.append((LongerThanTrained, f"{longest}: errors add up for longer than training has shown"))

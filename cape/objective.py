@@ -189,7 +189,7 @@ def make_inputs(
 
     def feed_back(t, inputs):
         prediction, _ = model.predict(params, rest, inputs[t - 1], prepared)
-        noise = _noise(objective, key, t, prediction.next.shape, scale)
+        noise = _of_new(model, _noise(objective, key, t, prediction.next.shape, scale))
         return inputs.at[t].set(prediction.next + noise)
 
     inputs = jax.lax.fori_loop(1, jnp.minimum(schedule.feedback, transitions), feed_back, inputs)
@@ -199,7 +199,7 @@ def make_inputs(
 
     def push(i, inputs):
         predictions, _ = _all_at_once(model, params, rest, inputs, p)
-        noise = _noise(objective, key, transitions + i, inputs.shape, scale)
+        noise = _of_new(model, _noise(objective, key, transitions + i, inputs.shape, scale))
         pushed = jnp.concatenate([inputs[:1], (predictions.next + noise)[:-1]])
         own = (jnp.arange(transitions) < schedule.feedback).reshape(-1, *(1,) * (inputs.ndim - 1))
         return jnp.where(own, inputs, pushed)
@@ -226,7 +226,8 @@ def _through_time(objective, model, params, rest, frames, p, schedule, key, scal
         if objective.truncate:
             previous = jnp.where(t % objective.truncate == 0, jax.lax.stop_gradient(previous), previous)
         own = (t > 0) & (t < schedule.feedback)
-        u = jnp.where(own, previous, truth) + _noise(objective, key, t, truth.shape, scale)
+        noise = _noise(objective, key, t, truth.shape, scale)
+        u = jnp.where(own, previous + _of_new(model, noise), truth + noise)
         prediction, rest = model.predict(params, rest, u, prepared)
         return (prediction.next, rest), prediction
 
@@ -273,6 +274,12 @@ def _steps_together(time: int, points: int) -> int:
     """Choose how many steps of a batch with `points` points are taken at once on a CPU: a divisor of `time`."""
     most = max(1, _POINTS_IN_CACHE // points)
     return max(n for n in range(1, time + 1) if time % n == 0 and n <= most)
+
+
+def _of_new(model: Model, noise: Array) -> Array:
+    """Leave out the noise of frames of a state that were known before: they have theirs."""
+    old = noise.shape[-1] - model.new if model.new else 0
+    return noise.at[..., :old].set(0.0) if old > 0 else noise
 
 
 def _noise(objective: Objective, key, t, shape, scale) -> Array:

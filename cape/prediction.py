@@ -1,5 +1,6 @@
 """Prediction to a file: roll a surrogate out from initial conditions at one or many parameter values."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def predict(
         Unseen: parameters, the grid, the number of steps or the time step are not as in training.
 
     Raises:
-        ValueError: initial conditions, parameters or steps that do not fit, or a prediction that is not finite.
+        ValueError: initial conditions, parameters or steps that do not fit (of several given frames those after the
+            first belong to the parameters of their file), or a prediction that is not finite.
         FileExistsError: `out` is there and `overwrite` is false.
     """
     if steps < 1:
@@ -64,7 +66,9 @@ def predict(
     values = sweep(problem, parameter, starts.parameters, starts.samples, seed)
     every = np.concatenate(values)
     surrogate.warn_unseen(problem.parameter_array(every, len(every)), starts.resolution, steps)
-    advance, given = _compiled(surrogate), surrogate.window.history
+    advance, (given, bundle) = _compiled(surrogate), dataclasses.astuple(surrogate.window)
+    if given > 1 and starts.parameters is not None:
+        _check_given(given, starts.parameters, values)
     layout = _layout(problem, starts, every, given + steps, len(values))
     layout["attributes"]["generator"] = f"cape predict {Path(model).resolve().name}"
     frame = int(np.prod(starts.resolution)) * len(problem.channels)
@@ -75,7 +79,7 @@ def predict(
         most = max(1, min(_CHUNK_VALUES, _BATCH_VALUES) // frame)
         for rows, u0, p in _batches(starts, values, most):
             put(rows, slice(0, given), u0)
-            chunk = max(1, min(steps, _CHUNK_VALUES // u0[:, 0].size))
+            chunk = max(1, min(steps, _CHUNK_VALUES // u0[:, 0].size) // bundle) * bundle  # no bundle is cut
             done = given
             for frames in _chunks(advance, problem, u0, p, steps, chunk):
                 put(rows, slice(done, done + frames.shape[1]), frames)
@@ -121,6 +125,15 @@ def _chunks(
                 f"{' at ' + where if where else ''}; ask for fewer steps or other values"
             )
         yield np.asarray(frames)
+
+
+def _check_given(given: int, own: np.ndarray, values: list[np.ndarray]) -> None:
+    """Raise ValueError where frames given together came about at other parameters than they shall be continued at."""
+    if not all(np.allclose(value, own, rtol=1e-6) for value in values):
+        raise ValueError(
+            f"--parameter: a step takes {given} frames, and those of files came about at the files' own values; "
+            "predict at those, or let --simulate make the frames at each value"
+        )
 
 
 def _compiled(surrogate: Surrogate) -> Advance:

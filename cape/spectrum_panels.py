@@ -24,7 +24,7 @@ def spectrum_panels(examples: Sequence[Example], path: str | Path, moments: int 
     Args:
         examples: any number in one to three dimensions, of the same channels and times.
         path: file to write; the suffix chooses the format.
-        moments: number of times, evenly spaced, the last included and the given frame not.
+        moments: number of times, evenly spaced, the last included and the frames given not.
 
     Raises:
         ValueError: no examples.
@@ -32,7 +32,8 @@ def spectrum_panels(examples: Sequence[Example], path: str | Path, moments: int 
     if not examples:
         raise ValueError("no examples to draw spectra of: evaluate with examples=True")
     first = examples[0]
-    chosen = [1 + i for i in panels.evenly(len(first.times) - 1, moments + 1)][-moments:]
+    given = first.given
+    chosen = [given + i for i in panels.evenly(len(first.times) - given, moments + 1)][-moments:]
     lines = [(_quantities(e, e.truth[chosen]), _quantities(e, e.prediction[chosen])) for e in examples]
     names = list(lines[0][0])
     alone = len(names) == 1  # then the parameter values stand side by side

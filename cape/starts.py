@@ -69,8 +69,7 @@ class FromFiles:
             history: how many frames are given.
 
         Warns:
-            OtherTimeStep: the files have frames, and they are not one step of the surrogate apart; of several
-                given ones, those that are are taken.
+            OtherTimeStep: the files have frames, and they are not one step of the surrogate apart.
 
         Raises:
             ValueError: files that cannot be opened together or are not of this problem, or too few frames.
@@ -78,7 +77,9 @@ class FromFiles:
         if self.samples < 0:
             raise ValueError(f"--samples: expected 0 (all) or more, got {self.samples}")
         opened = on_grid(problem, open_files(list(self.files)), self.space_stride)
-        if opened.frames > 1 and is_uniform(opened.times):
+        if opened.frames < history:
+            raise ValueError(f"{opened.source}: expected {history} frames to start from, got {opened.frames}")
+        if history == 1 < opened.frames and is_uniform(opened.times):
             for category, text in other_time_step(problem, opened.dt, opened.source):
                 warnings.warn(text, category, stacklevel=2)
         if history > 1:

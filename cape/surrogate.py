@@ -24,7 +24,7 @@ Parameters = Mapping[str, ArrayLike] | ArrayLike
 
 
 class Surrogate(nnx.Module):
-    """A neural solver of one PDE: advances u by `problem.dt` at any value of the parameters.
+    """A neural solver of one PDE: advances u by a frame, `problem.dt`, at any value of the parameters.
 
     Fields go in and come out in physical units, [batch, *space, channel]; inside they are normalised, each frame
     by itself or all by the channel statistics of the problem (`ModelConfig.normalise`). A step may also take
@@ -36,6 +36,11 @@ class Surrogate(nnx.Module):
     """
 
     def __init__(self, problem: Problem, config: ModelConfig, *, rngs: nnx.Rngs):
+        if config.history > problem.steps:
+            raise ValueError(
+                f"model.history: expected at most {problem.steps} of the {problem.steps + 1} frames of a training "
+                f"trajectory, got {config.history}"
+            )
         self.problem, self.config = problem, config
         self.normalisation, self.conditioned = config.build(problem, rngs)
         self.eval()  # `fit` alone calls train()
@@ -49,6 +54,11 @@ class Surrogate(nnx.Module):
     def window(self) -> Window:
         """How many frames a step takes and gives."""
         return self.config.window
+
+    @property
+    def new_channels(self) -> int:
+        """How many of the last channels of a state a step predicts; it knows the others."""
+        return self.window.bundle * len(self.problem.channels)
 
     @property
     def trained_steps(self) -> int:
@@ -69,11 +79,17 @@ class Surrogate(nnx.Module):
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
         """Advance u by one step, with the conditioning's own guess (of the last substep) beside it."""
+        channels, history = self.problem.channels, self.window.history
+        if u.shape[-1] != history * len(channels):
+            raise ValueError(
+                f"expected a state of {history} frame(s) of the channel(s) {channels}, oldest first, as the last axis, "
+                f"got shape {u.shape}"
+            )
         start = u
         for _ in range(self.config.substeps - 1):
             u = self._apply(u, prepared).next
         following, auxiliary = self._apply(u, prepared)
-        old = (self.config.history - self.config.bundle) * len(self.problem.channels)
+        old = u.shape[-1] - self.new_channels
         if old:  # frames of the next state that are known
             following = jnp.concatenate([start[..., -old:], following[..., old:]], -1)
         return Prediction(following, auxiliary)

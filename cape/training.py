@@ -120,8 +120,9 @@ def fit(
     warmup_epochs = config.warmup_epochs if guesses else 0
     common = (per_epoch, config.seed, config.ema)
     after = (config.epochs - warmup_epochs) * per_epoch
-    new = surrogate.window.bundle * len(surrogate.problem.channels)
-    recipe = Recipe(Model(graphdef, new), config.objective, config.optimiser, after, *common)
+    recipe = Recipe(
+        Model(graphdef, surrogate.new_channels), config.objective, config.optimiser, after, *common
+    )
     first = recipe._replace(optimiser=config.warmup, updates=max(warmup_epochs, 1) * per_epoch)
     state = initial_state(params, rest, recipe, first)
     scale = jnp.asarray(surrogate.problem.channel_std, jnp.float32)

@@ -135,12 +135,17 @@ def augment(
         Frames and parameters of the images, of the same shapes.
 
     Raises:
-        ValueError: a translation along axes that are not alike.
+        ValueError: a translation that is not declared, or along axes that are not alike.
     """
     if symmetries.isometries is not None and augmentation.isometries:
         vector = tuple(channel_names.index(name) for name in symmetries.isometries) or None
         frames = turn(frames, jax.random.fold_in(key, 1), vector=vector, exchange=exchange)
-    if symmetries.translation is not None and augmentation.translate:
+    if augmentation.translate:
+        if symmetries.translation is None:
+            raise ValueError(
+                "augmentation.translate: the equation declares no translation, which a force that depends on the place "
+                "may have; where all places are alike the solver knows"
+            )
         if not exchange:
             raise ValueError("augmentation.translate: expected axes of the same length and number of points")
         frames = translate(frames, jax.random.fold_in(key, 2), way=symmetries.translation)

@@ -293,6 +293,9 @@ def test_a_force_that_depends_on_the_place_is_told(boundary):
     fields = (whole(MemoryStore(u.astype(np.float32))) for u in (u, u + force))
     alike, forced = (dataclasses.replace(moving, fields=one) for one in fields)
     assert places_differ(forced) == (boundary == "periodic") and not places_differ(alike)
+    rest = np.array([1.0, 0.5, 1e-9])[:, None, None] * u + 1e-8 * force  # decays to what is the same in all
+    decayed = dataclasses.replace(moving, fields=whole(MemoryStore(rest.astype(np.float32))))
+    assert not places_differ(decayed)
     if boundary == "periodic":
         experiment = Experiment(model=small(), training=TrainingConfig(batch=4))
         with pytest.warns(UserWarning, match="model.place = true"):

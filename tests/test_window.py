@@ -18,7 +18,7 @@ from cape.datasets.trajectories import Trajectories, from_arrays
 from cape.evaluation import evaluate
 from cape.experiment import Experiment, build, run
 from cape.export import PROGRAM, export
-from cape.models import FNO, Cape, Film, ModelConfig, Unaware
+from cape.models import FNO, Cape, Film, ModelConfig, PaperFNO, Unaware
 from cape.novelty import LongerThanTrained
 from cape.objective import Objective
 from cape.prediction import predict
@@ -132,6 +132,40 @@ def test_frames_in_their_own_units_share_them_within_a_window():
     np.testing.assert_allclose(step(2 * u), 2 * step(u), rtol=2e-4, atol=2e-4)
     scaled = u.at[..., :2].multiply(3.0)  # one frame alone: another shape of window
     assert np.abs(step(scaled)[..., 2:] - step(u)[..., 2:]).max() > 1e-2
+
+
+@pytest.mark.parametrize("channels", [("u",), ("u", "v")])
+def test_only_the_parameters_move_and_diffuse_at_first(channels):
+    """Not the scale of a frame, nor its mean, however many frames a step takes."""
+    statistics = {"channel_mean": (0.0, 0.0), "channel_std": (1.0, 1.0), "channel_drift": ()}
+    statistics = {name: values[: len(channels)] for name, values in statistics.items()}
+    for history in (1, 2):
+        config = ModelConfig(SMALL, Cape(heads=4), history=history)
+        surrogate = Surrogate(problem(channels=channels, **statistics), config, rngs=nnx.Rngs(0))
+        block = surrogate.conditioned.block
+        moved = np.abs(block.displacement[...]).max((0, 2))
+        diffused = np.asarray(block.log_diffusion[...]).max(0)
+        assert moved.shape == (2 + 2 * len(channels),)
+        assert moved[1] > 0 and not moved[[0, *range(2, len(moved))]].any()
+        assert diffused[1] > -10 > np.delete(diffused, 1).max()
+
+
+def test_a_state_of_another_number_of_frames_is_refused():
+    for normalise in ("sample", "channel"):
+        config = ModelConfig(SMALL, Film(), normalise, history=2)
+        surrogate = Surrogate(problem(), config, rngs=nnx.Rngs(0))
+        with pytest.raises(
+            ValueError, match=r"expected a state of 2 frame\(s\) of the channel\(s\) \('u', 'v'\)"
+        ):
+            surrogate.at(jnp.ones((1, 1)))(jnp.zeros((1, 16, 2)))
+    with pytest.raises(ValueError, match="model.history: expected at most 7 of the 8 frames"):
+        Surrogate(problem(), ModelConfig(SMALL, Film(), history=8), rngs=nnx.Rngs(0))
+
+
+def test_places_are_shown_where_there_are_some_to_show():
+    for boundaries, base in ((("wall",), SMALL), (("periodic",), PaperFNO(width=4, modes=2, layers=1))):
+        with pytest.raises(ValueError, match="model.place: expected a periodic axis and a base that is not"):
+            Surrogate(problem(boundaries=boundaries), ModelConfig(base, Film(), place=True), rngs=nnx.Rngs(0))
 
 
 def test_a_surrogate_of_several_frames_rolls_out_frames():
@@ -262,6 +296,14 @@ def test_predictions_start_from_frames_of_files_or_of_the_simulator(finished, tm
     np.testing.assert_allclose(drawn.read()[:, :3], same.read()[:, :3], rtol=1e-5, atol=1e-5)
 
 
+def test_frames_given_are_not_continued_at_other_parameters(finished, tmp_path):
+    folder, _ = finished
+    files = next((folder.parent / "data").glob("*"))
+    with pytest.raises(ValueError, match="a step takes 3 frames, and those of files came about at"):
+        predict(folder, FromFiles((files,)), tmp_path / "a.hdf5", 2, ["beta=1.5"], progress=False)
+    assert not (tmp_path / "a.hdf5").exists()
+
+
 def test_too_few_frames_to_start_from_are_refused(finished, tmp_path):
     folder, _ = finished
     short = open_files(next((folder.parent / "data").glob("*"))).first_frames(2)
@@ -269,7 +311,7 @@ def test_too_few_frames_to_start_from_are_refused(finished, tmp_path):
     layout = {name: getattr(short, name) for name in names}
     attributes = {"equation": "advection", "boundary": "periodic"}
     write(tmp_path / "short.hdf5", short.read(), **layout, attributes=attributes)
-    with pytest.raises(ValueError, match="expected 3 frames 0.1 apart to start from, got 2"):
+    with pytest.raises(ValueError, match="expected 3 frames to start from, got 2"):
         predict(folder, FromFiles((tmp_path / "short.hdf5",)), tmp_path / "out.hdf5", 1, progress=False)
 
 
@@ -277,7 +319,9 @@ def test_chunks_of_a_long_prediction_are_the_prediction_at_once(finished, tmp_pa
     folder, _ = finished
     files = next((folder.parent / "data").glob("*"))
     whole_one = predict(folder, FromFiles((files,), 2), tmp_path / "a.hdf5", 6, progress=False)
-    monkeypatch.setattr("cape.prediction._CHUNK_VALUES", 2 * 16 * 4)
+    monkeypatch.setattr(
+        "cape.prediction._CHUNK_VALUES", 2 * 16 * 3
+    )  # three frames of two samples: not a bundle
     pieces = predict(folder, FromFiles((files,), 2), tmp_path / "b.hdf5", 6, progress=False)
     np.testing.assert_allclose(open_files(pieces).read(), open_files(whole_one).read(), rtol=1e-4, atol=1e-5)
 

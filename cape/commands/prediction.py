@@ -27,7 +27,7 @@ def predict(
         model: folder of a run or of a pretrained surrogate, or the name of a shipped one (`cape models`).
         out: HDF5 file to write; `cape inspect` and `cape evaluate` read it.
         steps: number of steps to predict.
-        initial: files or folders; the first frame of every sample is an initial condition.
+        initial: files or folders; the first frame of every sample (or as many as a step takes) is where it starts.
         simulate: in place of files, draw this many initial conditions as `cape simulate` does.
         seed: what is drawn follows from it.
         resolution: points per axis of what is simulated; 0: as in training.
