@@ -28,13 +28,15 @@ KINDS = ("seen", "interpolated", "extrapolated", "unseen")
 
 
 def contenders(experiment: Experiment) -> dict[str, Experiment]:
-    """List the preset's model, and other conditionings around its base at no more parameters."""
+    """List the preset's model, other conditionings around its base at no more parameters, and it without places."""
     problem = Problem.of(prepare(experiment.data).training)
     count = counter(problem)
     models = {"CAPE": experiment.model}
     for name, conditioning in {"FiLM": Film(), "channels": Channels(), "none": Unaware()}.items():
         other = dataclasses.replace(experiment.model, conditioning=conditioning)
         models[name] = match_size(other, count(experiment.model), count)
+    if experiment.model.place:
+        models["CAPE, not shown places"] = dataclasses.replace(experiment.model, place=False)
     return {name: dataclasses.replace(experiment, model=model) for name, model in models.items()}
 
 
