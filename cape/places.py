@@ -21,13 +21,10 @@ def places_differ(trajectories: Trajectories) -> bool:
     if trajectories.frames < 2 or not around:
         return False
     ends = trajectories.select(chosen).subsample(time=trajectories.frames - 1).read()
-    (single, mean), (late, late_mean) = (_variances(ends[:, time], around) for time in (0, 1))
-    there = late > _GONE * np.maximum(
-        single, late.max()
-    )  # what has decayed to rounding is alike in all trajectories
-    return bool(
-        (there & (late_mean > late * np.maximum(_LARGE, _GROWN * mean / np.maximum(single, 1e-300)))).any()
-    )
+    (single, mean), (last_single, last_mean) = (_variances(ends[:, time], around) for time in (0, 1))
+    share = mean / np.where(single > 0, single, 1.0)
+    gone = last_single < _GONE * single  # decayed to rounding, which is the same in all trajectories
+    return bool((~gone & (last_mean > last_single * np.maximum(_LARGE, _GROWN * share))).any())
 
 
 def _variances(u: np.ndarray, around: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
