@@ -1,9 +1,11 @@
 """What a training feeds on: batches as a pure function of (seed, update), augmented where asked for."""
 
+import functools
 from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from cape.datasets.batches import batch_indices, stream
@@ -64,8 +66,8 @@ def augmented(
     alike = len(set(zip(problem.resolution, problem.length, problem.boundaries, strict=True))) == 1
     key = jax.random.key(seed + 1)
 
-    @jax.jit
-    def image(frames, p, step):
+    @functools.partial(jax.jit, static_argnums=3)
+    def image(frames, p, step, stride):
         return augment(
             symmetries,
             augmentation,
@@ -76,6 +78,10 @@ def augmented(
             channel_names=problem.channels,
             speed=speed,
             exchange=alike,
+            stride=stride,
         )
 
-    return (image(*batch, start + i) for i, batch in enumerate(batches))
+    def stride(step: int) -> int:
+        return int(np.random.default_rng((seed, step)).choice(augmentation.strides))
+
+    return (image(*batch, step, stride(step)) for step, batch in enumerate(batches, start))

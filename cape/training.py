@@ -107,7 +107,7 @@ def fit(
         ValueError: the data do not fit the surrogate, or a checkpoint not the configuration.
         Diverged: the loss is no longer finite; the best weights so far are in the folder.
     """
-    _check(surrogate, training, validation)
+    _check(surrogate, training, validation, max(config.augmentation.strides))
 
     # ---- the model as pure functions, its state as plain arrays ----------------------------------------------
     surrogate.train()
@@ -160,7 +160,7 @@ def fit(
         schedule = Schedule(jnp.int32(plan.feedback), jnp.int32(plan.pushes) if plan.pushes else None)
         bar.set_description("warm-up" if warming else f"feedback {plan.feedback}")
         draw.begin(max(reached, 0.0), state["params"], state["rest"])
-        losses = []
+        losses, steps = [], 0
         for _ in range(per_epoch):
             batch = next(batches)
             if warming:
@@ -168,8 +168,9 @@ def fit(
             else:
                 state, loss = update(recipe, scales, state, *batch, schedule)
             losses.append(loss)
+            steps += batch[0].shape[1] - 1
             bar.update()
-        record = _record(epoch, per_epoch, warming, plan, losses, transitions)
+        record = _record(epoch, per_epoch, warming, plan, losses, steps)
         if not np.isfinite(record["loss"]):
             bar.close()
             raise _diverged(record["loss"], epoch, best["lowest"].mean())
@@ -198,12 +199,12 @@ def fit(
     return _with(surrogate, best["params"], best["rest"])
 
 
-def _check(surrogate: Surrogate, training: Trajectories, validation: Trajectories) -> None:
+def _check(surrogate: Surrogate, training: Trajectories, validation: Trajectories, stride: int) -> None:
     """Raise ValueError unless data have a step to learn, and the surrogate's own time step."""
     for trajectories in (training, validation):
         surrogate.problem.check_trajectories(trajectories)
-        if not surrogate.window.transitions(trajectories.frames) > 0:
-            needed = surrogate.window.history + surrogate.window.bundle
+        needed = surrogate.window.history + surrogate.window.bundle
+        if trajectories.frames < needed:
             raise ValueError(
                 f"{trajectories.source}: expected at least {needed} frames to learn a step, got "
                 f"{trajectories.frames}"
@@ -211,14 +212,19 @@ def _check(surrogate: Surrogate, training: Trajectories, validation: Trajectorie
         expected, found = surrogate.problem.dt, trajectories.dt
         if abs(found - expected) > 1e-3 * expected:
             raise ValueError(f"{trajectories.source}: expected a time step of {expected:g}, got {found:g}")
+    if -(-training.frames // stride) < needed:
+        raise ValueError(
+            f"augmentation.strides: every {stride}th of {training.frames} frames is too few to learn a step, expected "
+            f"at least {needed}"
+        )
 
 
 def _record(
     epoch: int, per_epoch: int, warming: bool, plan: Plan, losses: Sequence[Losses], steps: int
 ) -> dict[str, Any]:
-    """Write down an epoch: its losses are means over updates and steps."""
+    """Write down an epoch: its losses are means over all `steps` of its updates."""
     total, prediction, auxiliary = (
-        float(jnp.stack(each).mean()) / steps for each in zip(*losses, strict=True)
+        float(jnp.stack(each).sum()) / steps for each in zip(*losses, strict=True)
     )
     return {
         "step": (epoch + 1) * per_epoch,

@@ -19,11 +19,13 @@ from .isometries import translate, turn
 
 @dataclass(frozen=True)
 class Symmetries:
-    """What an equation allows; all but the isometries in one space dimension, periodic.
+    """What an equation allows; all but isometries, translations and rescaled time in one space dimension, periodic.
 
     Attributes:
         tiling: exponents of scaling in space. v(x, t) = m^a u(m x, t) solves the equation with each parameter p
             replaced by m^b p; holds a under "u" and b under the parameter's name. None: not allowed.
+        time: exponents of scaling in time. v(x, t) = n^a u(x, n t) solves the equation with each parameter p replaced
+            by n^b p; a under "u" (all channels) and b under the parameter's name. None: not allowed.
         reflection: ±1 where v(x, t) = ±u(−x, t) solves it; None where neither does.
         galilean: v(x, t) = u(x − c t, t) + c solves it.
         linear: v = α u + γ solves it for any numbers α and γ.
@@ -39,17 +41,20 @@ class Symmetries:
     linear: bool = False
     isometries: tuple[str, ...] | None = None
     translation: tuple[int, ...] | None = None
+    time: dict[str, int] | None = None
 
     @property
     def one_dimensional(self) -> bool:
-        """Whether it allows more than isometries and translations."""
-        return self != Symmetries(isometries=self.isometries, translation=self.translation)
+        """Whether it allows what is done along one periodic axis only."""
+        return self.tiling is not None or self.reflection is not None or self.galilean or self.linear
 
 
 SYMMETRIES = {
-    "advection": Symmetries(tiling={"u": 0, "beta": -1}, linear=True),
-    "burgers": Symmetries(tiling={"u": -1, "Nu": -2}, reflection=-1, galilean=True),
-    "reaction-diffusion": Symmetries(tiling={"u": 0, "Nu": -2, "rho": 0}, reflection=1),
+    "advection": Symmetries(tiling={"u": 0, "beta": -1}, time={"u": 0, "beta": 1}, linear=True),
+    "burgers": Symmetries(tiling={"u": -1, "Nu": -2}, time={"u": 1, "Nu": 1}, reflection=-1, galilean=True),
+    "reaction-diffusion": Symmetries(
+        tiling={"u": 0, "Nu": -2, "rho": 0}, time={"u": 0, "Nu": 1, "rho": 1}, reflection=1
+    ),
     "compressible1d": Symmetries(isometries=("Vx",)),
     "compressible2d": Symmetries(isometries=("Vx", "Vy")),
     "compressible3d": Symmetries(isometries=("Vx", "Vy", "Vz")),
@@ -67,6 +72,8 @@ class Augmentation:
 
     Attributes:
         tilings: numbers m of copies of the domain side by side, one drawn per sample; 1 leaves it as it is.
+        strides: numbers n, one drawn per batch, whose trajectories are shown n times as fast: every n-th frame; 1
+            leaves them as they are. Solutions at larger parameters, where the equation allows it.
         reflect: reflect half of the samples, where the equation allows it.
         largest_boost: largest speed |c| of a Galilean boost, in units of the data; speeds are such that a frame
             moves by whole points. Used where the equation allows it.
@@ -77,6 +84,7 @@ class Augmentation:
     """
 
     tilings: tuple[int, ...] = (1,)
+    strides: tuple[int, ...] = (1,)
     reflect: bool = False
     largest_boost: float = 0.0
     largest_scaling: float = 1.0
@@ -84,8 +92,11 @@ class Augmentation:
     translate: bool = False
 
     def __post_init__(self):
-        if not self.tilings or min(self.tilings) < 1:
-            raise ValueError(f"augmentation.tilings: expected numbers of at least 1, got {self.tilings}")
+        for name in ("tilings", "strides"):
+            if not getattr(self, name) or min(getattr(self, name)) < 1:
+                raise ValueError(
+                    f"augmentation.{name}: expected numbers of at least 1, got {getattr(self, name)}"
+                )
         if self.largest_boost < 0 or self.largest_scaling < 1:
             raise ValueError(
                 "augmentation: expected largest_boost >= 0 and largest_scaling >= 1, got "
@@ -123,6 +134,7 @@ def augment(
     channel_names: tuple[str, ...] = ("u",),
     speed: float,
     exchange: bool = False,
+    stride: int = 1,
 ) -> tuple[Float[Array, "batch time *space channel"], Float[Array, "batch parameter"]]:
     """Replace every trajectory of a batch by a random image under the equation's symmetries.
 
@@ -130,13 +142,20 @@ def augment(
         p: parameters in the order of `parameter_names`.
         speed: dx / dt between neighbouring points and frames along the first axis, the unit of a boost.
         exchange: whether all axes are alike in points and length, so that they may be exchanged.
+        stride: the one drawn for this batch.
 
     Returns:
-        Frames and parameters of the images, of the same shapes.
+        Frames and parameters of the images, of the same shapes; of a stride, every so many-th frame.
 
     Raises:
         ValueError: a translation that is not declared, or along axes that are not alike.
     """
+    if symmetries.time is not None and stride > 1:
+        frames = float(stride) ** symmetries.time["u"] * frames[:, ::stride]
+        p = (
+            p
+            * jnp.asarray([float(stride) ** symmetries.time[name] for name in parameter_names], p.dtype)[None]
+        )
     if symmetries.isometries is not None and augmentation.isometries:
         vector = tuple(channel_names.index(name) for name in symmetries.isometries) or None
         frames = turn(frames, jax.random.fold_in(key, 1), vector=vector, exchange=exchange)

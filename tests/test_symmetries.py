@@ -16,7 +16,7 @@ POINTS, TIMES = 128, np.linspace(0, 0.4, 5)
 SPEED = 1 / POINTS / 0.1
 
 
-def image(equation, augmentation, u, p, names, seed=0):
+def image(equation, augmentation, u, p, names, seed=0, stride=1):
     frames, parameters = augment(
         SYMMETRIES[equation],
         augmentation,
@@ -25,6 +25,7 @@ def image(equation, augmentation, u, p, names, seed=0):
         jax.random.key(seed),
         parameter_names=names,
         speed=SPEED,
+        stride=stride,
     )
     return np.asarray(frames[..., 0], np.float64), np.asarray(parameters, np.float64)
 
@@ -78,6 +79,29 @@ def test_images_of_reaction_diffusion_are_what_the_solver_makes_of_their_first_f
     np.testing.assert_allclose(new, p * [0.25, 1.0], rtol=1e-6)
     solved = reaction_diffusion.evolve(images[:, 0], new[:, 0], new[:, 1], TIMES)
     assert np.linalg.norm(images - solved) < 1e-3 * np.linalg.norm(solved)
+
+
+@pytest.mark.parametrize("equation", ["advection", "burgers", "reaction-diffusion"])
+def test_trajectories_shown_faster_are_what_the_solver_makes_at_larger_parameters(equation):
+    names = EQUATIONS[equation].parameter_names
+    p = np.array([[0.2, 0.5], [0.5, 1.0], [1.0, 2.0]])[:, : len(names)]
+    columns = tuple(p.T)
+    starts = EQUATIONS[equation].initial_conditions(3, 3) if equation == "reaction-diffusion" else smooth(3)
+    u = EQUATIONS[equation].solve(starts, *columns, resolution=POINTS, times=TIMES)[..., 0]
+    images, new = image(equation, Augmentation(strides=(2,)), u, p, names, stride=2)
+    np.testing.assert_allclose(new, 2 * p)
+    assert images.shape[1] == 3
+    times = TIMES[: images.shape[1]]
+    if equation == "advection":
+        k = np.fft.rfftfreq(POINTS, 1 / POINTS)
+        turn = np.exp(-2j * np.pi * k * (new * times)[..., None])
+        solved = np.fft.irfft(np.fft.rfft(images[:, :1]) * turn, POINTS)
+    elif equation == "burgers":
+        solved = burgers.solve_from(images[:, 0], new[:, 0], times)
+    else:
+        solved = reaction_diffusion.evolve(images[:, 0], *new.T, times)
+    assert np.linalg.norm(images - solved) < 1e-3 * np.linalg.norm(solved)
+    assert np.linalg.norm(images - u[:, :3]) > 1e-2 * np.linalg.norm(solved)
 
 
 def random_flows(samples, resolution, times):
@@ -174,6 +198,8 @@ def test_what_is_not_declared_is_refused():
         symmetries_of("burgers", ("outgoing",))
     with pytest.raises(ValueError, match="tilings"):
         Augmentation(tilings=(0,))
+    with pytest.raises(ValueError, match="strides"):
+        Augmentation(strides=())
     with pytest.raises(ValueError, match="largest_scaling"):
         Augmentation(largest_scaling=0.5)
     assert isinstance(symmetries_of("burgers", ("periodic",)), Symmetries)

@@ -11,9 +11,11 @@ import pytest
 from flax import nnx
 
 import cape
+from cape import feed, records
 from cape.data import DataConfig, SimulationConfig
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.writer import write
+from cape.datasets.symmetries import Augmentation
 from cape.datasets.trajectories import Trajectories, from_arrays
 from cape.evaluation import evaluate
 from cape.experiment import Experiment, build, run
@@ -25,6 +27,7 @@ from cape.prediction import predict
 from cape.problem import Problem
 from cape.protocols import run_protocols
 from cape.publication import publish
+from cape.sampling import Draw, EveryTrajectory
 from cape.starts import FromFiles, FromSimulator
 from cape.surrogate import Surrogate
 from cape.training import TrainingConfig, fit
@@ -243,6 +246,49 @@ def test_too_few_frames_to_learn_a_step_are_refused():
     )
     with pytest.raises(ValueError, match="expected at least 5 frames to learn a step, got 4"):
         fit(surrogate, data, data, config, progress=False)
+
+
+def test_strides_are_drawn_anew_for_every_update_and_again_when_resumed():
+    data = dataclasses.replace(
+        waves_of_either_direction(frames=9), equation="advection", parameter_names=("beta",)
+    )
+    augmentation = Augmentation(strides=(1, 2, 4))
+
+    def fed(start, count):
+        batches = feed.resident(data, 3, 8, start, Draw(EveryTrajectory(), data, None, 3))
+        batches = feed.augmented(batches, Problem.of(data), augmentation, 3, start)
+        return [next(batches) for _ in range(count)]
+
+    first, later = fed(0, 12), fed(7, 5)
+    assert {frames.shape[1] for frames, _ in first} == {9, 5, 3}
+    for (frames, p), (again, q) in zip(first[7:], later, strict=True):
+        np.testing.assert_array_equal(frames, again)
+        np.testing.assert_array_equal(p, q)
+    for frames, p in first:
+        assert set(np.unique(p)) == {8 / (frames.shape[1] - 1), 16 / (frames.shape[1] - 1)}
+
+
+@pytest.mark.usefixtures("standard_promotion")
+def test_the_loss_of_batches_of_other_lengths_is_one_a_step(tmp_path):
+    data = dataclasses.replace(
+        waves_of_either_direction(frames=9), equation="advection", parameter_names=("beta",)
+    )
+    experiment = Experiment(model=ModelConfig(SMALL, Film()))
+    losses = {}
+    for strides in ((1,), (1, 4)):
+        training = TrainingConfig(
+            epochs=1, batch=8, warmup_epochs=0, augmentation=Augmentation(strides=strides)
+        )
+        fit(build(experiment, data), data, data, training, tmp_path / str(len(strides)), progress=False)
+        losses[strides] = records.read(tmp_path / str(len(strides)) / "metrics.jsonl")[0]["loss"]
+    assert (
+        1.5 < losses[1, 4] / losses[1,] < 3.0
+    )  # four points a step are harder; few steps do not make them less
+    training = dataclasses.replace(training, augmentation=Augmentation(strides=(9,)))
+    with pytest.raises(
+        ValueError, match="every 9th of 9 frames is too few to learn a step, expected at least 2"
+    ):
+        fit(build(experiment, data), data, data, training, progress=False)
 
 
 # ---- the way of a user --------------------------------------------------------------------------------------------
