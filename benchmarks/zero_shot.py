@@ -113,6 +113,13 @@ def trajectories(equation: Equation, folder: Path, sets: Sets, samples: int, see
     return open_files(sorted(folder.iterdir()))
 
 
+def sides(truth: Trajectories, known: Trajectories) -> dict[str, Trajectories]:
+    """Tell those below the trained range from those above it, where there are both."""
+    below = (truth.parameters < known.parameters.min(0)).any(1)
+    both = below.any() and not below.all()
+    return {"below": truth.select(below), "above": truth.select(~below)} if both else {}
+
+
 def judge(surrogate, truth: Trajectories) -> tuple[float, float]:
     """Compute the nMSE of the frames that are not given: of the surrogate, and of the last given frame repeated."""
     frames = truth.read()
@@ -146,6 +153,7 @@ def main() -> None:
         "in range": trajectories(equation, data / "in-range", protocol.in_range, JUDGED, 1),
         "outside": trajectories(equation, data / "outside", protocol.outside, JUDGED, 2),
     }
+    judged |= sides(judged["outside"], known)
     frames = whole(MemoryStore(known.read()[:, FIRST:]))
     known = dataclasses.replace(known, fields=frames, times=known.times[FIRST:])
     last = np.arange(known.samples) % asked.trajectories == 0  # one of every set chooses the weights
@@ -168,6 +176,8 @@ def main() -> None:
             (folder / "seconds.json").write_text(json.dumps(time.process_time() - started))
         seconds.append(json.loads((folder / "seconds.json").read_text()))
         surrogate = load(folder)
+        if surrogate.config != protocol.model:
+            raise SystemExit(f"{folder}: holds a run of another model; choose another --out, or remove it")
         for name, truth in judged.items():
             error, still[name] = judge(surrogate, truth)
             errors[name].append(error)
