@@ -31,8 +31,10 @@ TRAJECTORIES, JUDGED = 360, 48
 INSIDE = (0.08, 0.23, 0.42, 0.58, 0.77, 0.92)  # of the way from the smallest to the largest, in the logarithm
 
 
-def experiment_of(equation: str, values: str, seed: int, folder: Path) -> Experiment:
-    """Make the experiment of one row: the preset on its own data."""
+def experiment_of(
+    equation: str, values: str, seed: int, folder: Path, strides: tuple[int, ...] = ()
+) -> Experiment:
+    """Make the experiment of one row: the preset, with other strides if asked for, on its own data."""
     name, low, high = RANGES[equation]
     preset = load_toml(Experiment, presets()[f"{equation}1d"])
     if values == "continuous":
@@ -43,7 +45,10 @@ def experiment_of(equation: str, values: str, seed: int, folder: Path) -> Experi
         parameters, samples = f"{name}={listed}", TRAJECTORIES // count
     simulation = dataclasses.replace(preset.data.simulation, parameters=(parameters,), samples=samples)
     data = dataclasses.replace(preset.data, simulation=simulation, held_out=(), folder=str(folder / "data"))
-    return Experiment(data, preset.model, dataclasses.replace(preset.training, seed=seed))
+    augmentation = preset.training.augmentation
+    augmentation = dataclasses.replace(augmentation, strides=strides or augmentation.strides)
+    training = dataclasses.replace(preset.training, seed=seed, augmentation=augmentation)
+    return Experiment(data, preset.model, training)
 
 
 def judged_values(equation: str) -> dict[str, list[float]]:
@@ -68,6 +73,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/parameter_values"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", choices=VALUES, default=VALUES)
+    parser.add_argument("--strides", type=int, nargs="+", default=(), help="1: the preset without its own")
     asked = parser.parse_args()
 
     places = judged_values(asked.equation)
@@ -84,7 +90,7 @@ def main() -> None:
         errors: dict[str, list[float]] = {place: [] for place in places}
         for seed in asked.seeds:
             folder = asked.out / asked.equation / f"{values.replace(', ', '-').replace(' ', '-')}-{seed}"
-            result(experiment_of(asked.equation, values, seed, asked.out), folder)
+            result(experiment_of(asked.equation, values, seed, asked.out, tuple(asked.strides)), folder)
             surrogate = load(folder)
             known, window = surrogate.problem.training_values, surrogate.window
             evaluation = evaluate(surrogate.at, truth, known, examples=False, window=window)
