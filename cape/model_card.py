@@ -149,8 +149,8 @@ def _errors(card: ModelCard) -> str:
         f"Rollouts of {len(evaluation.times)} steps from initial conditions that neither training nor validation "
         "saw, at parameter values that training saw (seen), and others inside (interpolated) and outside "
         "(extrapolated) their range. nRMSE is the root mean square error over the root mean square of the truth, "
-        "averaged over frames and trajectories (the median is over trajectories); persistence repeats the first "
-        f"frame.\n\n{_table(rows)}"
+        "averaged over frames and trajectories (the median is over trajectories); persistence repeats the last "
+        f"frame given.\n\n{_table(rows)}"
     )
 
 
