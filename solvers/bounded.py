@@ -30,12 +30,25 @@ def positions(
     return jnp.stack(channels)
 
 
-class Bounded(nnx.Module):
+class Around(nnx.Module):
+    """What is put around a solver and used in its place: with its `hidden_channels`, `modulate` and `out`."""
+
+    solver: nnx.Module
+
+    @property
+    def hidden_channels(self) -> tuple[int, ...]:
+        return self.solver.hidden_channels
+
+    @property
+    def out(self) -> nnx.Module:
+        return self.solver.out
+
+
+class Bounded(Around):
     """Let a solver work on axes that end: show it where it is, as channels beside those of the field.
 
     With `extend`, for solvers that take every axis as periodic, the field is also continued by an eighth of the
     axis beyond each end, as the boundary says, so that the two ends do not touch.
-    A solver like the one inside: same channels, `hidden_channels`, `modulate` and `out`.
 
     Args:
         in_channels: channels of the input field.
@@ -58,14 +71,6 @@ class Bounded(nnx.Module):
             raise ValueError(f"expected an axis that is not periodic, got boundaries {self.boundaries}")
         self.in_channels = in_channels
         self.solver = build(in_channels + ends)
-
-    @property
-    def hidden_channels(self) -> tuple[int, ...]:
-        return self.solver.hidden_channels
-
-    @property
-    def out(self) -> nnx.Module:
-        return self.solver.out
 
     def __call__(
         self,

@@ -7,6 +7,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from .bounded import Around
 from .convolution import check_boundaries
 from .fno import unmodulated
 from .fourier import Size, counting
@@ -27,10 +28,8 @@ def places(space: tuple[Size, ...], boundaries: tuple[str, ...]) -> Float[Array,
     return jnp.stack(channels)
 
 
-class Placed(nnx.Module):
+class Placed(Around):
     """Show a solver where it is around every periodic axis, as channels beside those of the field.
-
-    A solver like the one inside: same channels, `hidden_channels`, `modulate` and `out`.
 
     Args:
         in_channels: channels of the input field.
@@ -45,14 +44,6 @@ class Placed(nnx.Module):
             raise ValueError(f"expected an axis that is periodic, got boundaries {self.boundaries}")
         self.in_channels = in_channels
         self.solver = build(in_channels + 2 * around)
-
-    @property
-    def hidden_channels(self) -> tuple[int, ...]:
-        return self.solver.hidden_channels
-
-    @property
-    def out(self) -> nnx.Module:
-        return self.solver.out
 
     def __call__(
         self,
