@@ -81,7 +81,7 @@ from cape.library import locate
 
 surrogate = cape.load("{card.name}")
 u0 = open_files(locate("{card.name}") / "sample.hdf5").read()[:, {taken}]  # [{shape}]; or your own
-frames = surrogate.rollout(u0, {{{values}}}, steps={problem.steps + 1 - history})
+frames = surrogate.rollout(u0, {{{values}}}, steps={_steps(card)})
 ```"""
 
 
@@ -116,12 +116,16 @@ def _grid(card: ModelCard) -> str:
     )
 
 
+def _steps(card: ModelCard) -> int:
+    return card.experiment.model.window.predicted(card.problem.steps + 1, card.problem.equation)
+
+
 def _rollouts(card: ModelCard) -> str:
-    model, steps = card.experiment.model, card.problem.steps
+    model, steps = card.experiment.model, _steps(card)
     if model.history == 1:
         return f"rollouts of {steps} steps"
     several = f", {model.bundle} at once" if model.bundle > 1 else ""
-    return f"rollouts of {steps + 1 - model.history} frames after {model.history} given ones{several}"
+    return f"rollouts of {steps} frames after {model.history} given ones{several}"
 
 
 def _errors(card: ModelCard) -> str:

@@ -116,7 +116,7 @@ def summary(folder: Path) -> str:
         problem.equation,
         ", ".join(problem.ranges),
         f"{grid} points",
-        f"{problem.steps + 1 - model.history} steps of {problem.dt:.4g}"
+        f"{model.window.predicted(problem.steps + 1, problem.equation)} steps of {problem.dt:.4g}"
         + (f" after {model.history} frames" if model.history > 1 else ""),
         f"{type(model.conditioning).__name__} around {type(model.base).__name__}",
         *[f"nRMSE {k} {errors[k]:.3g}" for k in ("seen", "unseen") if isinstance(errors.get(k), float)],

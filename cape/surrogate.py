@@ -63,7 +63,7 @@ class Surrogate(nnx.Module):
     @property
     def trained_steps(self) -> int:
         """The longest rollout of the training, in frames after those given."""
-        return self.problem.steps + 1 - self.config.history
+        return self.window.predicted(self.problem.steps + 1, self.problem.equation)
 
     @property
     def conserved(self) -> tuple[bool, ...]:

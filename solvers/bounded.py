@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from .convolution import check_boundaries, pad
 from .fno import unmodulated
 from .fourier import Size, counting
-from .layout import lead, trail
+from .layout import beside, lead, trail
 
 
 def positions(
@@ -83,8 +83,6 @@ class Bounded(Around):
             -(-n // 8) if self.extend and kind != "periodic" else 0
             for n, kind in zip(space, self.boundaries, strict=True)
         )
-        where = positions(space, self.boundaries, margins).astype(h.dtype)
-        h = pad(h, margins, self.boundaries)
-        h = jnp.concatenate([h, jnp.broadcast_to(where[:, None], (len(where), *h.shape[1:]))])
+        h = beside(pad(h, margins, self.boundaries), positions(space, self.boundaries, margins))
         y = self.solver(trail(h), modulate)
         return y[(slice(None), *(slice(m, m + n) for m, n in zip(margins, space, strict=True)))]

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from .activation import gelu
 from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
 from .fourier import Size, counting
-from .layout import lead, trail
+from .layout import beside, lead, trail
 from .spectral import SpectralConvolution
 
 
@@ -110,8 +110,7 @@ class FNO(nnx.Module):
         h = lead(u, dimension, self.in_channels)
         space = h.shape[2:]
         if self.coordinates is not None:
-            grid = lead(grid_coordinates(space, self.coordinates)[None], dimension, dimension).astype(h.dtype)
-            h = jnp.concatenate([h, jnp.broadcast_to(grid, (dimension, *h.shape[1:]))])
+            h = beside(h, jnp.moveaxis(grid_coordinates(space, self.coordinates), -1, 0))
         h = self.lift(h)
         if self.pad:
             h = jnp.pad(h, [(0, 0), (0, 0), *[(0, self.pad)] * dimension])

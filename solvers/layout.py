@@ -34,3 +34,9 @@ def check_features(h: Array, dimension: int, channels: int) -> None:
 def over_points(vector: Float[Array, "channel"], ndim: int) -> Array:
     """Shape a number per channel so that it acts on feature maps of `ndim` axes."""
     return vector.reshape(-1, *(1,) * (ndim - 1))
+
+
+def beside(h: Features, channels: Float[Array, "channel *space"]) -> Features:
+    """Append channels that are the same in every sample, such as where a point is."""
+    channels = channels.astype(h.dtype)[:, None]
+    return jnp.concatenate([h, jnp.broadcast_to(channels, (len(channels), *h.shape[1:]))])

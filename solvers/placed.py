@@ -11,7 +11,7 @@ from .bounded import Around
 from .convolution import check_boundaries
 from .fno import unmodulated
 from .fourier import Size, counting
-from .layout import lead, trail
+from .layout import beside, lead, trail
 
 
 def places(space: tuple[Size, ...], boundaries: tuple[str, ...]) -> Float[Array, "channel *space"]:
@@ -51,6 +51,4 @@ class Placed(Around):
         modulate: Callable[[int, Array], Array] = unmodulated,
     ) -> Float[Array, "batch *space out"]:
         h = lead(u, len(self.boundaries), self.in_channels)
-        where = places(h.shape[2:], self.boundaries).astype(h.dtype)
-        h = jnp.concatenate([h, jnp.broadcast_to(where[:, None], (len(where), *h.shape[1:]))])
-        return self.solver(trail(h), modulate)
+        return self.solver(trail(beside(h, places(h.shape[2:], self.boundaries))), modulate)
