@@ -32,6 +32,8 @@ class SimulationConfig:
         resolution: grid points per axis; 0: as is usual for the equation, and so for frames and t_end.
         frames: frames, the initial condition included.
         t_end: time of the last frame.
+        matched: the same initial conditions at every value, to compare values by; otherwise every value has its own,
+            so many times as many to train on.
         seed: everything random follows from it.
     """
 
@@ -41,6 +43,7 @@ class SimulationConfig:
     resolution: int = 128
     frames: int = 41
     t_end: float = 2.0
+    matched: bool = True
     seed: int = 0
 
     @property
@@ -141,7 +144,7 @@ def simulated(config: DataConfig, *, progress: bool = True) -> Path:
         return folder
     values = assignments(what.parameters, "data.simulation.parameters")
     sizes = {"samples": what.samples, "seed": what.seed, "resolution": what.resolution}
-    sizes |= {"frames": what.frames, "t_end": what.t_end}
+    sizes |= {"frames": what.frames, "t_end": what.t_end, "matched": what.matched}
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         simulate(what.equation, partial, values, **sizes, progress=progress)

@@ -31,6 +31,7 @@ def simulate(
     resolution: int = 0,
     frames: int = 0,
     t_end: float = 0.0,
+    matched: bool = True,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -47,6 +48,8 @@ def simulate(
         resolution: grid points per axis; 0: as is usual for the equation, and so for frames and t_end.
         frames: frames, the initial condition included.
         t_end: time of the last frame.
+        matched: the same initial conditions in all files, to compare parameter values by; otherwise every file has its
+            own, better to train on.
         overwrite: replace files that are there.
         quiet: no progress bar.
     """
@@ -55,7 +58,7 @@ def simulate(
 
     prepare_jax()
     values = assignments(parameter, "--parameter")
-    sizes = {"seed": seed, "resolution": resolution, "frames": frames, "t_end": t_end}
+    sizes = {"seed": seed, "resolution": resolution, "frames": frames, "t_end": t_end, "matched": matched}
     for path in solve(equation, Path(out), values, samples, overwrite=overwrite, progress=not quiet, **sizes):
         print(path)
 

@@ -11,7 +11,7 @@ from .initial_conditions import uniform_numbers
 
 @dataclass(frozen=True)
 class Values:
-    """Fixed values; each gets a file of its own, with the same initial conditions in every file."""
+    """Fixed values; each gets a file of its own."""
 
     values: tuple[float, ...]
 

@@ -26,6 +26,7 @@ def simulate(
     resolution: int = 0,
     frames: int = 0,
     t_end: float = 0.0,
+    matched: bool = True,
     overwrite: bool = False,
     progress: bool = True,
 ) -> list[Path]:
@@ -35,7 +36,8 @@ def simulate(
     for every combination; ranges ("loguniform:1e-3:1") one value per sample in one file. The name of another
     parameter ties one to it: with {"eta": "0.01,0.1", "zeta": "eta"} both are equal in every file and for
     every sample. Sample i starts from the same initial condition in every file of one seed, whatever the
-    parameters, the resolution and the number of samples, and `initial-condition` in the file says so.
+    parameters, the resolution and the number of samples, and `initial-condition` in the file says so. Not
+    `matched`, sample i of file f of F has the initial condition number i F + f instead: none comes twice.
 
     Args:
         equation: a name in `EQUATIONS`, or an `Equation` of your own.
@@ -46,6 +48,8 @@ def simulate(
         resolution: cells per axis; 0: the equation's own number, and so for frames and t_end.
         frames: number of frames, the initial condition included, equidistant from 0 to t_end.
         t_end: time of the last frame.
+        matched: the same initial conditions in all files, to compare parameter values by; otherwise every file has
+            its own, so many times as many to train on.
         overwrite: replace files that are there already.
         progress: show a progress bar.
 
@@ -63,21 +67,24 @@ def simulate(
     _check_bounds(equation, {name: given[source] for name, source in sources.items()})
     resolution, frames = resolution or equation.resolution, frames or equation.frames
     t_end = t_end or equation.t_end
-    _check_sizes(samples, seed, resolution, frames, t_end)
     combinations = _combinations(given, sources)
+    starts = samples if matched else samples * len(combinations)
+    _check_sizes(starts, seed, resolution, frames, t_end)
     paths = [Path(folder) / equation.file_name(values, resolution) for values in combinations]
     refuse_existing(paths, overwrite)
 
-    initial = equation.initial_conditions(seed, samples)
+    initial = equation.initial_conditions(seed, starts)
     times = np.linspace(0.0, t_end, frames)
     values_per_sample = (
         frames * max(resolution, equation.finest) ** equation.dimension * len(equation.channels)
     )
     batch = _batch_size(samples, values_per_sample)
     with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
-        for path, values in zip(paths, combinations, strict=True):
+        for number, (path, values) in enumerate(zip(paths, combinations, strict=True)):
             bar.set_description(path.name)
-            columns = [values[name].draw(seed, source, samples) for name, source in sources.items()]
+            own = slice(None) if matched else slice(number, None, len(paths))
+            u0 = initial.select(own)
+            columns = [values[name].draw(seed, source, starts)[own] for name, source in sources.items()]
             with writing(
                 path,
                 parameters=np.stack(columns, axis=1),
@@ -85,14 +92,14 @@ def simulate(
                 channel_names=equation.channels,
                 coordinates=equation.coordinates(resolution),
                 times=times,
-                initial_conditions=seed * MOST_SAMPLES + np.arange(samples),
+                initial_conditions=seed * MOST_SAMPLES + np.arange(starts)[own],
                 attributes=_provenance(equation, seed, resolution),
                 overwrite=overwrite,
             ) as put:
                 for start in range(0, samples, batch):
                     part = slice(start, min(start + batch, samples))
                     u = equation.solve(
-                        initial.select(part), *(c[part] for c in columns), resolution=resolution, times=times
+                        u0.select(part), *(c[part] for c in columns), resolution=resolution, times=times
                     )
                     _check_solution(equation, u, (part.stop - part.start, frames, resolution))
                     put(part, slice(None), u)
@@ -150,9 +157,12 @@ def _check_bounds(equation: Equation, given: Mapping[str, ParameterValues]) -> N
             )
 
 
-def _check_sizes(samples: int, seed: int, resolution: int, frames: int, t_end: float) -> None:
-    if not 1 <= samples <= MOST_SAMPLES:
-        raise ValueError(f"expected samples between 1 and {MOST_SAMPLES}, got {samples}")
+def _check_sizes(starts: int, seed: int, resolution: int, frames: int, t_end: float) -> None:
+    if not 1 <= starts <= MOST_SAMPLES:
+        raise ValueError(
+            f"expected samples between 1 and {MOST_SAMPLES} (of all files together where they are not matched), got "
+            f"{starts}"
+        )
     if not 0 <= seed < 2**31:
         raise ValueError(f"expected a seed between 0 and 2147483647, got {seed}")
     if resolution < LOWEST_RESOLUTION:
