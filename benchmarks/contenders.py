@@ -7,6 +7,7 @@ from flax import nnx
 
 from cape.curriculum import Autoregressive, LinearTransition, Pushforward, TanhTransition, TeacherForcing
 from cape.datasets.symmetries import Augmentation
+from cape.embedding import EMBEDDINGS
 from cape.experiment import DataConfig, Experiment
 from cape.models import (
     FNO,
@@ -118,6 +119,19 @@ def ablations(budget: dict, problem: Problem) -> dict[str, Experiment]:
     experiments["no symmetries"] = Experiment(DataConfig(), cape, plain)
     longer = dataclasses.replace(training, epochs=3 * training.epochs)
     experiments["three times the epochs"] = Experiment(DataConfig(), cape, longer)
+    return experiments
+
+
+def embeddings(budget: dict, problem: Problem) -> dict[str, Experiment]:
+    """List what the attention of CAPE and FiLM may be told of a parameter, at equal parameter count."""
+    count = counter(problem)
+    cape, training = default(budget)
+    experiments = {}
+    for way, model in {"CAPE": cape, "FiLM": other(cape, Film())}.items():
+        for name in EMBEDDINGS:
+            conditioning = dataclasses.replace(model.conditioning, embedding=name)
+            told = match_size(dataclasses.replace(model, conditioning=conditioning), count(cape), count)
+            experiments[f"{way}, {name}"] = Experiment(DataConfig(), told, training)
     return experiments
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/generalisation.py burgers --data FOLDER [--seeds 0 1 2] [--only Cape ...]
     python benchmarks/generalisation.py burgers advection burgers-long advection-long --data FOLDER --into README.md
-    python benchmarks/generalisation.py burgers --data FOLDER --table [published | ablations | bases | trainings]
+    python benchmarks/generalisation.py burgers --data FOLDER --table published (or another)
 
 FOLDER holds PDEBench's 1D files (published ones, or reduced to 128 points and 41 frames; the published ones are
 reduced on the fly). Budgets are those under which the published code was measured: Burgers 50 initial conditions
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from contenders import ablations, bases, conditionings, published, trainings
+from contenders import ablations, bases, conditionings, embeddings, published, trainings
 
 from cape import plots, report
 from cape.datasets.opening import find_files, open_files
@@ -35,6 +35,7 @@ TABLES = {
     "conditionings": conditionings,
     "published": published,
     "ablations": ablations,
+    "embeddings": embeddings,
     "bases": bases,
     "trainings": trainings,
 }

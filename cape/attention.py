@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from cape.embedding import identity, logarithmic, saturating
+from cape.embedding import EMBEDDINGS, identity, saturating
 from cape.problem import Problem
 from cape.solvers.activation import gelu
 from cape.solvers.convolution import Convolution, DepthwiseConvolution, Pointwise
@@ -29,6 +29,7 @@ class ChannelAttention(nnx.Module):
         problem: the trained range of the parameters.
         hidden_channels: channels of each modulated feature map (a solver's attribute of that name).
         width: hidden units of the perceptron.
+        embedding: what it is told in the place of log p, a name in `EMBEDDINGS`.
     """
 
     def __init__(
@@ -37,18 +38,22 @@ class ChannelAttention(nnx.Module):
         hidden_channels: tuple[int, ...],
         *,
         width: int,
+        embedding: str = "logarithm",
         scale: float = 0.3,
         rngs: nnx.Rngs,
     ):
         self.low, self.high, self.hidden_channels = problem.low, problem.high, tuple(hidden_channels)
-        self.first = Pointwise(len(problem.parameters), width, rngs=rngs)
+        if embedding not in EMBEDDINGS:
+            raise ValueError(f"embedding: expected one of {', '.join(EMBEDDINGS)}, got {embedding!r}")
+        self.embed, features = EMBEDDINGS[embedding]
+        self.first = Pointwise(features * len(problem.parameters), width, rngs=rngs)
         self.second = Pointwise(width, 2 * sum(hidden_channels), rngs=rngs)
         self.second.weight[...] = scale * self.second.weight[...]
         self.second.bias[...] = jnp.zeros_like(self.second.bias[...])
 
     def vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch two_channels"], ...]:
         """Compute gains and offsets, side by side, of every feature map: `[batch, 2 * channels]` each."""
-        both = self.second(gelu(self.first(logarithmic(p, self.low, self.high).T))).T
+        both = self.second(gelu(self.first(self.embed(p, self.low, self.high).T))).T
         ends = [2 * sum(self.hidden_channels[: i + 1]) for i in range(len(self.hidden_channels) - 1)]
         return tuple(jnp.split(both, ends, axis=-1))
 

@@ -82,10 +82,13 @@ class FiLM(nnx.Module):
     Source: Perez et al., arXiv 1709.07871.
     """
 
-    def __init__(self, problem: Problem, build_base: BuildBase, *, width: int, rngs: nnx.Rngs):
+    def __init__(
+        self, problem: Problem, build_base: BuildBase, *, width: int, embedding: str, rngs: nnx.Rngs
+    ):
         channels = len(problem.channels)
         self.base = start_small(build_base(channels, channels))
-        self.attention = ChannelAttention(problem, self.base.hidden_channels, width=width, rngs=rngs)
+        hidden = self.base.hidden_channels
+        self.attention = ChannelAttention(problem, hidden, width=width, embedding=embedding, rngs=rngs)
 
     def prepare(self, p: Float[Array, "batch parameter"]) -> tuple[Array, ...]:
         return self.attention.vectors(p)
@@ -115,16 +118,25 @@ class CAPE(nnx.Module):
 
     Args:
         heads, reach: see `Propagator`.
-        width: hidden units of the channel attention's perceptron.
+        width, embedding: see `ChannelAttention`.
     """
 
     def __init__(
-        self, problem: Problem, build_base: BuildBase, *, heads: int, reach: float, width: int, rngs: nnx.Rngs
+        self,
+        problem: Problem,
+        build_base: BuildBase,
+        *,
+        heads: int,
+        reach: float,
+        width: int,
+        embedding: str,
+        rngs: nnx.Rngs,
     ):
         channels = len(problem.channels)
         self.block = Propagator(problem, heads=heads, reach=reach, rngs=rngs)
         self.base = start_small(build_base(channels * (1 + heads), channels))
-        self.attention = ChannelAttention(problem, self.base.hidden_channels, width=width, rngs=rngs)
+        hidden = self.base.hidden_channels
+        self.attention = ChannelAttention(problem, hidden, width=width, embedding=embedding, rngs=rngs)
 
     def prepare(self, p: Float[Array, "batch parameter"]) -> tuple[Any, Any]:
         return self.block.rates(p), self.attention.vectors(p)

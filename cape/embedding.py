@@ -1,11 +1,13 @@
 """Parameters as numbers a network can use: from PDE parameters to an embedding."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+_WAVES = 4
 _FLOOR_AT_ZERO, _FLOOR_OF_EITHER_SIGN = 1e-3, 0.3
 
 
@@ -54,3 +56,34 @@ def logarithmic(
         half = (stop - start) / 2 if stop > start else 1.0
         columns.append((value - (start + stop) / 2) / half)
     return jnp.stack(columns, -1) if columns else p
+
+
+def both(
+    p: Float[Array, "batch parameter"], low: Sequence[float], high: Sequence[float]
+) -> Float[Array, "batch two_parameters"]:
+    """Put `linear` beside `logarithmic`."""
+    return jnp.concatenate([linear(p, low, high), logarithmic(p, low, high)], -1)
+
+
+def waves(
+    p: Float[Array, "batch parameter"], low: Sequence[float], high: Sequence[float]
+) -> Float[Array, "batch eight_parameters"]:
+    """Give sin and cos of π/2, π, 2π and 4π times `logarithmic`, as transformers are told positions."""
+    factors = np.pi / 2 * 2.0 ** np.arange(_WAVES)
+    angles = logarithmic(p, low, high)[..., None] * jnp.asarray(factors, p.dtype)[None, None]
+    return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], -1).reshape(len(p), -1)
+
+
+class Embedding(NamedTuple):
+    """How a perceptron is told the parameters: a function of (p, low, high), and its features for each parameter."""
+
+    embed: Callable[[Array, Sequence[float], Sequence[float]], Array]
+    features: int
+
+
+EMBEDDINGS = {
+    "logarithm": Embedding(logarithmic, 1),
+    "value": Embedding(linear, 1),
+    "both": Embedding(both, 2),
+    "waves": Embedding(waves, 2 * _WAVES),
+}

@@ -19,6 +19,8 @@ from cape.solvers.placed import Placed
 from cape.solvers.unet import UNet as UNetSolver
 from cape.window import Window
 
+EmbeddingName = Literal["logarithm", "value", "both", "waves"]
+
 
 def _at_least(config: Any, **lowest: int) -> None:
     """Raise ValueError where a setting of a configuration is below the lowest number that makes sense."""
@@ -210,11 +212,14 @@ class Cape:
         reach: largest initial displacement in one application, in domain lengths; 0 where nothing is transported: then
             all heads diffuse.
         width: hidden units of the attention's perceptron.
+        embedding: what it is told of a parameter: its logarithm, scaled to the trained range; its value, over the
+            largest trained one; both; or sines and cosines of the logarithm.
     """
 
     heads: int = 8
     reach: float = 1.0
     width: int = 32
+    embedding: EmbeddingName = "logarithm"
 
     def __post_init__(self):
         _at_least(self, heads=1, width=1)
@@ -248,28 +253,38 @@ class PaperCape:
 
 @dataclasses.dataclass(frozen=True)
 class Film:
-    """FiLM: a gain and an offset from the parameters on every hidden channel of the base."""
+    """FiLM: a gain and an offset from the parameters on every hidden channel of the base.
+
+    Attributes:
+        width, embedding: as in `Cape`.
+    """
 
     width: int = 32
+    embedding: EmbeddingName = "logarithm"
 
     def __post_init__(self):
         _at_least(self, width=1)
 
     def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
-        return FiLM(problem, build_base, width=self.width, rngs=rngs)
+        return FiLM(problem, build_base, **dataclasses.asdict(self), rngs=rngs)
 
 
 @dataclasses.dataclass(frozen=True)
 class AdaGroupNorm:
-    """Adaptive group normalisation: FiLM on hidden maps that are group-normalised first."""
+    """Adaptive group normalisation: FiLM on hidden maps that are group-normalised first.
+
+    Attributes:
+        width, embedding: as in `Cape`.
+    """
 
     width: int = 32
+    embedding: EmbeddingName = "logarithm"
 
     def __post_init__(self):
         _at_least(self, width=1)
 
     def build(self, problem: Problem, build_base, rngs: nnx.Rngs) -> nnx.Module:
-        return AdaGN(problem, build_base, width=self.width, rngs=rngs)
+        return AdaGN(problem, build_base, **dataclasses.asdict(self), rngs=rngs)
 
 
 @dataclasses.dataclass(frozen=True)

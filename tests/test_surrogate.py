@@ -15,7 +15,7 @@ from flax import nnx
 from cape.attention import ChannelAttention
 from cape.config import from_dict, to_dict
 from cape.datasets.trajectories import from_arrays
-from cape.embedding import linear, logarithmic
+from cape.embedding import EMBEDDINGS, linear, logarithmic
 from cape.models import (
     FNO,
     AdaGroupNorm,
@@ -203,6 +203,21 @@ def test_attention_is_a_perceptron_of_the_logarithms_of_the_parameters():
     np.testing.assert_allclose(np.concatenate(vectors, -1), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", EMBEDDINGS)
+def test_attention_is_told_the_parameters_as_its_embedding_has_them(name):
+    attention = ChannelAttention(problem_of(8), (3,), width=5, embedding=name, rngs=nnx.Rngs(0))
+    assert attention.first.weight.shape[0] == 2 * EMBEDDINGS[name].features
+    vectors = attention.vectors(jnp.asarray([[0.5, 1.0], [0.5, 2.0]]))[0]
+    assert np.isfinite(vectors).all() and np.abs(vectors[0] - vectors[1]).max() > 1e-4
+
+
+def test_an_unknown_embedding_is_refused():
+    with pytest.raises(
+        ValueError, match="embedding: expected one of logarithm, value, both, waves, got 'log'"
+    ):
+        ChannelAttention(problem_of(8), (3,), width=5, embedding="log", rngs=nnx.Rngs(0))
+
+
 @pytest.mark.parametrize("points", [(32,), (16, 20)])
 def test_between_walls_a_head_is_diffusion_without_flux(points):
     problem = problem_of(*points, boundary="wall")
@@ -270,11 +285,20 @@ def test_embedding_of_ranges_through_zero_is_odd_and_monotone():
     assert (np.diff(x) > 0).all()
 
 
+def test_embeddings_keep_the_features_of_a_sample_together():
+    p, low, high = jnp.asarray([[1e-2, 3.0], [1e-1, 2.0]]), (1e-3, 1.0), (1e-1, 4.0)
+    logs = np.asarray(logarithmic(p, low, high))
+    np.testing.assert_allclose(EMBEDDINGS["both"].embed(p, low, high), np.c_[[[0.1, 0.75], [1.0, 0.5]], logs])
+    waves = np.asarray(EMBEDDINGS["waves"].embed(p, low, high)).reshape(2, 2, 8)
+    np.testing.assert_allclose(waves[..., 0], np.sin(np.pi / 2 * logs), atol=1e-6)
+    np.testing.assert_allclose(waves[..., 7], np.cos(4 * np.pi * logs), atol=1e-5)
+
+
 @pytest.mark.parametrize(("low", "high"), [((0.0,), (0.0,)), ((3.0,), (3.0,)), ((0.0,), (1.0,))])
 def test_embedding_of_ranges_without_width_is_finite_with_its_gradient(low, high):
     for value in (0.0, 1.0, 3.0):
         both = jax.value_and_grad(
-            lambda p: sum(form(p[None, None], low, high).sum() for form in (logarithmic, linear))
+            lambda p: sum(form(p[None, None], low, high).sum() for form, _ in EMBEDDINGS.values())
         )
         x, slope = both(jnp.float32(value))
         assert np.isfinite(x) and np.isfinite(slope)
