@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -45,6 +47,42 @@ def translate(
     times = jax.random.randint(key, frames.shape[:1], 0, max(frames.shape[2:-1]))
     axes = tuple(range(1, 1 + len(way)))
     return jax.vmap(lambda one, n: jnp.roll(one, n * jnp.asarray(way), axes))(frames, times)
+
+
+class Move(NamedTuple):
+    """The image v(x) = sign · u(Ax + shift) of a scalar on a periodic square or cube whose axes are alike.
+
+    Attributes:
+        exchange, reverse: A exchanges the first two axes, and is −1 along every axis.
+        sign: ±1.
+        shift: along every axis, in domain lengths.
+    """
+
+    exchange: bool = False
+    reverse: bool = False
+    sign: int = 1
+    shift: float = 0.0
+
+
+def moved(
+    frames: Float[Array, "batch time *space channel"], key: PRNGKeyArray, move: Move
+) -> Float[Array, "batch time *space channel"]:
+    """Move half of the trajectories, given at the cells' centres.
+
+    Raises:
+        ValueError: the shift is no whole number of cells.
+    """
+    space = tuple(range(2, frames.ndim - 1))
+    cells = frames.shape[2] * move.shift
+    if cells % 1:
+        raise ValueError(
+            f"augmentation.isometries: expected a number of points that is divisible by {round(1 / move.shift)}, got "
+            f"{frames.shape[2]}"
+        )
+    image = jnp.swapaxes(frames, 2, 3) if move.exchange else frames
+    image = jnp.flip(image, space) if move.reverse else image
+    image = move.sign * jnp.roll(image, (int(cells) if move.reverse else -int(cells),) * len(space), space)
+    return _where(jax.random.bernoulli(key, 0.5, frames.shape[:1]), image, frames)
 
 
 def _exchanged(frames: Array, vector: tuple[int, ...] | None, first: int, second: int) -> Array:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .isometries import translate, turn
+from .isometries import Move, moved, translate, turn
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Symmetries:
         linear: v = α u + γ solves it for any numbers α and γ.
         isometries: the equation has no preferred direction, in any dimension: names of the components of its
             vector field, along the axes in order, or () where all fields are scalars. None: not allowed.
+        moves: isometries of the equation with a force that depends on the place, where axes are alike.
         translation: cells along each axis of the shortest way along which nothing depends on the place, where a force
             does otherwise. None: in no direction, or in all (a solver that is not shown places knows).
     """
@@ -40,6 +41,7 @@ class Symmetries:
     galilean: bool = False
     linear: bool = False
     isometries: tuple[str, ...] | None = None
+    moves: tuple[Move, ...] = ()
     translation: tuple[int, ...] | None = None
     time: dict[str, int] | None = None
 
@@ -49,6 +51,12 @@ class Symmetries:
         return self.tiling is not None or self.reflection is not None or self.galilean or self.linear
 
 
+# a force that depends on sin 2π(x + y) + cos 2π(x + y): along (1, −1) it is the same everywhere; it changes its sign
+# half a period on, as a vorticity does in a mirror; and it is even around x = y = 1/16
+_FORCED = Symmetries(
+    translation=(1, -1),
+    moves=(Move(exchange=True, sign=-1, shift=1 / 4), Move(reverse=True, shift=1 / 8)),
+)
 SYMMETRIES = {
     "advection": Symmetries(tiling={"u": 0, "beta": -1}, time={"u": 0, "beta": 1}, linear=True),
     "burgers": Symmetries(tiling={"u": -1, "Nu": -2}, time={"u": 1, "Nu": 1}, reflection=-1, galilean=True),
@@ -61,8 +69,8 @@ SYMMETRIES = {
     "gray-scott": Symmetries(isometries=()),
     "gray-scott-small": Symmetries(isometries=()),
     "fitzhugh-nagumo": Symmetries(isometries=()),
-    "navier-stokes": Symmetries(translation=(1, -1)),  # the force depends on x + y alone
-    "navier-stokes-eddies": Symmetries(translation=(1, -1)),
+    "navier-stokes": _FORCED,
+    "navier-stokes-eddies": _FORCED,
 }
 
 
@@ -79,7 +87,8 @@ class Augmentation:
             moves by whole points. Used where the equation allows it.
         largest_scaling: for a linear equation, α is drawn from ±[1/largest, largest] and γ from ±(largest − 1);
             1 leaves it as it is.
-        isometries: reflect and turn every sample at random, where the equation has no preferred direction.
+        isometries: reflect and turn every sample at random: in all ways where the equation has no preferred direction,
+            or in those that its force allows.
         translate: move every sample by a random way along which the equation does not depend on the place.
     """
 
@@ -159,14 +168,17 @@ def augment(
     if symmetries.isometries is not None and augmentation.isometries:
         vector = tuple(channel_names.index(name) for name in symmetries.isometries) or None
         frames = turn(frames, jax.random.fold_in(key, 1), vector=vector, exchange=exchange)
+    if symmetries.moves and augmentation.isometries:
+        _check_alike("isometries", exchange)
+        for number, move in enumerate(symmetries.moves):
+            frames = moved(frames, jax.random.fold_in(key, 3 + number), move)
     if augmentation.translate:
         if symmetries.translation is None:
             raise ValueError(
                 "augmentation.translate: the equation declares no translation, which a force that depends on the place "
                 "may have; where all places are alike the solver knows"
             )
-        if not exchange:
-            raise ValueError("augmentation.translate: expected axes of the same length and number of points")
+        _check_alike("translate", exchange)
         frames = translate(frames, jax.random.fold_in(key, 2), way=symmetries.translation)
     if not symmetries.one_dimensional:
         return frames, p
@@ -199,3 +211,8 @@ def augment(
     source = (turned * copies)[:, None, None] * carried % points
     images = jnp.take_along_axis(frames, source[..., None], axis=2)
     return factor.reshape(-1, 1, 1, 1) * images + offset.reshape(-1, 1, 1, 1), p
+
+
+def _check_alike(name: str, exchange: bool) -> None:
+    if not exchange:
+        raise ValueError(f"augmentation.{name}: expected axes of the same length and number of points")

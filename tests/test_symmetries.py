@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cape.datasets.isometries import turn
+from cape.datasets.isometries import Move, turn
 from cape.datasets.simulate import advection, burgers, compressible, incompressible, reaction_diffusion
 from cape.datasets.simulate.equations import EQUATIONS
 from cape.datasets.simulate.initial_conditions import cell_centres, random_waves
@@ -148,38 +148,50 @@ def test_all_isometries_are_drawn(space, exchange, expected):
     assert len(np.unique(np.asarray(turned).reshape(1000, -1), axis=0)) == expected
 
 
-def test_translated_forced_flows_are_what_the_solver_makes_of_their_first_frame():
+@pytest.mark.parametrize("way", ["translate", "isometries"])
+def test_moved_forced_flows_are_what_the_solver_makes_of_their_first_frame(way):
     x = cell_centres(32)
     force = np.sin(2 * np.pi * (x[:, None] + x)) + np.cos(2 * np.pi * (x[:, None] + x))
-    force = np.broadcast_to(force, (6, 32, 32))
-    nu, times = np.full(6, 1e-3), np.linspace(0, 1, 3)
-    frames = incompressible.evolve(random_vorticity(1, 6)(x, x)[..., 0], nu, force, times)
+    force = np.broadcast_to(force, (12, 32, 32))
+    nu, times = np.full(12, 1e-3), np.linspace(0, 1, 3)
+    frames = incompressible.evolve(random_vorticity(1, 12)(x, x)[..., 0], nu, force, times)
 
-    def moved(symmetries):
+    def images_under(symmetries, grid=frames):
         asked = {"parameter_names": ("nu",), "channel_names": ("w",), "speed": 1.0, "exchange": True}
-        arrays = jnp.asarray(frames[..., None], jnp.float32), jnp.asarray(nu[:, None], jnp.float32)
-        images, _ = augment(symmetries, Augmentation(translate=True), *arrays, jax.random.key(0), **asked)
+        arrays = jnp.asarray(grid[..., None], jnp.float32), jnp.asarray(nu[:, None], jnp.float32)
+        images, _ = augment(symmetries, Augmentation(**{way: True}), *arrays, jax.random.key(0), **asked)
         return np.asarray(images[..., 0], np.float64)
 
     def misfit(images):
         first = images[:, 0] - images[:, 0].mean((1, 2), keepdims=True)
         solved = incompressible.evolve(first, nu, force, times)
-        return np.linalg.norm((images - solved).reshape(6, -1), axis=1).max() / np.linalg.norm(solved[0])
+        return np.linalg.norm((images - solved).reshape(12, -1), axis=1).max() / np.linalg.norm(solved[0])
 
-    images = moved(SYMMETRIES["navier-stokes"])
+    images = images_under(SYMMETRIES["navier-stokes"])
     assert sum(not np.allclose(a, b, atol=1e-3) for a, b in zip(images, frames, strict=True)) >= 5
     assert misfit(images) < 1e-5
-    assert misfit(moved(Symmetries(translation=(1, 0)))) > 0.1  # the force stays where it is
+    others = {
+        "translate": [Symmetries(translation=(1, 0))],
+        "isometries": [
+            Symmetries(moves=(wrong,))
+            for wrong in (Move(exchange=True), Move(exchange=True, sign=-1), Move(reverse=True))
+        ],
+    }
+    for other in others[way]:  # the force stays where it is
+        assert misfit(images_under(other)) > 0.1
     with pytest.raises(ValueError, match="same length"):
         augment(
             SYMMETRIES["navier-stokes"],
-            Augmentation(translate=True),
+            Augmentation(**{way: True}),
             jnp.zeros((1, 2, 4, 8, 1)),
             jnp.ones((1, 1)),
             jax.random.key(0),
             parameter_names=("nu",),
             speed=1.0,
         )
+    if way == "isometries":
+        with pytest.raises(ValueError, match="divisible by 8, got 20"):
+            images_under(SYMMETRIES["navier-stokes"], frames[:, :, :20, :20])
 
 
 def test_the_default_changes_nothing():
