@@ -2,8 +2,8 @@
 
     python benchmarks/parameter_values.py [burgers | advection] [--seeds 0 1 2] [--only 3 5 ...]
 
-Every row has as much data (360 trajectories of the preset's equation, simulated) and the training of the preset, with
-3 to 17 values equidistant in the logarithm, or one value per trajectory (continuous); the last row is trained on 9
+Every row has as much data (360 trajectories of the preset's equation, simulated from as many initial conditions) and the
+training of the preset, with 3 to 17 values equidistant in the logarithm, or one value per trajectory (continuous); the last row is trained on 9
 values of ten times the range in either direction, so that nothing it is judged at is outside: what extrapolation costs
 is the ratio to that row, the rest is how hard a value is. All rows are judged on the same 48 initial conditions, which
 no training saw, at values inside the trained range, at its ends, twice and ten times outside of it. nRMSE; the ratios
@@ -43,7 +43,9 @@ def experiment_of(
         count, farther = (9, 10.0) if values == VALUES[-1] else (int(values), 1.0)
         listed = ",".join(f"{value:.6g}" for value in np.geomspace(low / farther, high * farther, count))
         parameters, samples = f"{name}={listed}", TRAJECTORIES // count
-    simulation = dataclasses.replace(preset.data.simulation, parameters=(parameters,), samples=samples)
+    simulation = dataclasses.replace(
+        preset.data.simulation, parameters=(parameters,), samples=samples, matched=False
+    )
     data = dataclasses.replace(preset.data, simulation=simulation, held_out=(), folder=str(folder / "data"))
     augmentation = preset.training.augmentation
     augmentation = dataclasses.replace(augmentation, strides=strides or augmentation.strides)
@@ -80,7 +82,9 @@ def main() -> None:
     name = RANGES[asked.equation][0]
     every = ",".join(f"{value:.6g}" for values in places.values() for value in values)
     template = experiment_of(asked.equation, "3", 0, asked.out).data
-    others = dataclasses.replace(template.simulation, parameters=(f"{name}={every}",), samples=JUDGED, seed=1)
+    others = dataclasses.replace(
+        template.simulation, parameters=(f"{name}={every}",), samples=JUDGED, matched=True, seed=1
+    )
     files = simulated(dataclasses.replace(template, simulation=others), progress=False)
     truth = open_files([files]).subsample(time=template.time_stride)
 
