@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from contenders import counter
-from generalisation import result
+from generalisation import result, spread
 
 from cape.commands.training import presets
 from cape.config import load_toml
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def markdown(preset: str, rows: list) -> str:
-    """Lay out the nRMSE (RMSE) by kind of parameter value, means over seeds."""
+    """Lay out the nRMSE (RMSE) by kind of parameter value, mean and standard deviation over seeds."""
     kinds = [kind for kind in KINDS if kind in rows[0][2][0]]
     lines = [
         f"| {preset} | parameters | {' | '.join(kinds)} | CPU s |",
@@ -76,7 +76,7 @@ def markdown(preset: str, rows: list) -> str:
     ]
     for name, size, summaries, seconds in rows:
         each = [
-            f"{np.mean([s[kind]['nRMSE'] for s in summaries]):.3f} "
+            f"{spread([s[kind]['nRMSE'] for s in summaries])} "
             f"({np.mean([s[kind]['RMSE'] for s in summaries]):.3f})"
             for kind in kinds
         ]

@@ -2,12 +2,12 @@
 
     python benchmarks/parameter_values.py [burgers | advection] [--seeds 0 1 2] [--only 3 5 ...]
 
-Every row has as much data (360 trajectories of the preset's equation, simulated from as many initial conditions) and the
-training of the preset, with 3 to 17 values equidistant in the logarithm, or one value per trajectory (continuous); the last row is trained on 9
-values of ten times the range in either direction, so that nothing it is judged at is outside: what extrapolation costs
-is the ratio to that row, the rest is how hard a value is. All rows are judged on the same 48 initial conditions, which
-no training saw, at values inside the trained range, at its ends, twice and ten times outside of it. nRMSE; the ratios
-in brackets are to the error inside. Runs are kept in --out and used again.
+Every row has as much data (360 trajectories of the preset's equation, simulated from as many initial conditions) and
+the training of the preset, with 3 to 17 values equidistant in the logarithm, or one value per trajectory (continuous);
+the last row is trained on 9 values of ten times the range in either direction, so that nothing it is judged at is
+outside: what extrapolation costs is the ratio to that row, the rest is how hard a value is. All rows are judged on the
+same 48 initial conditions, which no training saw, at values inside the trained range, at its ends, twice and ten times
+outside of it. nRMSE; the ratios in brackets are to the error inside. Runs are kept in --out and used again.
 """
 
 import argparse
