@@ -1,6 +1,6 @@
 """Print the 2D tables of the README: conditionings of one size under the training of a preset.
 
-    python benchmarks/flows.py [cns2d | navierstokes2d | grayscott2d] [--seeds 0 1] [--only CAPE FiLM channels none]
+    python benchmarks/flows.py [cns2d | navierstokes2d | grayscott2d] [--seeds 0 1] [--only CAPE FiLM]
 
 The data are simulated as the preset says; errors are on initial conditions that no training saw. The base solver of
 every contender is made as wide as the parameters of the preset's own model allow. Runs are kept in --out and used
@@ -12,14 +12,14 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from contenders import counter
+from contenders import OTHERS, counter
 from generalisation import result, spread
 
 from cape.commands.training import presets
 from cape.config import load_toml
 from cape.data import prepare
 from cape.experiment import Experiment
-from cape.models import Channels, Film, Unaware, match_size
+from cape.models import Unaware, match_size
 from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import count_parameters
@@ -32,7 +32,7 @@ def contenders(experiment: Experiment) -> dict[str, Experiment]:
     problem = Problem.of(prepare(experiment.data).training)
     count = counter(problem)
     models = {"CAPE": experiment.model}
-    for name, conditioning in {"FiLM": Film(), "channels": Channels(), "none": Unaware()}.items():
+    for name, conditioning in (OTHERS | {"none": Unaware()}).items():
         other = dataclasses.replace(experiment.model, conditioning=conditioning)
         models[name] = match_size(other, count(experiment.model), count)
     if experiment.model.place:
