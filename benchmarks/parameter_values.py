@@ -44,7 +44,7 @@ def experiment_of(
         listed = ",".join(f"{value:.6g}" for value in np.geomspace(low / farther, high * farther, count))
         parameters, samples = f"{name}={listed}", TRAJECTORIES // count
     simulation = dataclasses.replace(
-        preset.data.simulation, parameters=(parameters,), samples=samples, matched=False
+        preset.data.simulation, parameters=(parameters,), samples=samples, own=samples
     )
     data = dataclasses.replace(preset.data, simulation=simulation, held_out=(), folder=str(folder / "data"))
     augmentation = preset.training.augmentation
@@ -83,7 +83,7 @@ def main() -> None:
     every = ",".join(f"{value:.6g}" for values in places.values() for value in values)
     template = experiment_of(asked.equation, "3", 0, asked.out).data
     others = dataclasses.replace(
-        template.simulation, parameters=(f"{name}={every}",), samples=JUDGED, matched=True, seed=1
+        template.simulation, parameters=(f"{name}={every}",), samples=JUDGED, own=0, seed=1
     )
     files = simulated(dataclasses.replace(template, simulation=others), progress=False)
     truth = open_files([files]).subsample(time=template.time_stride)

@@ -13,7 +13,7 @@ from cape.assignment import assignments, numbers
 from cape.config import to_dict
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.equations import find_equation
-from cape.datasets.simulate.simulation import simulate
+from cape.datasets.simulate.simulation import MOST_SAMPLES, simulate
 from cape.datasets.splits import SAME, InitialConditionSplit
 from cape.datasets.trajectories import Trajectories
 
@@ -32,8 +32,9 @@ class SimulationConfig:
         resolution: grid points per axis; 0: as is usual for the equation, and so for frames and t_end.
         frames: frames, the initial condition included.
         t_end: time of the last frame.
-        matched: the same initial conditions at every value, to compare values by; otherwise every value has its own,
-            so many times as many to train on.
+        own: how many trajectories of each value have initial conditions of their own. They are to train on; the
+            others, with the same at every value, are for evaluation, in the place of a fraction `test`. 0: all have
+            the same.
         seed: everything random follows from it.
     """
 
@@ -43,7 +44,7 @@ class SimulationConfig:
     resolution: int = 128
     frames: int = 41
     t_end: float = 2.0
-    matched: bool = True
+    own: int = 0
     seed: int = 0
 
     @property
@@ -119,17 +120,28 @@ def prepare(config: DataConfig, *, progress: bool = True) -> Data:
     held_out = held_out_samples(config.held_out, everything)
     if held_out.all():
         raise ValueError(f"data.held_out: {' '.join(config.held_out)} leaves no sample to train on")
-    chosen = np.unique(everything.initial_conditions)[: config.samples or None]
-    pool = everything.select(~held_out & np.isin(everything.initial_conditions, chosen))
-    split = InitialConditionSplit(config.validation, config.test, config.split_seed)
+    starts, common = everything.initial_conditions, _common(config)
+    chosen = np.setdiff1d(starts, common)[: config.samples or None]
+    pool = everything.select(~held_out & np.isin(starts, chosen))
+    split = InitialConditionSplit(config.validation, 0.0 if len(common) else config.test, config.split_seed)
     training, validation, _ = split.split(pool)
+    if len(common):
+        return Data(training, validation, everything.select(np.isin(starts, common)))
     known = np.union1d(training.initial_conditions, validation.initial_conditions)
-    test = everything.select(~np.isin(everything.initial_conditions, known))
+    test = everything.select(~np.isin(starts, known))
     if not test.samples:
         raise ValueError(
             "data.test: no initial condition is left to evaluate on, expected a fraction above 0"
         )
     return Data(training, validation, test)
+
+
+def _common(config: DataConfig) -> np.ndarray:
+    """List the initial conditions that are for evaluation alone, since others were simulated to train on."""
+    simulation = config.simulation
+    if config.files or not simulation.own:
+        return np.arange(0)
+    return simulation.seed * MOST_SAMPLES + np.arange(simulation.samples - simulation.own)
 
 
 def simulated(config: DataConfig, *, progress: bool = True) -> Path:
@@ -144,7 +156,7 @@ def simulated(config: DataConfig, *, progress: bool = True) -> Path:
         return folder
     values = assignments(what.parameters, "data.simulation.parameters")
     sizes = {"samples": what.samples, "seed": what.seed, "resolution": what.resolution}
-    sizes |= {"frames": what.frames, "t_end": what.t_end, "matched": what.matched}
+    sizes |= {"frames": what.frames, "t_end": what.t_end, "own": what.own}
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         simulate(what.equation, partial, values, **sizes, progress=progress)

@@ -122,7 +122,8 @@ def test_presets_hold_out_what_they_simulate_and_augment_as_the_equation_allows(
 
     monkeypatch.setattr(preparation, "simulate", unsolved)
     preset = load_toml(Experiment, presets()[name])
-    small = dataclasses.replace(preset.data.simulation, samples=10, resolution=16, frames=2)
+    own = min(preset.data.simulation.own, 8)
+    small = dataclasses.replace(preset.data.simulation, samples=10, own=own, resolution=16, frames=2)
     data = dataclasses.replace(
         preset.data, simulation=small, folder=str(tmp_path), space_stride=1, time_stride=1
     )

@@ -103,6 +103,25 @@ def test_samples_limits_what_is_trained_on_and_the_others_are_tested(files):
     assert everything.training.samples + everything.validation.samples + everything.test.samples == 30
 
 
+def test_own_initial_conditions_are_trained_on_and_common_ones_evaluated_on(tmp_path):
+    simulation = dataclasses.replace(SMALL, samples=10, own=8)
+    config = DataConfig(simulation=simulation, folder=str(tmp_path), held_out=("beta=1",), validation=0.25)
+    parts = prepare(config, progress=False)
+    known = np.concatenate([parts.training.initial_conditions, parts.validation.initial_conditions])
+    trained = len(np.unique(parts.training.parameters))
+    assert len(known) == len(np.unique(known)) == 8 * trained
+    assert len(parts.validation.initial_conditions) == 2 * trained
+    each, counts = np.unique(parts.test.initial_conditions, return_counts=True)
+    assert len(each) == 2 and (counts == trained + 1).all() and not np.isin(each, known).any()
+    fewer = prepare(dataclasses.replace(config, samples=4), progress=False)
+    assert fewer.training.samples + fewer.validation.samples <= 4
+    all_own = dataclasses.replace(config, simulation=dataclasses.replace(simulation, own=10))
+    left = prepare(all_own, progress=False).test.initial_conditions
+    assert (
+        len(left) == len(np.unique(left)) == 10 + trained
+    )  # of the value held out, and a tenth of the others
+
+
 def test_strides_thin_points_and_frames(files):
     parts = prepare(DataConfig(files=files, space_stride=4, time_stride=2))
     assert parts.training.resolution == (4,)

@@ -339,25 +339,34 @@ def test_initial_conditions_are_those_of_the_seed_alone(tmp_path):
         assert not np.allclose(a["tensor"][:, 0], c["tensor"][:, 0])
 
 
-def test_unmatched_files_have_initial_conditions_of_their_own(tmp_path):
-    values = {"beta": "0.4,1,2"}
-    paths = quick(tmp_path / "own", parameters=values, matched=False)
-    more = quick(tmp_path / "more", parameters=values, matched=False, samples=7)
-    (all_of_them,) = quick(tmp_path / "all", parameters={"beta": "1"}, samples=15)
-    with h5py.File(all_of_them) as file:
+@pytest.mark.parametrize("own", [5, 3])
+def test_files_may_have_initial_conditions_of_their_own_beside_common_ones(tmp_path, own):
+    common, values = 5 - own, {"beta": "0.4,1,2"}
+    paths = quick(tmp_path / "own", parameters=values, own=own)
+    more = quick(tmp_path / "more", parameters=values, samples=7, own=own + 2)
+    (every,) = quick(tmp_path / "all", parameters={"beta": "1"}, samples=common + 3 * own)
+    with h5py.File(every) as file:
         expected, numbers = file["tensor"][:, 0], file["initial-condition"][:]
     for number, (path, longer) in enumerate(zip(paths, more, strict=True)):
+        chosen = [*range(common), *range(common + number, common + 3 * own, 3)]
         with h5py.File(path) as file, h5py.File(longer) as other:
-            np.testing.assert_array_equal(file["initial-condition"][:], numbers[number::3])
-            np.testing.assert_array_equal(file["tensor"][:, 0], expected[number::3])
+            np.testing.assert_array_equal(file["initial-condition"][:], numbers[chosen])
+            np.testing.assert_array_equal(file["tensor"][:, 0], expected[chosen])
             np.testing.assert_array_equal(other["tensor"][:5], file["tensor"][:])
 
 
-def test_unmatched_files_draw_values_of_their_own(tmp_path):
+def test_own_initial_conditions_have_values_of_their_own(tmp_path):
     values = {"Nu": "0.5,1", "rho": "uniform:1:2"}
-    paths = simulate(TIED, tmp_path, values, samples=2, matched=False, progress=False)
+    paths = simulate(TIED, tmp_path, values, samples=2, own=2, progress=False)
     drawn = open_files(paths).parameters[:, 1]
     np.testing.assert_array_equal(drawn.reshape(2, 2).T.ravel(), Uniform(1, 2).draw(0, "rho", 4))
+
+
+def test_more_own_initial_conditions_than_samples_are_refused(tmp_path):
+    with pytest.raises(
+        ValueError, match="expected own, of the 5 samples of each file, between 0 and 5, got 6"
+    ):
+        quick(tmp_path, own=6)
 
 
 def test_a_range_goes_into_one_file_with_a_value_per_sample(tmp_path):

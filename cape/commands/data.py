@@ -31,7 +31,7 @@ def simulate(
     resolution: int = 0,
     frames: int = 0,
     t_end: float = 0.0,
-    matched: bool = True,
+    own: int = 0,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -48,8 +48,8 @@ def simulate(
         resolution: grid points per axis; 0: as is usual for the equation, and so for frames and t_end.
         frames: frames, the initial condition included.
         t_end: time of the last frame.
-        matched: the same initial conditions in all files, to compare parameter values by; otherwise every file has its
-            own, better to train on.
+        own: how many samples of each file have initial conditions of their own, better to train on; the others have
+            the same in all files, to compare parameter values by.
         overwrite: replace files that are there.
         quiet: no progress bar.
     """
@@ -58,7 +58,7 @@ def simulate(
 
     prepare_jax()
     values = assignments(parameter, "--parameter")
-    sizes = {"seed": seed, "resolution": resolution, "frames": frames, "t_end": t_end, "matched": matched}
+    sizes = {"seed": seed, "resolution": resolution, "frames": frames, "t_end": t_end, "own": own}
     for path in solve(equation, Path(out), values, samples, overwrite=overwrite, progress=not quiet, **sizes):
         print(path)
 

@@ -27,7 +27,7 @@ from .random_flow import random_flow
 class Selectable(Protocol):
     """A batch of initial conditions of any dimension."""
 
-    def select(self, samples: slice) -> "Selectable": ...
+    def select(self, samples: slice | np.ndarray) -> "Selectable": ...
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Equation:
     `solve(initial, *parameters, resolution=, times=)` takes one array [sample] per parameter, in the order
     of `parameters`, and returns u[sample, time, *space, channel], the first frame being that of the initial
     condition also where it is the only one; `initial_conditions(seed, samples)` draws what `solve` takes as
-    `initial`, of which `simulate` needs `select(slice)` alone. For readers: its `title`, its `formula`, in
-    which all is dimensionless, and `scheme`, how it is solved.
+    `initial`, of which `simulate` needs `select` alone, by a slice or by numbers. For readers: its `title`, its
+    `formula`, in which all is dimensionless, and `scheme`, how it is solved.
 
     Attributes:
         dimension: number of axes; the domain is [origin, origin + length) along each of them.

@@ -13,7 +13,7 @@ class InitialConditions(Protocol):
 
     def __call__(self, x: np.ndarray) -> np.ndarray: ...
 
-    def select(self, samples: slice) -> "InitialConditions": ...
+    def select(self, samples: slice | np.ndarray) -> "InitialConditions": ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Waves:
         inside = (x - self.window_start[:, None]) % 1.0 < self.window_length[:, None]
         return np.where(inside, u, 0.0) + self.offsets[:, None]
 
-    def select(self, samples: slice) -> "Waves":
+    def select(self, samples: slice | np.ndarray) -> "Waves":
         """Return these samples only."""
         return Waves(*(getattr(self, name)[samples] for name in self.__dataclass_fields__))
 
@@ -60,7 +60,7 @@ class Normalised:
         """Evaluate at points x[point] (shared) or x[sample, point] -> float64 [sample, point] in [0, 1]."""
         return np.minimum(np.abs(self.waves(x)) / self.scales[:, None], 1.0)
 
-    def select(self, samples: slice) -> "Normalised":
+    def select(self, samples: slice | np.ndarray) -> "Normalised":
         """Return these samples only."""
         return Normalised(self.waves.select(samples), self.scales[samples])
 

@@ -27,7 +27,7 @@ class RandomField:
         along_y = np.exp(2j * np.pi * np.outer(np.arange(highest + 1), y))
         return (along_x.T @ self.coefficients @ along_y).real[..., None]
 
-    def select(self, samples: slice) -> "RandomField":
+    def select(self, samples: slice | np.ndarray) -> "RandomField":
         """Return these samples only."""
         return RandomField(self.coefficients[samples])
 
@@ -57,7 +57,7 @@ class Spots:
         distance = (distance + self.length / 2) % self.length - self.length / 2  # to the nearest image
         return np.exp(-0.5 * (distance / self.widths[..., None]) ** 2)
 
-    def select(self, samples: slice) -> "Spots":
+    def select(self, samples: slice | np.ndarray) -> "Spots":
         """Return these samples only."""
         return Spots(self.centres[samples], self.widths[samples], self.heights[samples], self.length)
 
@@ -87,7 +87,7 @@ class Patches:
         covered = np.minimum(high, start + self.side) - np.maximum(low, start)
         return np.clip(covered / width, 0.0, 1.0)
 
-    def select(self, samples: slice) -> "Patches":
+    def select(self, samples: slice | np.ndarray) -> "Patches":
         """Return these samples only."""
         return Patches(self.corners[samples], self.side, self.inside, self.outside)
 

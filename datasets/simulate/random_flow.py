@@ -37,7 +37,7 @@ class RandomFlow:
         fields[:, :2] += 1.0
         return np.moveaxis(scales * fields, 1, -1)
 
-    def select(self, samples: slice) -> "RandomFlow":
+    def select(self, samples: slice | np.ndarray) -> "RandomFlow":
         """Return these samples only."""
         return RandomFlow(*(getattr(self, name)[samples] for name in self.__dataclass_fields__))
 

@@ -26,7 +26,7 @@ def simulate(
     resolution: int = 0,
     frames: int = 0,
     t_end: float = 0.0,
-    matched: bool = True,
+    own: int = 0,
     overwrite: bool = False,
     progress: bool = True,
 ) -> list[Path]:
@@ -36,8 +36,8 @@ def simulate(
     for every combination; ranges ("loguniform:1e-3:1") one value per sample in one file. The name of another
     parameter ties one to it: with {"eta": "0.01,0.1", "zeta": "eta"} both are equal in every file and for
     every sample. Sample i starts from the same initial condition in every file of one seed, whatever the
-    parameters, the resolution and the number of samples, and `initial-condition` in the file says so. Not
-    `matched`, sample i of file f of F has the initial condition number i F + f instead: none comes twice.
+    parameters, the resolution and the number of samples, and `initial-condition` in the file says so; but for the last
+    `own` of each file, which start where no other one does.
 
     Args:
         equation: a name in `EQUATIONS`, or an `Equation` of your own.
@@ -48,8 +48,8 @@ def simulate(
         resolution: cells per axis; 0: the equation's own number, and so for frames and t_end.
         frames: number of frames, the initial condition included, equidistant from 0 to t_end.
         t_end: time of the last frame.
-        matched: the same initial conditions in all files, to compare parameter values by; otherwise every file has
-            its own, so many times as many to train on.
+        own: how many samples of each file have initial conditions of their own: many more to train on, where those
+            that are the same in all files are to compare parameter values by.
         overwrite: replace files that are there already.
         progress: show a progress bar.
 
@@ -68,8 +68,8 @@ def simulate(
     resolution, frames = resolution or equation.resolution, frames or equation.frames
     t_end = t_end or equation.t_end
     combinations = _combinations(given, sources)
-    starts = samples if matched else samples * len(combinations)
-    _check_sizes(starts, seed, resolution, frames, t_end)
+    _check_sizes(samples, own, len(combinations), seed, resolution, frames, t_end)
+    common, starts = samples - own, samples + own * (len(combinations) - 1)
     paths = [Path(folder) / equation.file_name(values, resolution) for values in combinations]
     refuse_existing(paths, overwrite)
 
@@ -82,9 +82,9 @@ def simulate(
     with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
         for number, (path, values) in enumerate(zip(paths, combinations, strict=True)):
             bar.set_description(path.name)
-            own = slice(None) if matched else slice(number, None, len(paths))
-            u0 = initial.select(own)
-            columns = [values[name].draw(seed, source, starts)[own] for name, source in sources.items()]
+            chosen = np.r_[:common, common + number : starts : len(paths)]
+            u0 = initial.select(chosen)
+            columns = [values[name].draw(seed, source, starts)[chosen] for name, source in sources.items()]
             with writing(
                 path,
                 parameters=np.stack(columns, axis=1),
@@ -92,7 +92,7 @@ def simulate(
                 channel_names=equation.channels,
                 coordinates=equation.coordinates(resolution),
                 times=times,
-                initial_conditions=seed * MOST_SAMPLES + np.arange(starts)[own],
+                initial_conditions=seed * MOST_SAMPLES + chosen,
                 attributes=_provenance(equation, seed, resolution),
                 overwrite=overwrite,
             ) as put:
@@ -157,11 +157,15 @@ def _check_bounds(equation: Equation, given: Mapping[str, ParameterValues]) -> N
             )
 
 
-def _check_sizes(starts: int, seed: int, resolution: int, frames: int, t_end: float) -> None:
-    if not 1 <= starts <= MOST_SAMPLES:
+def _check_sizes(
+    samples: int, own: int, files: int, seed: int, resolution: int, frames: int, t_end: float
+) -> None:
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise ValueError(f"expected samples between 1 and {MOST_SAMPLES}, got {samples}")
+    most = min(samples, MOST_SAMPLES // files)
+    if not 0 <= own <= most:
         raise ValueError(
-            f"expected samples between 1 and {MOST_SAMPLES} (of all files together where they are not matched), got "
-            f"{starts}"
+            f"expected own, of the {samples} samples of each file, between 0 and {most}, got {own}"
         )
     if not 0 <= seed < 2**31:
         raise ValueError(f"expected a seed between 0 and 2147483647, got {seed}")
