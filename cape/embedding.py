@@ -1,7 +1,7 @@
 """Parameters as numbers a network can use: from PDE parameters to an embedding."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -81,7 +81,8 @@ class Embedding(NamedTuple):
     features: int
 
 
-EMBEDDINGS = {
+EmbeddingName = Literal["logarithm", "value", "both", "waves"]
+EMBEDDINGS: dict[EmbeddingName, Embedding] = {
     "logarithm": Embedding(logarithmic, 1),
     "value": Embedding(linear, 1),
     "both": Embedding(both, 2),

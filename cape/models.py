@@ -8,6 +8,7 @@ from typing import Any, Literal
 from flax import nnx
 
 from cape.conditioning import CAPE, AdaGN, BuildBase, FiLM, PaperCAPE, ParameterChannels, Unconditioned
+from cape.embedding import EmbeddingName
 from cape.normalisation import SampleNormalisation
 from cape.problem import Problem
 from cape.solvers.bounded import Bounded
@@ -18,8 +19,6 @@ from cape.solvers.message_passing import MessagePassing as MessagePassingSolver
 from cape.solvers.placed import Placed
 from cape.solvers.unet import UNet as UNetSolver
 from cape.window import Window
-
-EmbeddingName = Literal["logarithm", "value", "both", "waves"]
 
 
 def _at_least(config: Any, **lowest: int) -> None:

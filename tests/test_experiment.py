@@ -117,9 +117,16 @@ def test_own_initial_conditions_are_trained_on_and_common_ones_evaluated_on(tmp_
     assert fewer.training.samples + fewer.validation.samples <= 4
     all_own = dataclasses.replace(config, simulation=dataclasses.replace(simulation, own=10))
     left = prepare(all_own, progress=False).test.initial_conditions
-    assert (
-        len(left) == len(np.unique(left)) == 10 + trained
-    )  # of the value held out, and a tenth of the others
+    assert len(left) == len(np.unique(left)) == 10 + trained  # those held out, and a tenth of the others
+
+
+def test_files_that_are_given_are_split_whatever_would_be_simulated(files):
+    plain, other = (
+        prepare(DataConfig(files=files, simulation=s)) for s in (SMALL, dataclasses.replace(SMALL, own=8))
+    )
+    for name in ("training", "validation", "test"):
+        expected, found = (getattr(parts, name).initial_conditions for parts in (plain, other))
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_strides_thin_points_and_frames(files):

@@ -211,6 +211,13 @@ def test_attention_is_told_the_parameters_as_its_embedding_has_them(name):
     assert np.isfinite(vectors).all() and np.abs(vectors[0] - vectors[1]).max() > 1e-4
 
 
+@pytest.mark.parametrize("kind", [Cape, Film, AdaGroupNorm])
+def test_conditionings_tell_their_attention_the_embedding_asked_for(kind):
+    surrogate = build(problem_of(8), SMALL, kind(embedding="both"))
+    attention = surrogate.conditioned.attention
+    assert attention.first.weight.shape[0] == 2 * len(attention.low)
+
+
 def test_an_unknown_embedding_is_refused():
     with pytest.raises(
         ValueError, match="embedding: expected one of logarithm, value, both, waves, got 'log'"
