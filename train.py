@@ -1,6 +1,6 @@
 """Train a surrogate and evaluate it on parameters it has never seen: python train.py [PRESET] [overrides].
 
-The same as `cape train`; the story itself is told by cape/experiment.py (run) and cape/training.py (fit).
+The same as `cape train`; the story itself is told by cape/experiment.py (run) and cape/training/fit.py (fit).
 """
 
 import sys

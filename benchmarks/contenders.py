@@ -5,11 +5,9 @@ from collections.abc import Callable
 
 from flax import nnx
 
-from cape.curriculum import Autoregressive, LinearTransition, Pushforward, TanhTransition, TeacherForcing
 from cape.datasets.symmetries import Augmentation
-from cape.embedding import EMBEDDINGS
 from cape.experiment import DataConfig, Experiment
-from cape.models import (
+from cape.model.config import (
     FNO,
     AdaGroupNorm,
     Cape,
@@ -26,12 +24,20 @@ from cape.models import (
     UNet,
     match_size,
 )
-from cape.objective import Objective
-from cape.optimisers import AdamW, PaperAdam
+from cape.model.embedding import EMBEDDINGS
 from cape.problem import Problem
-from cape.sampling import Cyclical, Ordered, Sampling, Weighted
 from cape.surrogate import Surrogate, count_parameters
-from cape.training import TrainingConfig
+from cape.training.curriculum import (
+    Autoregressive,
+    LinearTransition,
+    Pushforward,
+    TanhTransition,
+    TeacherForcing,
+)
+from cape.training.fit import TrainingConfig
+from cape.training.objective import Objective
+from cape.training.optimisers import AdamW, PaperAdam
+from cape.training.sampling import Cyclical, Ordered, Sampling, Weighted
 
 
 def paper_training(budget: dict) -> TrainingConfig:

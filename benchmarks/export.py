@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 import cape
-from cape.export import export
+from cape.release.export import export
 
 LOAD = """
 import time; start = time.perf_counter()

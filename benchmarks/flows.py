@@ -15,11 +15,11 @@ import numpy as np
 from contenders import OTHERS, counter
 from generalisation import result, spread
 
-from cape.commands.training import presets
+from cape.commands.train import presets
 from cape.config import load_toml
 from cape.data import prepare
 from cape.experiment import Experiment
-from cape.models import Unaware, match_size
+from cape.model.config import Unaware, match_size
 from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import count_parameters

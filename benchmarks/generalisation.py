@@ -22,11 +22,12 @@ from pathlib import Path
 import numpy as np
 from contenders import ablations, bases, conditionings, embeddings, published, trainings
 
-from cape import plots, report
 from cape.datasets.opening import find_files, open_files
 from cape.datasets.symmetries import Augmentation
-from cape.evaluation import Evaluation
+from cape.evaluation import report
+from cape.evaluation.evaluate import Evaluation
 from cape.experiment import DataConfig, Experiment, prepare, refuse_other, run
+from cape.figures import evaluation_figures as plots
 from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import count_parameters

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from generalisation import result, spread
 
-from cape.commands.training import presets
+from cape.commands.train import presets
 from cape.config import load_toml
 from cape.data import simulated
 from cape.datasets.opening import open_files
-from cape.evaluation import evaluate
+from cape.evaluation.evaluate import evaluate
 from cape.experiment import Experiment
 from cape.pretrained import load
 

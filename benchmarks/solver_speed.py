@@ -25,8 +25,8 @@ import jax
 import numpy as np
 
 import cape
-from cape.assignment import assignments
-from cape.datasets.simulate.equations import Equation, find_equation
+from cape.datasets.assignment import assignments
+from cape.datasets.equations.equation import Equation, find_equation
 from cape.problem import Problem
 
 CELLS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)

@@ -20,19 +20,19 @@ from pathlib import Path
 import numpy as np
 from generalisation import spread
 
+from cape.datasets.equations import incompressible
+from cape.datasets.equations.equation import Equation, find_equation
 from cape.datasets.fields import MemoryStore, whole
 from cape.datasets.opening import open_files
-from cape.datasets.simulate import incompressible
-from cape.datasets.simulate.equations import Equation, find_equation
 from cape.datasets.simulate.simulation import simulate
 from cape.datasets.symmetries import Augmentation
 from cape.datasets.trajectories import Trajectories
 from cape.experiment import Experiment, build
-from cape.models import Cape, FactorisedFNO, ModelConfig
-from cape.objective import Objective
+from cape.model.config import Cape, FactorisedFNO, ModelConfig
 from cape.pretrained import load
 from cape.surrogate import count_parameters
-from cape.training import TrainingConfig, fit
+from cape.training.fit import TrainingConfig, fit
+from cape.training.objective import Objective
 
 SETS, JUDGED = 16, 8  # sets of parameters, and trajectories judged of each
 GIVEN = 10  # frames

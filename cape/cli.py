@@ -6,13 +6,30 @@ Nothing heavy is imported before a command needs it: help and `cape inspect` ans
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tyro
 
-from cape.commands import COMMANDS
+from cape.commands.convert import convert
+from cape.commands.data import download, inspect, simulate
+from cape.commands.evaluate import evaluate
+from cape.commands.predict import predict
+from cape.commands.pretrained import export, models, publish
+from cape.commands.train import train
 from cape.config import nearest
 
+COMMANDS: dict[str, Callable] = {
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "inspect": inspect,
+    "simulate": simulate,
+    "download": download,
+    "publish": publish,
+    "models": models,
+    "export": export,
+    "convert": convert,
+}
 _LONGEST_MESSAGE = 1000  # characters; compilers' messages can run over pages
 _WHEN_INTERRUPTED = {"train": "; the same command goes on", "download": "; the same command goes on"}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cape.assignment import assignments, numbers
 from cape.config import to_dict
+from cape.datasets.assignment import assignments, numbers
+from cape.datasets.equations.equation import find_equation
 from cape.datasets.opening import open_files
-from cape.datasets.simulate.equations import find_equation
 from cape.datasets.simulate.simulation import MOST_SAMPLES, simulate
 from cape.datasets.splits import SAME, InitialConditionSplit
 from cape.datasets.trajectories import Trajectories

@@ -12,16 +12,19 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from cape import canvas, plots, records, report
 from cape.config import differences, load_json, to_dict
 from cape.data import Data, DataConfig, prepare, value_list
 from cape.datasets.trajectories import Trajectories
-from cape.evaluation import Evaluation, evaluate
-from cape.models import ModelConfig, PaperFNO
-from cape.places import places_differ
+from cape.evaluation import report
+from cape.evaluation.evaluate import Evaluation, evaluate
+from cape.figures import canvas
+from cape.figures import evaluation_figures as plots
+from cape.model.config import ModelConfig, PaperFNO
 from cape.problem import Problem
 from cape.surrogate import Surrogate, count_parameters
-from cape.training import TrainingConfig, fit
+from cape.training import log as records
+from cape.training.fit import TrainingConfig, fit
+from cape.training.position_dependence import places_differ
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,8 +15,8 @@ from safetensors.numpy import load as parse_weights
 from safetensors.numpy import save as weights_as_bytes
 
 from cape.config import from_dict, to_dict
-from cape.library import locate
-from cape.models import ModelConfig
+from cape.locate import locate
+from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
 

@@ -12,10 +12,10 @@ from flax import nnx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from cape.conditioning import Prediction
-from cape.models import ModelConfig
-from cape.novelty import OutsideTrainedRange as OutsideTrainedRange  # where it always was
-from cape.novelty import novelties
+from cape.model.conditioning import Prediction
+from cape.model.config import ModelConfig
+from cape.out_of_distribution import OutsideTrainedRange as OutsideTrainedRange  # where it always was
+from cape.out_of_distribution import novelties
 from cape.problem import Problem
 from cape.rollout import Step
 from cape.window import Window
@@ -134,7 +134,7 @@ class Surrogate(nnx.Module):
             OtherResolution: the grid is coarser than in training, or more than twice as fine; a U-Net, whose
                 convolutions count in points, also warns of less.
             LongerThanTrained: more steps than any rollout of the training had.
-            (All of them are `cape.novelty.Unseen`, for those who want to silence or to raise them.)
+            (All of them are `cape.out_of_distribution.Unseen`, for those who want to silence or to raise them.)
 
         Raises:
             ValueError: a shape or a parameter name does not fit, or a value is not finite.

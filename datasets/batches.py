@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .trajectories import Trajectories
+from cape.datasets.trajectories import Trajectories
 
 
 def steps_per_epoch(samples: int, batch: int) -> int:

@@ -9,14 +9,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from .fields import finite_samples
-from .hdf5 import open_hdf5
-from .named_channels import is_named_channels, open_named_channels
-from .pdebench import TIMES, is_compressible, is_scalar, open_compressible, open_scalar
-from .pdebench_incompressible import incompressible_notes, is_incompressible, open_incompressible
-from .pdebench_samples import is_samples, open_samples, sample_notes
-from .the_well import is_the_well, open_the_well, well_notes
-from .trajectories import Trajectories, concatenate, is_uniform
+from cape.datasets.fields import finite_samples
+from cape.datasets.readers.hdf5 import open_hdf5
+from cape.datasets.readers.named_channels import is_named_channels, open_named_channels
+from cape.datasets.readers.pdebench import TIMES, is_compressible, is_scalar, open_compressible, open_scalar
+from cape.datasets.readers.pdebench_incompressible import (
+    incompressible_notes,
+    is_incompressible,
+    open_incompressible,
+)
+from cape.datasets.readers.pdebench_samples import is_samples, open_samples, sample_notes
+from cape.datasets.readers.the_well import is_the_well, open_the_well, well_notes
+from cape.datasets.trajectories import Trajectories, concatenate, is_uniform
 
 SUFFIXES = (".hdf5", ".h5")
 

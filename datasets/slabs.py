@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from jaxtyping import Float
 
-from .fields import cut
+from cape.datasets.fields import cut
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .trajectories import Trajectories
+from cape.datasets.trajectories import Trajectories
 
 Kind = Literal["seen", "interpolated", "extrapolated"]
 SAME = 1e-6  # relative difference below which two parameter values are one

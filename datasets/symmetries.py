@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .isometries import Move, moved, translate, turn
+from cape.datasets.isometries import Move, moved, translate, turn
 
 
 @dataclass(frozen=True)

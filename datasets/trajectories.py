@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from .fields import Fields, MemoryStore, finite_samples, join, whole
+from cape.datasets.fields import Fields, MemoryStore, finite_samples, join, whole
 
 BOUNDARIES = ("periodic", "outgoing", "wall")
 UNIFORM = 1e-3  # relative deviation of steps below which a float32 axis counts as uniform

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .convolution import check_boundaries, pad
-from .fno import unmodulated
-from .fourier import Size, counting
-from .layout import beside, lead, trail
+from cape.solvers.fno import unmodulated
+from cape.solvers.layers.convolution import check_boundaries, pad
+from cape.solvers.layers.fourier import Size, counting
+from cape.solvers.layers.layout import beside, lead, trail
 
 
 def positions(

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
-from .fno import unmodulated
-from .layout import Features, lead, trail
-from .normalization import LayerNorm
-from .unet import Doubling, check_halvings
+from cape.solvers.fno import unmodulated
+from cape.solvers.layers.activation import gelu
+from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
+from cape.solvers.layers.layout import Features, lead, trail
+from cape.solvers.layers.normalisation import LayerNorm
+from cape.solvers.unet import Doubling, check_halvings
 
 
 def pairs_to_channels(h: Features) -> Features:

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
-from .fno import unmodulated
-from .layout import Features, lead, trail
-from .spectral import SpectralConvolution
+from cape.solvers.fno import unmodulated
+from cape.solvers.layers.activation import gelu
+from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
+from cape.solvers.layers.layout import Features, lead, trail
+from cape.solvers.layers.spectral import SpectralConvolution
 
 
 class AxisSpectralConvolution(nnx.Module):

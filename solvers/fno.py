@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .activation import gelu
-from .convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
-from .fourier import Size, counting
-from .layout import beside, lead, trail
-from .spectral import SpectralConvolution
+from cape.solvers.layers.activation import gelu
+from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
+from cape.solvers.layers.fourier import Size, counting
+from cape.solvers.layers.layout import beside, lead, trail
+from cape.solvers.layers.spectral import SpectralConvolution
 
 
 def unmodulated(i: int, h: Array) -> Array:

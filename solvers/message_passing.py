@@ -7,12 +7,12 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .activation import gelu
-from .convolution import Pointwise, check_boundaries, check_sizes, pad, shifts
-from .fno import unmodulated
-from .initialisation import torch_uniform
-from .layout import lead, over_points, trail
-from .normalization import LayerNorm
+from cape.solvers.fno import unmodulated
+from cape.solvers.layers.activation import gelu
+from cape.solvers.layers.convolution import Pointwise, check_boundaries, check_sizes, pad, shifts
+from cape.solvers.layers.initialisation import torch_uniform
+from cape.solvers.layers.layout import lead, over_points, trail
+from cape.solvers.layers.normalisation import LayerNorm
 
 
 def neighbourhood(radius: int, dimension: int) -> Float[np.ndarray, "entry axis"]:

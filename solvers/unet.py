@@ -6,13 +6,13 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from .activation import gelu
-from .convolution import Convolution, Pointwise, check_boundaries, check_sizes, mix
-from .fno import unmodulated
-from .fourier import Size
-from .initialisation import torch_uniform
-from .layout import Features, lead, over_points, trail
-from .normalization import NORMALIZATIONS
+from cape.solvers.fno import unmodulated
+from cape.solvers.layers.activation import gelu
+from cape.solvers.layers.convolution import Convolution, Pointwise, check_boundaries, check_sizes, mix
+from cape.solvers.layers.fourier import Size
+from cape.solvers.layers.initialisation import torch_uniform
+from cape.solvers.layers.layout import Features, lead, over_points, trail
+from cape.solvers.layers.normalisation import NORMALIZATIONS
 
 ACTIVATIONS = {"gelu": gelu, "tanh": jnp.tanh}
 

@@ -9,8 +9,11 @@ import pytest
 pytest.importorskip("matplotlib")
 from PIL import Image  # noqa: E402
 
-from cape import animation, panels  # noqa: E402
-from cape.animation import animate  # noqa: E402
+from cape.figures import (
+    animation,
+    panels,  # noqa: E402
+)
+from cape.figures.animation import animate  # noqa: E402
 
 TIMES = np.linspace(0, 1, 5)
 

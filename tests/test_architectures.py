@@ -11,9 +11,9 @@ from scipy.special import erf
 from cape.solvers.convnext_unet import ConvNextBlock, ConvNextUNet, pairs_to_channels
 from cape.solvers.factorised_fno import AxisSpectralConvolution, FactorisedFNO
 from cape.solvers.fno import unmodulated
-from cape.solvers.layout import trail
+from cape.solvers.layers.layout import trail
+from cape.solvers.layers.normalisation import LayerNorm
 from cape.solvers.message_passing import MessageLayer, MessagePassing
-from cape.solvers.normalization import LayerNorm
 
 RANDOM = np.random.default_rng(0)
 

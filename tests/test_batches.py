@@ -10,7 +10,7 @@ from small_files import scalar_field, write_scalar
 
 from cape.datasets.batches import batch_indices, steps_per_epoch, stream
 from cape.datasets.opening import open_files
-from cape.datasets.pdebench import open_scalar
+from cape.datasets.readers.pdebench import open_scalar
 
 compiled = jax.jit(batch_indices, static_argnames=("samples", "batch"))
 

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from cape.models import FNO as FNOConfig
-from cape.models import FactorisedFNO as FactorisedFNOConfig
-from cape.models import Film, ModelConfig, PaperFNO
-from cape.models import UNet as UNetConfig
+from cape.model.config import FNO as FNOConfig
+from cape.model.config import FactorisedFNO as FactorisedFNOConfig
+from cape.model.config import Film, ModelConfig, PaperFNO
+from cape.model.config import UNet as UNetConfig
 from cape.problem import Problem
 from cape.solvers.bounded import Bounded, positions
 from cape.solvers.convnext_unet import ConvNextUNet
 from cape.solvers.factorised_fno import FactorisedFNO
 from cape.solvers.fno import FNO
 from cape.solvers.message_passing import MessagePassing
-from cape.solvers.placed import Placed, places
+from cape.solvers.position_channels import Placed, places
 from cape.solvers.unet import UNet
 from cape.surrogate import Surrogate
 

@@ -16,14 +16,15 @@ from jax.experimental.compilation_cache import compilation_cache
 from small_files import scalar_field, write_compressible, write_scalar
 
 import cape
-from cape import cli, prediction
+from cape import cli
 from cape.cli import main
 from cape.commands.session import prepare_jax
-from cape.commands.training import DEFAULT_PRESET, presets
+from cape.commands.train import DEFAULT_PRESET, presets
 from cape.datasets.opening import open_files
 from cape.datasets.trajectories import Trajectories
-from cape.models import FNO, Film, ModelConfig, PaperCape, PaperFNO
-from cape.novelty import LongerThanTrained
+from cape.inference import predict as prediction
+from cape.model.config import FNO, Film, ModelConfig, PaperCape, PaperFNO
+from cape.out_of_distribution import LongerThanTrained
 from cape.pretrained import save
 from cape.problem import Problem
 from cape.surrogate import OutsideTrainedRange, Surrogate

@@ -11,18 +11,18 @@ import pytest
 from flax import nnx
 
 import cape.data as preparation
-from cape.commands.training import presets
+from cape.commands.train import presets
 from cape.config import differences, from_dict, load_json, load_toml, nearest, to_dict
 from cape.data import held_out_samples
-from cape.datasets.simulate.equations import find_equation
+from cape.datasets.equations.equation import find_equation
 from cape.datasets.simulate.simulation import simulate
 from cape.datasets.symmetries import symmetries_of
 from cape.experiment import Experiment
-from cape.models import FNO, Film, ModelConfig, UNet
-from cape.optimisers import AdamW, PaperAdam
+from cape.model.config import FNO, Film, ModelConfig, UNet
 from cape.problem import Problem
 from cape.surrogate import Surrogate, count_parameters
-from cape.training import TrainingConfig
+from cape.training.fit import TrainingConfig
+from cape.training.optimisers import AdamW, PaperAdam
 
 PRESETS = sorted(presets())
 PUBLISHED_ONLY = {("burgers1d", "Nu=0.004")}  # held out where PDEBench's own files are given

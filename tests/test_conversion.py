@@ -13,12 +13,12 @@ from small_files import cell_centres, write_compressible, write_scalar
 
 import cape
 from cape.cli import main
-from cape.commands import conversion as commands
-from cape.conversion import FromFiles, Stated, as_surrogate, convert
-from cape.models import Channels, PaperCape, PaperFNO, PaperUNet, Unaware
+from cape.commands import convert as commands
+from cape.model.config import Channels, PaperCape, PaperFNO, PaperUNet, Unaware
+from cape.paper.conversion.architecture import Architecture
+from cape.paper.conversion.convert import FromFiles, Stated, as_surrogate, convert
+from cape.paper.conversion.torch_checkpoint import read_checkpoint, uniform_names
 from cape.pretrained import load
-from cape.published_architecture import Architecture
-from cape.torch_checkpoint import read_checkpoint, uniform_names
 
 TOLERANCE = 1e-5  # max|a - b| / max|b|, float32 against float32
 STATED = Stated(values={"Nu": (0.5, 2.0)}, dt=0.1, steps=5, resolution=(16,), origin=(0.03125,))

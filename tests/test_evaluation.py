@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cape import report
 from cape.datasets.trajectories import from_arrays
-from cape.evaluation import FIGURES, evaluate, group_by_value
+from cape.evaluation import report
+from cape.evaluation.evaluate import FIGURES, evaluate, group_by_value
 from cape.problem import Problem
 
 DT, FRAMES, POINTS = 0.05, 6, 32

@@ -25,9 +25,9 @@ from cape.experiment import (
     refuse_other,
     trained_on,
 )
-from cape.models import FNO, Cape, Film, ModelConfig, PaperFNO, Unaware, UNet
-from cape.places import places_differ
-from cape.training import TrainingConfig
+from cape.model.config import FNO, Cape, Film, ModelConfig, PaperFNO, Unaware, UNet
+from cape.training.fit import TrainingConfig
+from cape.training.position_dependence import places_differ
 
 SMALL = SimulationConfig("advection", ("beta=0.5,1.0,2.0",), samples=10, resolution=16, frames=5, t_end=0.4)
 

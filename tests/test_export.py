@@ -17,8 +17,7 @@ import pytest
 from flax import nnx
 
 from cape import cli
-from cape.export import METADATA, PROGRAM, export, open_grid
-from cape.models import (
+from cape.model.config import (
     FNO,
     Cape,
     ConvNextUNet,
@@ -31,7 +30,8 @@ from cape.models import (
 )
 from cape.pretrained import load, save
 from cape.problem import Problem
-from cape.solvers.fourier import irfftn, rfftn
+from cape.release.export import METADATA, PROGRAM, export, open_grid
+from cape.solvers.layers.fourier import irfftn, rfftn
 from cape.surrogate import Surrogate
 
 pytest.importorskip("flatbuffers")

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cape import metrics
+from cape.evaluation import metrics
 
 SINGLE = [metrics.rmse, metrics.nrmse, metrics.vrmse, metrics.conserved_rmse, metrics.max_error]
 SINGLE += [metrics.boundary_rmse, metrics.fourier_rmse]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from cape.embedding import logarithmic
-from cape.models import FNO, AdaGroupNorm, Cape, Channels, Film, ModelConfig, Unaware
-from cape.normalisation import SampleNormalisation
+from cape.model.config import FNO, AdaGroupNorm, Cape, Channels, Film, ModelConfig, Unaware
+from cape.model.embedding import logarithmic
+from cape.model.normalisation import SampleNormalisation
 from cape.problem import Problem
 from cape.surrogate import Surrogate
 

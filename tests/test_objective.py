@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from cape import curriculum as curricula
-from cape.losses import relative_l2
-from cape.models import FNO, Cape, ModelConfig
-from cape.objective import (
+from cape.model.config import FNO, Cape, ModelConfig
+from cape.problem import Problem
+from cape.surrogate import Surrogate
+from cape.training import curriculum as curricula
+from cape.training.fit import TrainingConfig
+from cape.training.losses import relative_l2
+from cape.training.objective import (
     Model,
     Objective,
     Schedule,
@@ -21,9 +24,6 @@ from cape.objective import (
     make_inputs,
     value_and_gradient,
 )
-from cape.problem import Problem
-from cape.surrogate import Surrogate
-from cape.training import TrainingConfig
 
 TRANSITIONS, BATCH, POINTS = 5, 2, 16
 PROBLEM = Problem(
@@ -302,7 +302,7 @@ def test_a_few_steps_at_a_time_give_the_loss_and_gradient_of_all_at_once(tiny, m
     arguments = (objective, model, params, rest, frames, p, schedule, jax.random.key(0), SCALE)
     at_once = jax.jit(jax.value_and_grad(evaluate, argnums=2, has_aux=True), static_argnums=(0, 1))
     (_, (whole, _)), expected = at_once(*arguments)
-    monkeypatch.setattr("cape.objective._POINTS_IN_CACHE", BATCH * POINTS)  # one step at a time
+    monkeypatch.setattr("cape.training.objective._POINTS_IN_CACHE", BATCH * POINTS)  # one step at a time
     monkeypatch.setattr("jax.default_backend", lambda: "cpu")
     losses, _, grads = jax.jit(value_and_gradient, static_argnums=(0, 1))(*arguments)
     for a, b in zip(losses, whole, strict=True):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from cape.models import FNO, Cape, ModelConfig
-from cape.optimisers import Muon, matrices
+from cape.model.config import FNO, Cape, ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
+from cape.training.optimisers import Muon, matrices
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 

@@ -64,19 +64,6 @@ def test_the_public_names_are_found_and_unknown_ones_are_not():
         cape.lod  # noqa: B018
 
 
-def test_every_module_goes_into_the_wheel():
-    settings = project()["tool"]["setuptools"]
-    listed, folders = set(settings["packages"]), settings["package-dir"]
-    assert set(folders) == listed
-    modules = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
-    assert len(modules) > 30
-    for folder in {path.parent.relative_to(ROOT) for path in modules}:
-        top, *below = folder.parts
-        package = ".".join([FOLDERS[top], *below])
-        assert package in listed, f"{folder}/ is not among tool.setuptools.packages"
-        assert folders[package] == folder.as_posix()
-
-
 def test_every_data_file_goes_into_the_wheel():
     data = project()["tool"]["setuptools"]["package-data"]
     tracked = subprocess.run(["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True)
@@ -97,28 +84,6 @@ def test_every_data_file_goes_into_the_wheel():
 )
 def test_packages_are_found_under_their_installed_names(module):
     assert importlib.import_module(module).__name__ == module
-
-
-def test_a_bare_checkout_works_without_installation(tmp_path):
-    """From another folder, with the repository on the path and nothing of an installed cape."""
-    code = (
-        "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()];"
-        "import cape.solvers.fno, cape.datasets.opening, cape.datasets.simulate.simulation;"
-        "from cape.commands.training import presets;"
-        "print(cape.__file__, cape.solvers.fno.__file__, len(presets()))"
-    )
-    top, solver, count = python(code, cwd=tmp_path, path=ROOT).split()
-    assert Path(top) == ROOT / "cape" / "__init__.py"
-    assert Path(solver) == ROOT / "solvers" / "fno.py"
-    assert int(count) == len(list((ROOT / "configs").glob("*.toml")))
-
-
-def test_a_bare_checkout_does_not_take_the_place_of_other_packages(tmp_path):
-    """Another package called datasets stays what it is; ours is only cape.datasets."""
-    (tmp_path / "datasets").mkdir()
-    (tmp_path / "datasets" / "__init__.py").write_text("mine = True")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cape.datasets, datasets; print(datasets.mine)"
-    assert python(code, cwd=tmp_path, path=ROOT) == "True"
 
 
 def test_the_training_script_is_the_train_command(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from small_files import scalar_field, write_compressible, write_scalar
 
 from cape.datasets.opening import inspect, open_files
-from cape.datasets.pdebench import open_compressible, open_scalar
+from cape.datasets.readers.pdebench import open_compressible, open_scalar
 
 # Parameters and equation of scalar files
 

@@ -7,8 +7,8 @@ from small_files import place, write_incompressible, write_samples, write_scalar
 
 from cape.datasets import fields
 from cape.datasets.opening import inspect, layout_of, open_files
-from cape.datasets.pdebench_incompressible import open_incompressible
-from cape.datasets.pdebench_samples import open_samples
+from cape.datasets.readers.pdebench_incompressible import open_incompressible
+from cape.datasets.readers.pdebench_samples import open_samples
 from cape.datasets.splits import InitialConditionSplit
 from cape.datasets.trajectories import concatenate
 

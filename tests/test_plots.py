@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from cape.datasets.splits import kind_of
-from cape.evaluation import FIGURES, Evaluation, Example, Row
+from cape.evaluation.evaluate import FIGURES, Evaluation, Example, Row
 
 pytest.importorskip("matplotlib")
 from matplotlib.image import imread  # noqa: E402
 
-from cape import plots  # noqa: E402
-from cape.field_panels import field_panels  # noqa: E402
+from cape.figures import evaluation_figures as plots  # noqa: E402
+from cape.figures.field_panels import field_panels  # noqa: E402
 
 TIMES = np.linspace(0.1, 1.0, 10)
 
@@ -151,5 +151,5 @@ def test_without_matplotlib_the_way_out_is_named(burgers, tmp_path, monkeypatch)
 
 
 def test_importing_cape_and_its_plots_does_not_import_matplotlib():
-    code = "import sys, cape, cape.animation, cape.plots; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, cape, cape.figures.animation, cape.figures.evaluation_figures; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

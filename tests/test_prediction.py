@@ -18,18 +18,19 @@ from flax import nnx
 from PIL import Image
 from small_files import scalar_field, write_scalar
 
-from cape import pictures, prediction
 from cape.cli import main
+from cape.datasets.equations.equation import EQUATIONS
 from cape.datasets.opening import find_files, open_files
-from cape.datasets.simulate.equations import EQUATIONS
 from cape.datasets.simulate.simulation import MOST_SAMPLES, simulate
 from cape.datasets.simulate.writer import write
 from cape.datasets.trajectories import from_arrays
-from cape.models import FNO, Film, ModelConfig, Unaware, UNet
-from cape.novelty import LongerThanTrained, OtherResolution, OutsideTrainedRange, Unseen
+from cape.figures import prediction_figures as pictures
+from cape.inference import predict as prediction
+from cape.inference.initial_conditions import FromFiles, FromSimulator
+from cape.model.config import FNO, Film, ModelConfig, Unaware, UNet
+from cape.out_of_distribution import LongerThanTrained, OtherResolution, OutsideTrainedRange, Unseen
 from cape.pretrained import save
 from cape.problem import Problem
-from cape.starts import FromFiles, FromSimulator
 from cape.surrogate import Surrogate
 
 SMALL = FNO(width=4, modes=2, layers=1, projection=4, kernel=0)
@@ -71,7 +72,7 @@ def burgers(tmp_path_factory) -> str:
 
 @pytest.fixture(autouse=True)
 def compiled_programs_are_not_kept(monkeypatch):
-    monkeypatch.setattr("cape.commands.prediction.prepare_jax", lambda: None)
+    monkeypatch.setattr("cape.commands.predict.prepare_jax", lambda: None)
 
 
 def command(*arguments) -> int:
@@ -334,8 +335,8 @@ def test_warnings_of_a_rollout_point_to_its_caller_and_share_a_parent():
 
 LONG = """
 import resource, sys
-from cape import prediction
-from cape.starts import FromFiles, FromSimulator
+from cape.inference import predict as prediction
+from cape.inference.initial_conditions import FromFiles, FromSimulator
 prediction._CHUNK_VALUES = 2**15
 peaks = []
 for steps in (1000, 10000):

@@ -11,13 +11,13 @@ import pytest
 from flax import nnx
 from small_files import cell_centres, write_compressible
 
-from cape import protocols, report
 from cape.cli import main
 from cape.datasets.opening import open_files
 from cape.datasets.trajectories import from_arrays
-from cape.evaluation import evaluate
-from cape.inputs import on_twice_the_grid
-from cape.models import FNO, ModelConfig
+from cape.evaluation import protocols, report
+from cape.evaluation.evaluate import evaluate
+from cape.inference.resampling import on_twice_the_grid
+from cape.model.config import FNO, ModelConfig
 from cape.pretrained import save
 from cape.problem import Problem
 from cape.surrogate import Surrogate

@@ -18,19 +18,21 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import cape
-from cape import cli, library, report
+from cape import cli
+from cape import locate as library
 from cape.config import load_json
 from cape.data import DataConfig, SimulationConfig, prepare
+from cape.datasets.equations.equation import EQUATIONS
 from cape.datasets.opening import open_files
-from cape.datasets.simulate.equations import EQUATIONS
 from cape.datasets.trajectories import from_arrays
-from cape.evaluation import evaluate
+from cape.evaluation import report
+from cape.evaluation.evaluate import evaluate
 from cape.experiment import Experiment, build, claim, trained_on
-from cape.model_card import ModelCard
-from cape.models import FNO, Cape, ModelConfig
+from cape.model.config import FNO, Cape, ModelConfig
 from cape.pretrained import load, save, summary
-from cape.publication import publish, sample_of
-from cape.training import TrainingConfig
+from cape.release.model_card import ModelCard
+from cape.release.publish import publish, sample_of
+from cape.training.fit import TrainingConfig
 
 WAVE = np.sin(2 * np.pi * np.arange(16) / 16).astype(np.float32)[None, :, None]
 
@@ -273,13 +275,11 @@ def test_a_name_of_nothing_is_named(shelf, name, message):
 
 
 def test_shipped_ones_are_the_folders_of_pretrained_but_for_unfinished_ones(published, tmp_path, monkeypatch):
-    (tmp_path / "cape").mkdir()
-    (tmp_path / "pyproject.toml").touch()
     for name in ("b", "a", ".c.12.part", "empty"):
         (tmp_path / "pretrained" / name).mkdir(parents=True)
     for name in ("b", "a", ".c.12.part"):
         (tmp_path / "pretrained" / name / "config.json").write_bytes((published / "config.json").read_bytes())
-    monkeypatch.setattr(library, "__file__", str(tmp_path / "cape" / "library.py"))
+    monkeypatch.setattr(library.importlib.resources, "files", lambda package: tmp_path / "pretrained")
     assert list(library.shipped()) == ["a", "b"]
 
 
@@ -288,7 +288,6 @@ def test_every_shipped_surrogate_loads_and_the_wheel_takes_its_files():
         load(folder)
     settings = Path(__file__).parents[1] / "pyproject.toml"
     setuptools = tomllib.loads(settings.read_text(encoding="utf-8"))["tool"]["setuptools"]
-    assert setuptools["package-dir"]["cape.shipped"] == "pretrained"
     assert setuptools["package-data"]["cape.shipped"] == [
         f"*/{pattern}" for pattern in ("*.json", "*.safetensors", "*.md", "*.hdf5")
     ]
@@ -439,7 +438,7 @@ def test_commands_publish_and_list(run, published, shelf, tmp_path, capsys):
 def test_loading_imports_no_training(published):
     program = (
         "import sys, cape; assert 'jax' not in sys.modules; cape.load(sys.argv[1]); "
-        "print([m for m in ('orbax', 'tyro', 'matplotlib', 'cape.training', 'cape.cli') if m in sys.modules])"
+        "print([m for m in ('orbax', 'tyro', 'matplotlib', 'cape.training.fit', 'cape.cli') if m in sys.modules])"
     )
     found = subprocess.run(
         [sys.executable, "-c", program, str(published)], capture_output=True, text=True, check=True

@@ -9,17 +9,17 @@ import pytest
 from differences import difference
 from flax import nnx
 
-from cape.attention import CAPEBlock
-from cape.curriculum import TanhTransition
-from cape.losses import relative_l2
-from cape.models import Channels, ModelConfig, PaperCape, PaperFNO, PaperUNet, Unaware
-from cape.objective import Model, Objective, Schedule
-from cape.optimisers import PaperAdam
+from cape.model.attention import CAPEBlock
+from cape.model.config import Channels, ModelConfig, PaperCape, PaperFNO, PaperUNet, Unaware
+from cape.paper.conversion.weights import load_block, load_surrogate
 from cape.problem import Problem
-from cape.published_weights import load_block, load_surrogate
 from cape.rollout import rollout
 from cape.surrogate import Surrogate
-from cape.update import Recipe, initial_state, update, warm_up
+from cape.training.curriculum import TanhTransition
+from cape.training.losses import relative_l2
+from cape.training.objective import Model, Objective, Schedule
+from cape.training.optimisers import PaperAdam
+from cape.training.update import Recipe, initial_state, update, warm_up
 
 TOLERANCE = 1e-5  # max|a - b| / max|b|, float32 against float32
 

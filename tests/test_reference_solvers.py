@@ -6,7 +6,7 @@ import pytest
 from differences import difference, largest_difference
 from flax import nnx
 
-from cape.published_weights import load_fno, load_unet, unet_blocks
+from cape.paper.conversion.weights import load_fno, load_unet, unet_blocks
 from cape.solvers.fno import FNO
 from cape.solvers.unet import UNet
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cape.datasets.trajectories import from_arrays
-from cape.feed import resident
-from cape.sampling import Cyclical, Draw, EveryTrajectory, Ordered, Weighted
+from cape.training.batches import resident
+from cape.training.sampling import Cyclical, Draw, EveryTrajectory, Ordered, Weighted
 
 HARD = np.asarray([0.3, 0.1, 0.4, 0.2])  # easiest first: 1, 3, 0, 2
 

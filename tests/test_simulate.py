@@ -9,26 +9,17 @@ import numpy as np
 import pytest
 
 from cape.commands import data as command_line
+from cape.datasets.equations import advection, burgers, reaction_diffusion
+from cape.datasets.equations.equation import EQUATIONS, Equation, Parameter
 from cape.datasets.opening import open_files
-from cape.datasets.simulate import (
-    EQUATIONS,
-    Equation,
-    LogUniform,
-    Parameter,
-    Uniform,
-    Values,
-    advection,
-    burgers,
-    parse,
-    reaction_diffusion,
-    simulate,
-)
 from cape.datasets.simulate.initial_conditions import (
     cell_averages,
     cell_centres,
     normalised_waves,
     random_waves,
 )
+from cape.datasets.simulate.parameters import LogUniform, Uniform, Values, parse
+from cape.datasets.simulate.simulation import simulate
 from cape.datasets.simulate.writer import write
 
 SEED = 7

@@ -5,12 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cape.datasets.equations import compressible
+from cape.datasets.equations.compressible import evolve
+from cape.datasets.equations.equation import EQUATIONS
 from cape.datasets.opening import open_files
-from cape.datasets.simulate import EQUATIONS, compressible, simulate
-from cape.datasets.simulate.compressible import evolve
 from cape.datasets.simulate.gas import GAMMA
 from cape.datasets.simulate.initial_conditions import cell_centres
 from cape.datasets.simulate.random_flow import random_flow
+from cape.datasets.simulate.simulation import simulate
 from cape.datasets.simulate.viscosity import as_in_benchmark, newtonian
 
 SEED = 7

@@ -7,17 +7,13 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
+from cape.datasets.equations import fitzhugh_nagumo, gray_scott, incompressible
+from cape.datasets.equations.equation import EQUATIONS
 from cape.datasets.opening import open_files
-from cape.datasets.simulate import (
-    EQUATIONS,
-    etd,
-    fitzhugh_nagumo,
-    gray_scott,
-    incompressible,
-    simulate,
-)
+from cape.datasets.simulate import etd
 from cape.datasets.simulate.initial_conditions import cell_centres
 from cape.datasets.simulate.initial_fields import random_patches, random_spots, random_vorticity
+from cape.datasets.simulate.simulation import simulate
 
 SEED = 7
 ONE = np.ones(1)

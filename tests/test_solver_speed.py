@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from cape.models import FNO, Film, ModelConfig
+from cape.model.config import FNO, Film, ModelConfig
 from cape.pretrained import load, save
 from cape.problem import Problem
 from cape.surrogate import Surrogate

@@ -9,9 +9,11 @@ import pytest
 from flax import nnx
 from scipy.special import erf
 
-from cape.solvers.activation import gelu
 from cape.solvers.convnext_unet import ConvNextUNet
-from cape.solvers.convolution import (
+from cape.solvers.factorised_fno import FactorisedFNO
+from cape.solvers.fno import FNO
+from cape.solvers.layers.activation import gelu
+from cape.solvers.layers.convolution import (
     Convolution,
     DepthwiseConvolution,
     Pointwise,
@@ -19,12 +21,10 @@ from cape.solvers.convolution import (
     convolve_by_product,
     mix,
 )
-from cape.solvers.factorised_fno import FactorisedFNO
-from cape.solvers.fno import FNO
-from cape.solvers.layout import trail
+from cape.solvers.layers.layout import trail
+from cape.solvers.layers.normalisation import standardise
+from cape.solvers.layers.spectral import SpectralConvolution
 from cape.solvers.message_passing import MessagePassing
-from cape.solvers.normalization import standardise
-from cape.solvers.spectral import SpectralConvolution
 from cape.solvers.unet import Doubling, UNet, halve
 
 RANDOM = np.random.default_rng(0)

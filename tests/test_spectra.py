@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from cape.spectra import kinetic_energy_spectrum, power_spectrum, resolved_shells, velocity_channels
+from cape.evaluation.spectra import (
+    kinetic_energy_spectrum,
+    power_spectrum,
+    resolved_shells,
+    velocity_channels,
+)
 
 
 def grid(*resolution):

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from cape.attention import ChannelAttention
 from cape.config import from_dict, to_dict
 from cape.datasets.trajectories import from_arrays
-from cape.embedding import EMBEDDINGS, linear, logarithmic
-from cape.models import (
+from cape.model.attention import ChannelAttention
+from cape.model.config import (
     FNO,
     AdaGroupNorm,
     Cape,
@@ -33,9 +32,10 @@ from cape.models import (
     UNet,
     match_size,
 )
+from cape.model.embedding import EMBEDDINGS, linear, logarithmic
+from cape.model.propagator import Propagator
 from cape.pretrained import load, save
 from cape.problem import Problem
-from cape.propagator import Propagator
 from cape.rollout import persistence, rollout
 from cape.surrogate import OutsideTrainedRange, Surrogate, count_parameters
 

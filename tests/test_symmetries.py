@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cape.datasets.equations import advection, burgers, compressible, incompressible, reaction_diffusion
+from cape.datasets.equations.equation import EQUATIONS
 from cape.datasets.isometries import Move, turn
-from cape.datasets.simulate import advection, burgers, compressible, incompressible, reaction_diffusion
-from cape.datasets.simulate.equations import EQUATIONS
 from cape.datasets.simulate.initial_conditions import cell_centres, random_waves
 from cape.datasets.simulate.initial_fields import random_vorticity
 from cape.datasets.symmetries import SYMMETRIES, Augmentation, Symmetries, augment, symmetries_of

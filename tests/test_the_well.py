@@ -6,8 +6,8 @@ import pytest
 from well_files import well_field, write_the_well
 
 from cape.datasets.opening import inspect, layout_of, open_files
+from cape.datasets.readers.the_well import open_the_well
 from cape.datasets.splits import InitialConditionSplit
-from cape.datasets.the_well import open_the_well
 
 GRAY_SCOTT = {"F": 0.098, "k": 0.057}
 

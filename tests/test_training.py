@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from cape import training
 from cape.commands.session import prepare_jax
 from cape.datasets.trajectories import from_arrays
-from cape.models import FNO, Cape, Film, ModelConfig
-from cape.optimisers import AdamW, PaperAdam
+from cape.model.config import FNO, Cape, Film, ModelConfig
 from cape.pretrained import load
 from cape.problem import Problem
-from cape.records import read
 from cape.rollout import persistence, rollout
-from cape.sampling import Ordered, Weighted
 from cape.surrogate import Surrogate
-from cape.training import Diverged, TrainingConfig, fit
-from cape.update import average, update
-from cape.validation import no_worse
+from cape.training import fit as training
+from cape.training.fit import Diverged, TrainingConfig, fit
+from cape.training.log import read
+from cape.training.optimisers import AdamW, PaperAdam
+from cape.training.sampling import Ordered, Weighted
+from cape.training.update import average, update
+from cape.training.validation import no_worse
 
 POINTS, FRAMES, DT = 16, 5, 0.1
 MODEL = ModelConfig(FNO(width=4, modes=3, layers=1, projection=4, kernel=0), Cape(heads=8, width=4))

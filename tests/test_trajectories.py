@@ -6,7 +6,7 @@ import pytest
 from small_files import scalar_field, write_compressible, write_scalar
 
 from cape.datasets import fields
-from cape.datasets.pdebench import open_compressible, open_scalar
+from cape.datasets.readers.pdebench import open_compressible, open_scalar
 from cape.datasets.trajectories import concatenate, from_arrays
 
 rng = np.random.default_rng(0)

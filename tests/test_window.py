@@ -11,26 +11,27 @@ import pytest
 from flax import nnx
 
 import cape
-from cape import feed, records
 from cape.data import DataConfig, SimulationConfig
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.writer import write
 from cape.datasets.symmetries import Augmentation
 from cape.datasets.trajectories import Trajectories, from_arrays
-from cape.evaluation import evaluate
+from cape.evaluation.evaluate import evaluate
+from cape.evaluation.protocols import run_protocols
 from cape.experiment import Experiment, build, run
-from cape.export import PROGRAM, export
-from cape.models import FNO, Cape, Film, ModelConfig, PaperFNO, Unaware
-from cape.novelty import LongerThanTrained
-from cape.objective import Objective
-from cape.prediction import predict
+from cape.inference.initial_conditions import FromFiles, FromSimulator
+from cape.inference.predict import predict
+from cape.model.config import FNO, Cape, Film, ModelConfig, PaperFNO, Unaware
+from cape.out_of_distribution import LongerThanTrained
 from cape.problem import Problem
-from cape.protocols import run_protocols
-from cape.publication import publish
-from cape.sampling import Draw, EveryTrajectory
-from cape.starts import FromFiles, FromSimulator
+from cape.release.export import PROGRAM, export
+from cape.release.publish import publish
 from cape.surrogate import Surrogate
-from cape.training import TrainingConfig, fit
+from cape.training import batches as feed
+from cape.training import log as records
+from cape.training.fit import TrainingConfig, fit
+from cape.training.objective import Objective
+from cape.training.sampling import Draw, EveryTrajectory
 from cape.window import ONE_FRAME, Window
 
 SMALL = FNO(width=6, modes=3, layers=2, projection=8)
@@ -366,7 +367,7 @@ def test_chunks_of_a_long_prediction_are_the_prediction_at_once(finished, tmp_pa
     files = next((folder.parent / "data").glob("*"))
     whole_one = predict(folder, FromFiles((files,), 2), tmp_path / "a.hdf5", 6, progress=False)
     monkeypatch.setattr(
-        "cape.prediction._CHUNK_VALUES", 2 * 16 * 3
+        "cape.inference.predict._CHUNK_VALUES", 2 * 16 * 3
     )  # three frames of two samples: not a bundle
     pieces = predict(folder, FromFiles((files,), 2), tmp_path / "b.hdf5", 6, progress=False)
     np.testing.assert_allclose(open_files(pieces).read(), open_files(whole_one).read(), rtol=1e-4, atol=1e-5)

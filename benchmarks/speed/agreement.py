@@ -11,8 +11,8 @@ from speed import contender, ours
 from speed.cases import Case
 from torch import nn
 
-from cape.objective import Model, Schedule, value_and_gradient
 from cape.surrogate import Surrogate
+from cape.training.objective import Model, Schedule, value_and_gradient
 
 
 def largest_difference(case: Case, feedback: int) -> dict[str, float]:

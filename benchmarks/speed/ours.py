@@ -8,12 +8,12 @@ import numpy as np
 from flax import nnx
 from speed.cases import Case
 
-from cape.models import FNO, Cape, ModelConfig, PaperCape, PaperFNO, PaperUNet, Unaware, UNet
-from cape.objective import Model, Objective, Schedule, evaluate
-from cape.optimisers import AdamW, PaperAdam
+from cape.model.config import FNO, Cape, ModelConfig, PaperCape, PaperFNO, PaperUNet, Unaware, UNet
 from cape.problem import Problem
 from cape.surrogate import Surrogate, _rollout
-from cape.update import Recipe, initial_state, update
+from cape.training.objective import Model, Objective, Schedule, evaluate
+from cape.training.optimisers import AdamW, PaperAdam
+from cape.training.update import Recipe, initial_state, update
 
 
 def problem(case: Case) -> Problem:

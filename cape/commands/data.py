@@ -53,7 +53,7 @@ def simulate(
         overwrite: replace files that are there.
         quiet: no progress bar.
     """
-    from cape.assignment import assignments
+    from cape.datasets.assignment import assignments
     from cape.datasets.simulate.simulation import simulate as solve
 
     prepare_jax()

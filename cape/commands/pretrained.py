@@ -17,7 +17,7 @@ def publish(run: Model, /, out: str, license: str = "Apache-2.0", overwrite: boo
         license: of the weights, an SPDX identifier.
         overwrite: replace the pretrained folder that is there.
     """
-    from cape.publication import publish as write
+    from cape.release.publish import publish as write
 
     prepare_jax()
     print(write(run, out, license=license, overwrite=overwrite))
@@ -25,7 +25,7 @@ def publish(run: Model, /, out: str, license: str = "Apache-2.0", overwrite: boo
 
 def models() -> None:
     """List the surrogates that come with the package, for cape.load(NAME)."""
-    from cape.library import shipped
+    from cape.locate import shipped
     from cape.pretrained import summary
 
     for name, folder in shipped().items():
@@ -51,7 +51,7 @@ def export(
         resolution: points per axis, the only grid the file then takes; without it any grid, where possible.
         overwrite: replace the file if it is there.
     """
-    from cape.export import export as write
+    from cape.release.export import export as write
 
     metadata = write(model, out, steps, resolution, overwrite=overwrite)
     print(f"{out}: {metadata['steps']} steps, any batch, {_grid_in_words(metadata['grid'])}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from .initial_conditions import uniform_numbers
+from cape.datasets.simulate.initial_conditions import uniform_numbers
 
 HIGHEST_MODE = 16  # of random fields: what is left out has 1e-4 of the variance at most
 

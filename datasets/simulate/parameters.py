@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from .initial_conditions import uniform_numbers
+from cape.datasets.simulate.initial_conditions import uniform_numbers
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float
 
-from .gas import GAMMA
-from .initial_conditions import cell_centres, uniform_numbers
+from cape.datasets.simulate.gas import GAMMA
+from cape.datasets.simulate.initial_conditions import cell_centres, uniform_numbers
 
 HIGHEST_WAVE_NUMBER = 4
 POINTS = 32  # per axis of the grid on which disturbances are scaled, whatever the resolution asked for

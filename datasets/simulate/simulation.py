@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .equations import Equation, find_equation
-from .parameters import ParameterValues, parse
-from .writer import refuse_existing, writing
+from cape.datasets.equations.equation import Equation, find_equation
+from cape.datasets.simulate.parameters import ParameterValues, parse
+from cape.datasets.simulate.writer import refuse_existing, writing
 
 LOWEST_RESOLUTION = 16
 MOST_SAMPLES = 1_000_000  # numbers of initial conditions: seed * MOST_SAMPLES + sample

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .gas import DENSITY, ENERGY, VELOCITY, State
+from cape.datasets.simulate.gas import DENSITY, ENERGY, VELOCITY, State
 
 PerSample = Float[Array, "1 sample *ones"]
 

@@ -1,0 +1,1 @@
+"""Evaluation: errors at parameter values that were seen, interpolated or extrapolated."""

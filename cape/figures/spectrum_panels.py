@@ -1,0 +1,119 @@
+"""Power spectra of truth and prediction at several times: which scales a surrogate keeps, damps or invents."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from cape.evaluation import spectra
+from cape.evaluation.evaluate import Example
+from cape.figures import panels
+from cape.figures.canvas import drawing, log_axis, time_colours
+
+_LINES = {panels.TRUTH: "-", panels.PREDICTION: "--"}
+_FLOOR = 1e-9  # of the largest power of the truth: what lies below is round-off of float32
+
+
+def spectrum_panels(examples: Sequence[Example], path: str | Path, moments: int = 3) -> None:
+    """Draw the spectra of examples, one row per parameter value and one column per quantity.
+
+    Quantities are the kinetic energy (where the channels hold a velocity) and the other channels. The truth is solid,
+    the prediction dashed, the colour is the time; the mean over space, shell 0, is left out. Formulas in
+    cape/evaluation/spectra.py.
+
+    Args:
+        examples: any number in one to three dimensions, of the same channels and times.
+        path: file to write; the suffix chooses the format.
+        moments: number of times, evenly spaced, the last included and the frames given not.
+
+    Raises:
+        ValueError: no examples.
+    """
+    if not examples:
+        raise ValueError("no examples to draw spectra of: evaluate with examples=True")
+    first = examples[0]
+    given = first.given
+    chosen = [given + i for i in panels.evenly(len(first.times) - given, moments + 1)][-moments:]
+    lines = [(_quantities(e, e.truth[chosen]), _quantities(e, e.prediction[chosen])) for e in examples]
+    names = list(lines[0][0])
+    alone = len(names) == 1  # then the parameter values stand side by side
+    shape = (1, len(lines)) if alone else (len(lines), len(names))
+    with drawing(path, 0.8 + 3.0 * max(shape[1], 2), 0.9 + 2.5 * shape[0]) as canvas:
+        grid = canvas.subplots(*shape, sharex=True, sharey="row" if alone else "col", squeeze=False)
+        grid = grid.T if alone else grid
+        colours = time_colours(len(chosen))
+        for line, example, (truth, prediction) in zip(grid, examples, lines, strict=True):
+            for axes, name in zip(line, names, strict=True):
+                _draw_spectra(axes, truth[name], prediction[name], colours, _resolved(example))
+        for column, name in zip(grid.T, names, strict=True):
+            _set_limits(column, np.concatenate([truth[name][:, 1:].ravel() for truth, _ in lines]))
+        _label(grid, [example.caption for example in examples], names)
+        handles = [grid[0, 0].plot([], [], color="k", ls=ls, label=k)[0] for k, ls in _LINES.items()]
+        handles += [
+            grid[0, 0].plot([], [], color=c, lw=4, label=f"t = {first.times[i]:.4g}")[0]
+            for c, i in zip(colours, chosen, strict=True)
+        ]
+        canvas.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+
+
+def _label(grid: np.ndarray, captions: Sequence[str], names: Sequence[str]) -> None:
+    """Name the rows by parameter value and the columns by quantity; panels side by side by value."""
+    waves = "waves per side of the domain"
+    if len(names) == 1:
+        for axes, caption in zip(grid[:, 0], captions, strict=True):
+            axes.set_title(caption.replace(" (", "\n("), fontsize=9)
+            axes.set_xlabel(waves)
+        grid[0, 0].set_ylabel(f"power of {names[0]}")
+        return
+    for axes, name in zip(grid[0], names, strict=True):
+        axes.set_title(name)
+    for axes, caption in zip(grid[:, 0], captions, strict=True):
+        value = caption.replace(", ", "\n").replace(" (", "\n(")
+        axes.set_ylabel(f"{value}\n\npower", fontsize=9)
+    for axes in grid[-1]:
+        axes.set_xlabel(waves)
+
+
+def _draw_spectra(axes, truth: np.ndarray, prediction: np.ndarray, colours, shells: int) -> None:
+    """Draw spectra [time, shell] of one quantity, shells 1 to the lowest Nyquist wave number."""
+    r = np.arange(1, min(shells, truth.shape[1]))
+    for known, guess, colour in zip(truth, prediction, colours, strict=True):
+        axes.plot(r, known[r], color=colour, lw=2.6, alpha=0.45)
+        axes.plot(r, guess[r], color=colour, lw=1.3, ls="--")
+
+
+def _set_limits(column: np.ndarray, truth: np.ndarray) -> None:
+    """Fit the axes to the truth, with room for a prediction that has up to a hundred times more or less of it."""
+    top = truth.max(initial=0.0) or 1.0
+    drawn = np.concatenate([line.get_ydata() for axes in column for line in axes.get_lines()])
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    low, high = (drawn.min(), drawn.max()) if drawn.size else (top, top)
+    low, high = max(low, _FLOOR * top, truth[truth > 0].min(initial=top) / 100), min(high, 100 * top)
+    for axes in column:
+        axes.margins(x=0.02)
+        log_axis(axes, "x")
+        axes.set(yscale="log", ylim=(low / 2, high * 3))
+
+
+def _quantities(
+    example: Example, frames: Float[np.ndarray, "time *space channel"]
+) -> dict[str, Float[np.ndarray, "time shell"]]:
+    """Give the spectra of the kinetic energy and of every channel that is no velocity; NaN where not finite."""
+    lengths = _lengths(example)
+    velocity = spectra.velocity_channels(example.channel_names, len(lengths))
+    found = {}
+    if velocity:
+        found["kinetic energy"] = spectra.kinetic_energy_spectrum(frames, lengths, example.channel_names)
+    power = spectra.power_spectrum(frames, lengths)
+    rest = [i for i in range(frames.shape[-1]) if i not in velocity]
+    return found | {example.channel_names[i]: power[..., i] for i in rest}
+
+
+def _lengths(example: Example) -> list[float]:
+    edges = panels.extent(example.coordinates)
+    return [high - low for low, high in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _resolved(example: Example) -> int:
+    return spectra.resolved_shells(example.truth.shape[1:-1], _lengths(example))

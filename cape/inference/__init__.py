@@ -1,0 +1,1 @@
+"""Inference: roll a surrogate out from initial conditions, over many parameter values."""

@@ -1,0 +1,1 @@
+"""Release: publish a run as a pretrained folder, write its model card, export its rollout."""

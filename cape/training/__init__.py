@@ -1,0 +1,1 @@
+"""Training: objective, curriculum, optimiser, validation and checkpoints."""

@@ -1,0 +1,1 @@
+"""Equations that can be simulated: one file each."""

@@ -1,0 +1,1 @@
+"""Readers of file layouts: one file per layout."""

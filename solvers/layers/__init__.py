@@ -1,0 +1,1 @@
+"""Layers that base solvers are built from."""
