@@ -1,4 +1,4 @@
-"""Novelty: in what a question put to a surrogate lies outside all that it has seen in training."""
+"""Warnings for rollouts outside the training data: parameter values, grids, lengths and time steps."""
 
 from collections.abc import Sequence
 
@@ -7,72 +7,79 @@ from jaxtyping import Float
 
 from cape.problem import Problem
 
-
-class Unseen(UserWarning):
-    """A surrogate is asked for something unlike its training data; the parent of the warnings below."""
+_SAME_TIME_STEP = 1e-3  # relative difference below which two time steps count as equal
 
 
-class OutsideTrainedRange(Unseen):
-    """A parameter value lies outside the range the surrogate was trained on."""
+class OutOfDistributionWarning(UserWarning):
+    """A surrogate is used outside its training data; the parent of the warnings below."""
 
 
-class OtherResolution(Unseen):
-    """The grid is coarser or finer than in training."""
+class OutsideTrainedRange(OutOfDistributionWarning):
+    """A parameter value lies outside the trained range."""
 
 
-class LongerThanTrained(Unseen):
-    """The rollout is longer than any in training."""
+class OtherResolution(OutOfDistributionWarning):
+    """The grid is coarser or finer than the training grid."""
 
 
-class OtherTimeStep(Unseen):
-    """The frames given are not one step of the surrogate apart."""
+class LongerThanTrained(OutOfDistributionWarning):
+    """The rollout is longer than every rollout of the training."""
 
 
-Novelty = tuple[type[Unseen], str]
+class OtherTimeStep(OutOfDistributionWarning):
+    """The frames of a file are not one step of the surrogate apart."""
 
 
-def novelties(
+def rollout_warnings(
     problem: Problem,
     parameters: Float[np.ndarray, "batch parameter"],
     resolution: Sequence[int],
     steps: int,
-    finest: float,
+    finest_grid: float,
     trained_steps: int,
-) -> list[Novelty]:
-    """Say in what a rollout leaves the training data: (category, one line) each, and nothing where it does not.
+) -> list[OutOfDistributionWarning]:
+    """Return a warning for each way in which a rollout leaves the training data.
 
     Args:
-        finest: grids up to this many times finer than in training go without mention.
-        trained_steps: the longest rollout of the training.
+        problem: describes the training data.
+        parameters: parameter values of the rollout.
+        resolution: grid points per axis of the rollout.
+        steps: length of the rollout, in frames.
+        finest_grid: how many times finer than in training a grid may be without a warning.
+        trained_steps: length of the longest rollout of the training, in frames.
     """
-    found: list[Novelty] = []
+    found: list[OutOfDistributionWarning] = []
     outside = problem.outside(np.asarray(parameters))
     if outside:
-        found.append((OutsideTrainedRange, f"{'; '.join(outside)}: the surrogate extrapolates"))
+        found.append(OutsideTrainedRange(f"{'; '.join(outside)}: the surrogate extrapolates"))
     ratios = [n / trained for n, trained in zip(resolution, problem.resolution, strict=True)]
-    if min(ratios) < 1 or max(ratios) > finest:
-        found.append((OtherResolution, _grid(problem, resolution, ratios)))
+    if min(ratios) < 1 or max(ratios) > finest_grid:
+        found.append(OtherResolution(_describe_grid(problem, resolution, ratios)))
     if steps > trained_steps:
-        longest = f"{steps} steps (trained on up to {trained_steps})"
-        found.append((LongerThanTrained, f"{longest}: errors add up for longer than training has shown"))
+        text = f"{steps} steps (trained on up to {trained_steps}): errors grow beyond what training has shown"
+        found.append(LongerThanTrained(text))
     return found
 
 
-def other_time_step(problem: Problem, dt: float, source: str) -> list[Novelty]:
-    """Say that frames given are `dt` apart and those predicted are not, where that is so."""
-    if abs(dt - problem.dt) <= 1e-3 * problem.dt:
+def time_step_warnings(problem: Problem, dt: float, source: str) -> list[OutOfDistributionWarning]:
+    """Return a warning if the frames of `source`, `dt` apart, are not one step of the surrogate apart."""
+    if abs(dt - problem.dt) <= _SAME_TIME_STEP * problem.dt:
         return []
-    text = f"{source}: frames {dt:.4g} apart; those predicted are {problem.dt:.4g} apart, one step of the surrogate"
-    return [(OtherTimeStep, text)]
+    return [
+        OtherTimeStep(
+            f"{source}: its frames are {dt:.4g} apart; the predicted frames are {problem.dt:.4g} apart, one step of "
+            "the surrogate"
+        )
+    ]
 
 
-def _grid(problem: Problem, resolution: Sequence[int], ratios: list[float]) -> str:
+def _describe_grid(problem: Problem, resolution: Sequence[int], ratios: list[float]) -> str:
     found, trained = (" x ".join(map(str, sizes)) for sizes in (resolution, problem.resolution))
-    where = f" along {len(ratios)} axes" if len(ratios) > 1 else ""
+    axes = f" along {len(ratios)} axes" if len(ratios) > 1 else ""
     if len(set(ratios)) > 1:
-        how = "another shape of cells than in training"
+        difference = "the cells have another shape than in training"
     elif ratios[0] > 1:
-        how = f"{ratios[0]:.3g} times finer than in training{where}"
+        difference = f"{ratios[0]:.3g} times finer than in training{axes}"
     else:
-        how = f"{1 / ratios[0]:.3g} times coarser than in training{where}: what is smaller is lost"
-    return f"a grid of {found} points (trained on {trained}): {how}"
+        difference = f"{1 / ratios[0]:.3g} times coarser than in training{axes}; smaller structures are lost"
+    return f"a grid of {found} points (trained on {trained}): {difference}"

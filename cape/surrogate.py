@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
 from cape.out_of_distribution import OutsideTrainedRange as OutsideTrainedRange  # where it always was
-from cape.out_of_distribution import novelties
+from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
 from cape.rollout import Step
 from cape.window import Window
@@ -134,7 +134,7 @@ class Surrogate(nnx.Module):
             OtherResolution: the grid is coarser than in training, or more than twice as fine; a U-Net, whose
                 convolutions count in points, also warns of less.
             LongerThanTrained: more steps than any rollout of the training had.
-            (All of them are `cape.out_of_distribution.Unseen`, for those who want to silence or to raise them.)
+            (All of them are `cape.out_of_distribution.OutOfDistributionWarning`.)
 
         Raises:
             ValueError: a shape or a parameter name does not fit, or a value is not finite.
@@ -142,23 +142,23 @@ class Surrogate(nnx.Module):
         u0 = jnp.asarray(u0, jnp.float32)
         given = self._given(u0)
         array = self.problem.parameter_array(parameters, u0.shape[0])
-        self.warn_unseen(array, given.shape[2:-1], steps, self.finest)
+        self.warn_out_of_distribution(array, given.shape[2:-1], steps, self.finest)
         graphdef, state = nnx.split(self)
         return _rollout(graphdef, state, given, array, steps)
 
-    def warn_unseen(
+    def warn_out_of_distribution(
         self,
         parameters: Float[Array, "batch parameter"],
         resolution: Sequence[int],
         steps: int,
         finest: float = 1.0,
     ) -> None:
-        """Warn in what a rollout leaves the training data (`novelties`); refuse parameters that are not finite."""
+        """Warn of a rollout outside the training data (`rollout_warnings`); refuse parameters that are not finite."""
         values = np.asarray(parameters)
         if not np.isfinite(values).all():
             raise ValueError(f"expected finite parameters {self.problem.parameters}, got NaN or infinity")
-        for category, text in novelties(self.problem, values, resolution, steps, finest, self.trained_steps):
-            warnings.warn(text, category, stacklevel=3)
+        for warning in rollout_warnings(self.problem, values, resolution, steps, finest, self.trained_steps):
+            warnings.warn(warning, stacklevel=3)
 
     def _given(self, u0: Array) -> Float[Array, "batch history *space channel"]:
         history = self.window.history

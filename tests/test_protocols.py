@@ -16,7 +16,7 @@ from cape.datasets.opening import open_files
 from cape.datasets.trajectories import from_arrays
 from cape.evaluation import protocols, report
 from cape.evaluation.evaluate import evaluate
-from cape.inference.resampling import on_twice_the_grid
+from cape.inference.resampling import on_doubled_grid
 from cape.model.config import FNO, ModelConfig
 from cape.pretrained import save
 from cape.problem import Problem
@@ -248,6 +248,6 @@ def test_evaluate_on_the_command_line(tmp_path, capsys):
 
 def test_files_twice_as_fine_are_found():
     problem = Problem.of(sines().subsample(space=4))
-    assert on_twice_the_grid(problem, sines()).resolution == (POINTS // 2,)
-    assert on_twice_the_grid(problem, sines().subsample(space=4)) is None
-    assert on_twice_the_grid(Problem.of(sines()), sines()) is None
+    assert on_doubled_grid(problem, sines()).resolution == (POINTS // 2,)
+    assert on_doubled_grid(problem, sines().subsample(space=4)) is None
+    assert on_doubled_grid(Problem.of(sines()), sines()) is None

@@ -19,8 +19,9 @@ from cape.datasets.trajectories import Trajectories, from_arrays
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.protocols import run_protocols
 from cape.experiment import Experiment, build, run
-from cape.inference.initial_conditions import FromFiles, FromSimulator
+from cape.inference.initial_conditions_from_files import InitialConditionsFromFiles
 from cape.inference.predict import predict
+from cape.inference.simulated_initial_conditions import SimulatedInitialConditions
 from cape.model.config import FNO, Cape, Film, ModelConfig, PaperFNO, Unaware
 from cape.out_of_distribution import LongerThanTrained
 from cape.problem import Problem
@@ -331,13 +332,15 @@ def test_predictions_start_from_frames_of_files_or_of_the_simulator(finished, tm
     files = next((folder.parent / "data").glob("*"))
     surrogate = cape.load(folder)
     truth = open_files(files)
-    written = open_files(predict(folder, FromFiles((files,)), tmp_path / "a.hdf5", 5, progress=False))
+    written = open_files(
+        predict(folder, InitialConditionsFromFiles((files,)), tmp_path / "a.hdf5", 5, progress=False)
+    )
     assert written.frames == 8
     np.testing.assert_array_equal(written.read()[:, :3], truth.read()[:, :3])
     expected = surrogate.rollout(truth.read()[:, :3], truth.parameters, 5)
     np.testing.assert_allclose(written.read()[:, 3:], expected, rtol=1e-4, atol=1e-5)
 
-    source = FromSimulator(2, seed=0)
+    source = SimulatedInitialConditions(2, seed=0)
     drawn = open_files(predict(folder, source, tmp_path / "b.hdf5", 4, ["beta=2"], progress=False))
     same = truth.select(np.flatnonzero(truth.parameters[:, 0] == 2)[:2])
     np.testing.assert_allclose(drawn.read()[:, :3], same.read()[:, :3], rtol=1e-5, atol=1e-5)
@@ -346,8 +349,10 @@ def test_predictions_start_from_frames_of_files_or_of_the_simulator(finished, tm
 def test_frames_given_are_not_continued_at_other_parameters(finished, tmp_path):
     folder, _ = finished
     files = next((folder.parent / "data").glob("*"))
-    with pytest.raises(ValueError, match="a step takes 3 frames, and those of files came about at"):
-        predict(folder, FromFiles((files,)), tmp_path / "a.hdf5", 2, ["beta=1.5"], progress=False)
+    with pytest.raises(ValueError, match="a step takes 3 frames, and the frames of the files belong to"):
+        predict(
+            folder, InitialConditionsFromFiles((files,)), tmp_path / "a.hdf5", 2, ["beta=1.5"], progress=False
+        )
     assert not (tmp_path / "a.hdf5").exists()
 
 
@@ -359,17 +364,25 @@ def test_too_few_frames_to_start_from_are_refused(finished, tmp_path):
     attributes = {"equation": "advection", "boundary": "periodic"}
     write(tmp_path / "short.hdf5", short.read(), **layout, attributes=attributes)
     with pytest.raises(ValueError, match="expected 3 frames to start from, got 2"):
-        predict(folder, FromFiles((tmp_path / "short.hdf5",)), tmp_path / "out.hdf5", 1, progress=False)
+        predict(
+            folder,
+            InitialConditionsFromFiles((tmp_path / "short.hdf5",)),
+            tmp_path / "out.hdf5",
+            1,
+            progress=False,
+        )
 
 
 def test_chunks_of_a_long_prediction_are_the_prediction_at_once(finished, tmp_path, monkeypatch):
     folder, _ = finished
     files = next((folder.parent / "data").glob("*"))
-    whole_one = predict(folder, FromFiles((files,), 2), tmp_path / "a.hdf5", 6, progress=False)
+    whole_one = predict(
+        folder, InitialConditionsFromFiles((files,), 2), tmp_path / "a.hdf5", 6, progress=False
+    )
     monkeypatch.setattr(
         "cape.inference.predict._CHUNK_VALUES", 2 * 16 * 3
     )  # three frames of two samples: not a bundle
-    pieces = predict(folder, FromFiles((files,), 2), tmp_path / "b.hdf5", 6, progress=False)
+    pieces = predict(folder, InitialConditionsFromFiles((files,), 2), tmp_path / "b.hdf5", 6, progress=False)
     np.testing.assert_allclose(open_files(pieces).read(), open_files(whole_one).read(), rtol=1e-4, atol=1e-5)
 
 

@@ -46,7 +46,7 @@ def evaluate(
     from cape.figures import canvas
     from cape.figures import evaluation_figures as plots
     from cape.figures.animation import animate as film
-    from cape.inference.resampling import in_steps, on_grid, on_twice_the_grid
+    from cape.inference.resampling import in_time_steps, on_doubled_grid, on_training_grid
     from cape.locate import locate
     from cape.pretrained import load
 
@@ -56,18 +56,18 @@ def evaluate(
     surrogate = load(model)
     problem = surrogate.problem
     everything = open_files(list(data))
-    on_grid(problem, everything, space_stride)  # what does not fit is refused before anything is left out
-    everything = in_steps(problem, everything, time_stride)
+    on_training_grid(problem, everything, space_stride)  # what does not fit is refused before anything is left out
+    everything = in_time_steps(problem, everything, time_stride)
     if not all_samples:
         folder = Path(model) if Path(model).is_dir() else locate(model)
         everything = _untrained(folder, everything)
-    trajectories = on_grid(problem, everything, space_stride)
+    trajectories = on_training_grid(problem, everything, space_stride)
     values, window = problem.training_values, surrogate.window
     evaluation = measure(surrogate.at, trajectories, values, steps=steps or None, window=window)
     found = None
     if protocols:
         as_trained = tuple(trajectories.resolution) == problem.resolution
-        finer = on_twice_the_grid(problem, everything) if as_trained else None
+        finer = on_doubled_grid(problem, everything) if as_trained else None
         longest = surrogate.trained_steps
         found = run_protocols(surrogate.at, trajectories, evaluation, longest, finer=finer, window=window)
     report.write(evaluation, out, found)

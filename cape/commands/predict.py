@@ -27,41 +27,53 @@ def predict(
         model: folder of a run or of a pretrained surrogate, or the name of a shipped one (`cape models`).
         out: HDF5 file to write; `cape inspect` and `cape evaluate` read it.
         steps: number of steps to predict.
-        initial: files or folders; the first frame of every sample (or as many as a step takes) is where it starts.
-        simulate: in place of files, draw this many initial conditions as `cape simulate` does.
-        seed: what is drawn follows from it.
-        resolution: points per axis of what is simulated; 0: as in training.
+        initial: files or folders; the rollout starts from the first frame of every sample (or from the first
+            frames, if a step takes several).
+        simulate: draw this many initial conditions as `cape simulate` does, instead of reading files.
+        seed: the random seed of simulated initial conditions and of parameter values drawn from a range.
+        resolution: points per axis of simulated initial conditions; 0: as in training.
         parameter: values to predict at, such as Nu=0.03, Nu=0.01,0.1 (each of them from every initial condition)
-            or Nu=loguniform:1e-3:1 (one per sample); parameters left out keep the files' values.
+            or Nu=loguniform:1e-3:1 (one per sample); other parameters keep the files' values.
         samples: use the first n samples of the files; 0 for all.
         space_stride: use every n-th point of each axis of the files; 0: as in training.
-        plot: draw the prediction from the first initial condition beside the file, as PNG (needs the extra `plot`).
-        animate: likewise as GIF, and as MP4 where the program ffmpeg is there.
-        overwrite: replace files that are there.
-        quiet: no progress bar.
+        plot: also draw the prediction from the first initial condition, as PNG next to the file (extra `plot`).
+        animate: also animate it, as GIF, and as MP4 if the program ffmpeg is installed.
+        overwrite: replace existing files.
+        quiet: show no progress bar.
     """
+    _check_options(initial, simulate, samples, space_stride, resolution)
+
+    from cape.figures.prediction_figures import draw, paths_beside
+    from cape.inference.initial_conditions_from_files import InitialConditionsFromFiles
+    from cape.inference.predict import predict as predict_to_file
+    from cape.inference.simulated_initial_conditions import SimulatedInitialConditions
+
+    figures = paths_beside(out, plot=plot, animate=animate, overwrite=overwrite)
+    prepare_jax()
+    if simulate:
+        source = SimulatedInitialConditions(simulate, seed, resolution)
+    else:
+        source = InitialConditionsFromFiles(initial, samples, space_stride)
+    options = {"seed": seed, "overwrite": overwrite, "progress": not quiet}
+    print(predict_to_file(model, source, out, steps, parameter, **options))
+    for path in figures:
+        print(draw(out, path))
+
+
+def _check_options(
+    initial: tuple[str, ...], simulate: int, samples: int, space_stride: int, resolution: int
+) -> None:
+    """Raise ValueError unless the options describe one source of initial conditions."""
     if bool(initial) == bool(simulate):
         found = "both of them" if initial else "neither"
         raise ValueError(
             "expected either --initial FILE... or --simulate N, which draws initial conditions for the surrogate's "
             f"equation; found {found}"
         )
-    foreign = (
-        ("--samples", samples, "--space-stride", space_stride) if simulate else ("--resolution", resolution)
-    )
-    for name, value in zip(foreign[::2], foreign[1::2], strict=True):
+    if simulate:
+        source, ignored = "--initial", {"--samples": samples, "--space-stride": space_stride}
+    else:
+        source, ignored = "--simulate", {"--resolution": resolution}
+    for option, value in ignored.items():
         if value:
-            raise ValueError(f"{name} goes with {'--initial' if simulate else '--simulate'} only")
-
-    from cape.figures.prediction_figures import draw, paths_beside
-    from cape.inference.initial_conditions import FromFiles, FromSimulator
-    from cape.inference.predict import predict as write
-
-    pictures = paths_beside(out, plot=plot, animate=animate, overwrite=overwrite)
-    prepare_jax()
-    source = (
-        FromSimulator(simulate, seed, resolution) if simulate else FromFiles(initial, samples, space_stride)
-    )
-    print(write(model, source, out, steps, parameter, seed=seed, overwrite=overwrite, progress=not quiet))
-    for path in pictures:
-        print(draw(out, path))
+            raise ValueError(f"{option} is an option of {source} only")

@@ -1,20 +1,22 @@
-"""Files as a surrogate takes them: on its domain, sub-sampled as its training data were."""
+"""Resampling: files on the domain, grid and time step of a surrogate's training data."""
 
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
 
-_SAME_STEP = 1e-3  # relative difference below which two time steps are one
+_SAME_TIME_STEP = 1e-3  # relative difference below which two time steps count as equal
 _SAME_LENGTH = 0.05  # of the domain; sub-sampling a bounded axis moves its end by a fraction of a cell
 
 
-def on_grid(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Trajectories:
-    """Check that trajectories are of a surrogate's problem, and take every `stride`-th point; reads no field.
+def on_training_grid(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Trajectories:
+    """Check that trajectories match a surrogate's problem and take every `stride`-th point; reads no field.
 
     Args:
-        stride: 0 takes the points of the training grid where the files' grid is a multiple of it, else all.
+        stride: 0 takes the points of the training grid if the files' grid is a multiple of it, and all points
+            otherwise.
 
     Raises:
-        ValueError: other channels, parameters, boundaries or another domain, or a stride that does not fit.
+        ValueError: channels, parameters, boundaries or domain differ from the training data, or the stride does
+            not divide the grid.
     """
     problem.check_trajectories(trajectories)
     chosen = stride or _ratio(trajectories.resolution, problem.resolution)
@@ -23,8 +25,11 @@ def on_grid(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Tr
     return trajectories
 
 
-def on_twice_the_grid(problem: Problem, trajectories: Trajectories) -> Trajectories | None:
-    """Take the points of a grid twice as fine as in training along every axis; None where the files have none."""
+def on_doubled_grid(problem: Problem, trajectories: Trajectories) -> Trajectories | None:
+    """Take the points of a grid twice as fine as the training grid along every axis.
+
+    Returns None if the files do not have these points. Reads no field.
+    """
     ratios = {divmod(n, 2 * m) for n, m in zip(trajectories.resolution, problem.resolution, strict=True)}
     stride, rest = ratios.pop()
     return None if ratios or rest or not stride else trajectories.subsample(space=stride)
@@ -40,18 +45,19 @@ def check_length(problem: Problem, lengths: tuple[float, ...], source: str) -> N
             )
 
 
-def in_steps(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Trajectories:
+def in_time_steps(problem: Problem, trajectories: Trajectories, stride: int = 0) -> Trajectories:
     """Take every `stride`-th frame, so that frames are one step of the surrogate apart; reads no field.
 
     Args:
-        stride: 0 finds the stride.
+        stride: 0 computes the stride from the time steps.
 
     Raises:
-        ValueError: frames whose distance does not divide (or with a stride: is not) the surrogate's time step.
+        ValueError: the time between frames does not divide the surrogate's time step, or differs from it with the
+            given stride; or the files end before one step.
     """
     chosen = stride or max(round(problem.dt / trajectories.dt), 1)
     found = chosen * trajectories.dt
-    if abs(found - problem.dt) > _SAME_STEP * problem.dt:
+    if abs(found - problem.dt) > _SAME_TIME_STEP * problem.dt:
         every = f", every {stride}th of them {found:g}" if stride > 1 else ""
         raise ValueError(
             f"{trajectories.source}: one step of the surrogate is {problem.dt:g} long; expected frames that far "
