@@ -1,8 +1,10 @@
-"""The command line: `cape COMMAND ...`. Every mistake a user can make ends in one line and a non-zero exit.
+"""The command line: `cape COMMAND ...`. Every mistake of a user ends in one line and a non-zero exit status.
 
-Nothing heavy is imported before a command needs it: help and `cape inspect` answer without jax.
+Heavy packages are imported when a command needs them: help and `cape inspect` answer without jax.
 """
 
+import importlib
+import inspect as introspection
 import os
 import sys
 import warnings
@@ -13,10 +15,12 @@ import tyro
 from cape.commands.convert import convert
 from cape.commands.data import download, inspect, simulate
 from cape.commands.evaluate import evaluate
+from cape.commands.export import export
+from cape.commands.models import models
 from cape.commands.predict import predict
-from cape.commands.pretrained import export, models, publish
+from cape.commands.publish import publish
 from cape.commands.train import train
-from cape.config import nearest
+from cape.registry import nearest
 
 COMMANDS: dict[str, Callable] = {
     "train": train,
@@ -30,12 +34,21 @@ COMMANDS: dict[str, Callable] = {
     "export": export,
     "convert": convert,
 }
-_LONGEST_MESSAGE = 1000  # characters; compilers' messages can run over pages
-_WHEN_INTERRUPTED = {"train": "; the same command goes on", "download": "; the same command goes on"}
+_IMPORT = "--import"
+_IMPORT_HELP = "--import MODULE (repeatable) first imports a module that registers further parts."
+_LONGEST_MESSAGE = 1000  # characters; messages of compilers can run over pages
+_WHEN_INTERRUPTED = {
+    "train": "; the same command continues the run",
+    "download": "; the same command continues the download",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; give the exit status: 0, 1 after a mistake that was named, 2 for a misspelt command or option."""
+    """Run a command and return the exit status.
+
+    The status is 0 after success, 1 after an error that was reported, 2 for a misspelt command or option, 130 after an
+    interruption and 141 if the reader of the output closed it.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command = arguments.pop(0) if arguments else "--help"
     if command in ("-h", "--help"):
@@ -56,15 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(command: str, arguments: list[str]) -> int:
     try:
+        modules, arguments = _split_imports(arguments)
+        _import_modules(modules)
         if command == "train":
-            COMMANDS[command](arguments)  # reads its own: the options depend on the preset
+            train(arguments)  # parses its arguments itself: the options depend on the preset
         else:
-            tyro.cli(COMMANDS[command], args=arguments, prog=f"cape {command}")
+            description = _description(COMMANDS[command])
+            tyro.cli(COMMANDS[command], args=arguments, prog=f"cape {command}", description=description)
         sys.stdout.flush()
-    except SystemExit as status:  # help was asked for, or tyro has named a mistake
+    except SystemExit as status:  # tyro has printed help or reported a mistake
         return int(status.code or 0)
-    except BrokenPipeError:  # whoever read our output (head, less) has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, so that the exit flushes nothing into the closed pipe
+    except BrokenPipeError:  # the reader of the output (head, less) has closed it
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, so that nothing is flushed into the closed pipe at exit
         return 141
     except KeyboardInterrupt:
         print(f"\ncape {command}: interrupted{_WHEN_INTERRUPTED.get(command, '')}", file=sys.stderr)
@@ -79,11 +95,68 @@ def _run(command: str, arguments: list[str]) -> int:
     return 0
 
 
+def _split_imports(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split arguments into the modules named by --import MODULE or --import=MODULE, and all others.
+
+    Raises:
+        ValueError: an --import without a module.
+    """
+    modules, others, remaining = [], [], iter(arguments)
+    for argument in remaining:
+        option, equals, module = argument.partition("=")
+        if option != _IMPORT:
+            others.append(argument)
+            continue
+        module = module if equals else next(remaining, "")
+        if not module or module.startswith("-"):
+            raise ValueError(f"{_IMPORT}: expected the name of a module, such as my_package.parts")
+        modules.append(module)
+    return modules, others
+
+
+def _import_modules(modules: Sequence[str]) -> None:
+    """Import modules of the user from the current folder or the installed packages.
+
+    Raises:
+        ValueError: there is no such module, or its import fails.
+    """
+    folder = os.getcwd()
+    if modules and not {"", folder} & set(sys.path):
+        sys.path.insert(0, folder)  # as `python -m` does
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if not f"{name}.".startswith(
+                f"{error.name}."
+            ):  # it exists, and imports another one that does not
+                raise ValueError(
+                    f"{_IMPORT} {name}: the module needs {error.name!r}, which is missing"
+                ) from error
+            raise ValueError(
+                f"{_IMPORT} {name}: no such module in {folder} or among the installed packages; expected a name "
+                "such as my_package.parts"
+            ) from error
+        except Exception as error:  # a module of the user can raise anything
+            raise ValueError(
+                f"{_IMPORT} {name}: importing the module raised {type(error).__name__}: {error}"
+            ) from error
+
+
+def _description(command: Callable) -> str:
+    """Return the help text of a command: its docstring without the arguments, and the option of all commands."""
+    text = (introspection.getdoc(command) or "").partition("\n\nArgs:")[0]
+    return f"{text}\n\n{_IMPORT_HELP}"
+
+
 def _overview() -> str:
     lines = ["usage: cape COMMAND ...      (cape COMMAND --help says more)", ""]
     for name, command in COMMANDS.items():
         lines.append(f"  {name:<10}{(command.__doc__ or '').splitlines()[0]}")
     lines += [
+        "",
+        f"Every command: {_IMPORT_HELP} MODULE is found in the",
+        "current folder or among the installed packages: cape train my.toml --import my_package.parts",
         "",
         "With CAPE_TRACEBACK=1 in the environment, an error also shows where in the code it was raised.",
     ]

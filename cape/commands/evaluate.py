@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cape.commands.options import Model, Paths
-from cape.commands.session import prepare_jax, say_where
+from cape.commands.session import prepare_jax, print_evaluation_folder
 
 if TYPE_CHECKING:
     from cape.datasets.trajectories import Trajectories
@@ -78,7 +78,7 @@ def evaluate(
     print(report.table(evaluation))
     if found is not None:
         print(f"\n{report.protocol_tables(found)}")
-    say_where(Path(out), figures)
+    print_evaluation_folder(Path(out), figures)
 
 
 def _untrained(model: Path, trajectories: "Trajectories") -> "Trajectories":

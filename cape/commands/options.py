@@ -1,4 +1,4 @@
-"""What several commands take: files, a surrogate, NAME=VALUE; tyro reads these types."""
+"""Types of arguments that several commands share; tyro reads them."""
 
 from typing import Annotated
 

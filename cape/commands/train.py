@@ -4,12 +4,15 @@ import dataclasses
 import importlib.resources
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from cape.commands.session import prepare_jax, say_where
-from cape.config import nearest
+from cape.commands.session import prepare_jax, print_evaluation_folder
+from cape.registry import nearest
+
+if TYPE_CHECKING:
+    from cape.experiment import Experiment
 
 DEFAULT_PRESET = "burgers1d"
 
@@ -25,40 +28,54 @@ def train(arguments: Sequence[str]) -> None:
     if not path.is_file():
         raise ValueError(f"no preset or file {name!r}; {nearest(name, presets())}")
 
-    from cape.config import load_json, load_toml
     from cape.evaluation import report
-    from cape.experiment import Experiment, run
+    from cape.experiment import run
 
-    preset = load_json(Experiment, path) if path.suffix == ".json" else load_toml(Experiment, path)
-    own = path.absolute().parent.name if path.name == "config.json" else path.stem
-
-    @dataclasses.dataclass(frozen=True)
-    class Train:
-        experiment: Annotated[Experiment, tyro.conf.arg(name="")] = preset
-        out: str = f"runs/{own}"
-        """folder of the run; a run stopped there goes on"""
-        figures: bool = True
-        """draw figures of the evaluation (needs the extra `plot`)"""
-        quiet: bool = False
-        """no progress bar"""
-
-    asked = tyro.cli(
-        Train,
+    options = tyro.cli(
+        _options(path),
         args=arguments,
         prog=f"cape train {name}",
         description="Train a surrogate and evaluate it at parameter values it has never seen: cape train [PRESET | "
         f"CONFIG] [options]. PRESET is one of {', '.join(presets())} (default: {DEFAULT_PRESET}); CONFIG is a .toml "
-        f"file or the config.json of a run. The defaults below are those of {name}.",
+        "file or the config.json of a run. --import MODULE imports a module that registers further parts. The "
+        f"defaults below are those of {name}.",
         config=(tyro.conf.CascadeSubcommandArgs,),
     )
     prepare_jax()
-    evaluation = run(asked.experiment, Path(asked.out), progress=not asked.quiet, figures=asked.figures)
+    folder = Path(options.out)
+    evaluation = run(options.experiment, folder, progress=not options.quiet, figures=options.figures)
     print(report.table(evaluation))
-    say_where(Path(asked.out) / "evaluation", asked.figures)
+    print_evaluation_folder(folder / "evaluation", options.figures)
 
 
 def presets() -> dict[str, Path]:
-    """List the presets that come with the package: name -> file, by name."""
+    """Return the presets that come with the package, sorted by name: name -> file."""
     folder = importlib.resources.files("cape.configs")
     paths = [Path(str(file)) for file in folder.iterdir() if file.name.endswith(".toml")]
     return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
+
+
+def _options(path: Path) -> type[Any]:
+    """Return the options of a training as a dataclass; their defaults are the settings in a file."""
+    from cape.experiment import Experiment
+
+    run_name = path.absolute().parent.name if path.name == "config.json" else path.stem
+
+    @dataclasses.dataclass(frozen=True)
+    class Options:
+        experiment: Annotated[Experiment, tyro.conf.arg(name="")] = _read_experiment(path)
+        out: str = f"runs/{run_name}"
+        """folder of the run; a stopped run in this folder is continued"""
+        figures: bool = True
+        """draw figures of the evaluation (needs the extra `plot`)"""
+        quiet: bool = False
+        """show no progress bar"""
+
+    return Options
+
+
+def _read_experiment(path: Path) -> "Experiment":
+    from cape.config import load_json, load_toml
+    from cape.experiment import Experiment
+
+    return load_json(Experiment, path) if path.suffix == ".json" else load_toml(Experiment, path)
