@@ -1,26 +1,26 @@
-"""Where surrogates are found: in a folder, among the shipped ones by name, or in a repository of a hub."""
+"""Locate surrogates: in a folder, among the shipped ones by name, or in a repository of a hub."""
 
 import importlib.resources
 import re
 from pathlib import Path
 
-from cape.config import nearest
+from cape.registry import nearest
 
 HUB = "hf://"
-FILES = ("*.json", "*.safetensors", "*.md", "*.hdf5")  # nothing else is ever fetched
+FILES = ("*.json", "*.safetensors", "*.md", "*.hdf5")  # only these are fetched from a hub
 _HUB_NAME = re.compile(r"(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?")
 
 
 def locate(name: str | Path) -> Path:
-    """Find the pretrained folder meant by a path, by the name of a shipped surrogate, or by hf://OWNER/NAME.
+    """Return the pretrained folder of a path, of a shipped surrogate's name, or of hf://OWNER/NAME.
 
-    A folder of that path comes first, then a shipped surrogate of that name. The folder of a run stands for the
-    model in it. hf://OWNER/NAME[@REVISION] fetches a repository of the Hugging Face Hub (extra `hub`); nothing
-    else touches the network.
+    A folder of that path comes first, then a shipped surrogate of that name. For the folder of a run, the folder of its
+    model is returned. hf://OWNER/NAME[@REVISION] fetches a repository of the Hugging Face Hub (extra `hub`); no other
+    name uses the network.
 
     Raises:
-        ValueError: there is nothing of that name, the run has no model yet, or the hub cannot be reached.
-        ImportError: a hub is asked for without the extra `hub`.
+        ValueError: nothing has that name, the run has no model yet, or the hub cannot be reached.
+        ImportError: a hub is named and the extra `hub` is not installed.
     """
     if isinstance(name, str) and name.startswith(HUB):
         return _fetch(name)
@@ -28,26 +28,29 @@ def locate(name: str | Path) -> Path:
     if (folder / "model" / "config.json").is_file():
         return folder / "model"
     if (folder / "checkpoints").is_dir():
-        raise ValueError(f"{folder}: a run that was never validated, so it has no model yet; train it on")
+        raise ValueError(
+            f"{folder}: the run was never validated, so it has no model yet; continue its training"
+        )
     known = shipped()
     if folder.is_dir() or str(name) not in known:
-        _refuse_unlike_a_folder(folder, known)
+        _check_pretrained(folder, known)
         return folder
     return known[str(name)]
 
 
 def shipped() -> dict[str, Path]:
-    """List the surrogates that come with the package: name -> folder, by name."""
+    """Return the surrogates that come with the package, sorted by name: name -> folder."""
     folder = Path(str(importlib.resources.files("cape.shipped")))
     found = sorted(file.parent for file in folder.glob("*/config.json"))
-    return {path.name: path for path in found if not path.name.startswith(".")}  # those are being written
+    return {path.name: path for path in found if not path.name.startswith(".")}  # a dot: still being written
 
 
-def _refuse_unlike_a_folder(folder: Path, known: dict[str, Path]) -> None:
+def _check_pretrained(folder: Path, known: dict[str, Path]) -> None:
+    """Raise ValueError unless a folder can be a pretrained one."""
     if folder.is_file():
         raise ValueError(
-            f"{folder}: a file, expected a pretrained folder (config.json and weights.safetensors); nothing is ever "
-            "unpickled here. Weights of the published PyTorch code are made one by `cape convert FILE --out FOLDER`"
+            f"{folder}: a file, expected a pretrained folder (config.json and weights.safetensors); pickled files are "
+            "never loaded. `cape convert` makes a pretrained folder from weights of the published PyTorch code"
         )
     if not folder.is_dir():
         names = nearest(folder, known) if known else "none is shipped with this version"
@@ -56,12 +59,13 @@ def _refuse_unlike_a_folder(folder: Path, known: dict[str, Path]) -> None:
         )
     if not (folder / "config.json").is_file():
         raise ValueError(
-            f"{folder}: expected a pretrained folder (config.json and weights.safetensors) or a run's folder that "
-            "holds one as model/"
+            f"{folder}: expected a pretrained folder (config.json and weights.safetensors), or the folder of a run "
+            "with a pretrained folder model/ in it"
         )
 
 
 def _fetch(name: str) -> Path:
+    """Download a repository of the hub, or reuse its local copy."""
     found = _HUB_NAME.fullmatch(name.removeprefix(HUB))
     if not found or ".." in name:
         raise ValueError(f"expected {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION, got {name!r}")
