@@ -24,8 +24,8 @@ from contenders import ablations, bases, conditionings, embeddings, published, t
 
 from cape.datasets.opening import find_files, open_files
 from cape.datasets.symmetries import Augmentation
-from cape.evaluation import report
-from cape.evaluation.evaluate import Evaluation
+from cape.evaluation.files import read as read_evaluation
+from cape.evaluation.evaluation import Evaluation
 from cape.experiment import DataConfig, Experiment, prepare, refuse_other, run
 from cape.figures import evaluation_figures as plots
 from cape.pretrained import load
@@ -155,7 +155,7 @@ def result(experiment: Experiment, folder: Path, *, figures: bool = False) -> tu
         started = time.process_time()
         run(experiment, folder, progress=False, figures=figures)
         (folder / "seconds.json").write_text(json.dumps(time.process_time() - started))
-    return report.read(folder / "evaluation"), json.loads((folder / "seconds.json").read_text())
+    return read_evaluation(folder / "evaluation"), json.loads((folder / "seconds.json").read_text())
 
 
 def markdown(equation: str, results: list) -> str:

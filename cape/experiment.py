@@ -15,8 +15,9 @@ from flax import nnx
 from cape.config import differences, load_json, to_dict
 from cape.data import Data, DataConfig, prepare, value_list
 from cape.datasets.trajectories import Trajectories
-from cape.evaluation import report
-from cape.evaluation.evaluate import Evaluation, evaluate
+from cape.evaluation.files import write as write_evaluation
+from cape.evaluation.evaluate import evaluate
+from cape.evaluation.evaluation import Evaluation
 from cape.figures import canvas
 from cape.figures import evaluation_figures as plots
 from cape.model.config import ModelConfig, PaperFNO
@@ -62,7 +63,7 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
         raise
     values, window = surrogate.problem.training_values, surrogate.window
     evaluation = evaluate(surrogate.at, data.test, values, window=window)
-    report.write(evaluation, folder / "evaluation")
+    write_evaluation(evaluation, folder / "evaluation")
     if figures:
         plots.write_figures(evaluation, folder / "evaluation")
         plots.training_curves(records.read(folder / "metrics.jsonl"), folder / "evaluation" / "training.png")

@@ -25,7 +25,7 @@ from cape.data import DataConfig, SimulationConfig, prepare
 from cape.datasets.equations.equation import EQUATIONS
 from cape.datasets.opening import open_files
 from cape.datasets.trajectories import from_arrays
-from cape.evaluation import report
+from cape.evaluation import files
 from cape.evaluation.evaluate import evaluate
 from cape.experiment import Experiment, build, claim, trained_on
 from cape.model.config import FNO, Cape, ModelConfig
@@ -54,7 +54,7 @@ def run(tmp_path_factory):
     claim(experiment, data, root / "run")
     save(surrogate, root / "run" / "model")
     evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values, examples=False)
-    report.write(evaluation, root / "run" / "evaluation")
+    files.write(evaluation, root / "run" / "evaluation")
     return root / "run"
 
 
@@ -110,7 +110,7 @@ def test_the_card_says_what_was_learnt_from_what(run, published):
     assert "cape train training.json" in card and "seed 0" in card
     assert f"cape-jax {cape.__version__}" in card and "Apache-2.0" in card
     assert str(run.parent) not in card + (published / "training.json").read_text()
-    for row in report.read(run / "evaluation").rows:
+    for row in files.read(run / "evaluation").rows:
         figures = [row.values[name] for name in ("nRMSE", "nRMSE_median", "RMSE", "persistence_nRMSE")]
         shown = " | ".join(f"{figure:.4f}" for figure in figures)
         assert f"| {row.parameters['beta']:.4g} | {row.kind} | 1 | {shown} |" in card

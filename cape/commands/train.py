@@ -28,7 +28,7 @@ def train(arguments: Sequence[str]) -> None:
     if not path.is_file():
         raise ValueError(f"no preset or file {name!r}; {nearest(name, presets())}")
 
-    from cape.evaluation import report
+    from cape.evaluation.tables import evaluation_text
     from cape.experiment import run
 
     options = tyro.cli(
@@ -44,7 +44,7 @@ def train(arguments: Sequence[str]) -> None:
     prepare_jax()
     folder = Path(options.out)
     evaluation = run(options.experiment, folder, progress=not options.quiet, figures=options.figures)
-    print(report.table(evaluation))
+    print(evaluation_text(evaluation))
     print_evaluation_folder(folder / "evaluation", options.figures)
 
 

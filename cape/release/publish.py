@@ -19,8 +19,8 @@ from cape.data import Data, DataConfig, prepare
 from cape.datasets.opening import find_files, open_files
 from cape.datasets.simulate.writer import write
 from cape.datasets.trajectories import Trajectories
-from cape.evaluation import report
-from cape.evaluation.evaluate import Evaluation
+from cape.evaluation.files import read as read_evaluation
+from cape.evaluation.evaluation import Evaluation
 from cape.experiment import Experiment
 from cape.pretrained import load, read_config, save
 from cape.problem import Problem
@@ -61,7 +61,7 @@ def publish(
         raise ValueError(f"{run}: expected the folder of a run, with config.json and model/ in it")
     if not (run / "evaluation" / "evaluation.json").is_file():
         raise ValueError(f"{run}: has no evaluation yet; the command that trains it, run to the end, adds it")
-    surrogate, evaluation = load(run), report.read(run / "evaluation")
+    surrogate, evaluation = load(run), read_evaluation(run / "evaluation")
     experiment = load_json(Experiment, run / "config.json")
     data = prepare(experiment.data, progress=progress)
     digest = _check_data(run, surrogate, data, evaluation)
