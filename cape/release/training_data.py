@@ -1,0 +1,37 @@
+"""The training data of a published surrogate: a check that they are those of the run, and their hash."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from cape.data import Data
+from cape.datasets.trajectories import Trajectories
+from cape.evaluation.evaluation import Evaluation
+from cape.problem import Problem
+from cape.surrogate import Surrogate
+
+
+def check_training_data(run: Path, surrogate: Surrogate, data: Data, evaluation: Evaluation) -> None:
+    """Raise ValueError unless a run was trained on these data and its evaluation covers their test set."""
+    found = Problem.of(data.training)
+    for field in dataclasses.fields(Problem):
+        a, b = getattr(found, field.name), getattr(surrogate.problem, field.name)
+        # the statistics of data simulated again on another machine differ by rounding
+        if a != b and not (field.name.startswith("channel_") and np.allclose(a, b, rtol=1e-4, atol=1e-6)):
+            raise ValueError(f"{run}: the data are not those it was trained on: {field.name} is {a}, was {b}")
+    counts = (len(evaluation.times), sum(row.samples for row in evaluation.rows))
+    predicted = data.test.frames - surrogate.window.history
+    if counts != (predicted, data.test.samples):
+        raise ValueError(
+            f"{run / 'evaluation'}: {counts[1]} trajectories over {counts[0]} steps, expected the "
+            f"{data.test.samples} test trajectories over {predicted}; run `cape train` again"
+        )
+
+
+def training_hash(training: Trajectories) -> str:
+    """Compute the SHA-256 of the parameters (float64) followed by the fields (float32), both little-endian."""
+    digest = hashlib.sha256(np.ascontiguousarray(training.parameters, "<f8").tobytes())
+    digest.update(np.ascontiguousarray(training.read(), "<f4"))
+    return digest.hexdigest()
