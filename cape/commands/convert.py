@@ -1,4 +1,4 @@
-"""cape convert: weights of the published PyTorch implementation."""
+"""cape convert."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from cape.commands.session import prepare_jax
 Checkpoint = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CHECKPOINT")]
 Names = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")]
 Values = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME[=VALUE,...]...")]
-Whole = Annotated[tuple[int, ...], tyro.conf.arg(metavar="POINTS...")]
+Points = Annotated[tuple[int, ...], tyro.conf.arg(metavar="POINTS...")]
 Numbers = Annotated[tuple[float, ...], tyro.conf.arg(metavar="NUMBER...")]
 
 
@@ -22,11 +22,11 @@ def convert(
     data: Paths = (),
     space_stride: int = 0,
     time_stride: int = 1,
-    parameter: Values = (),
+    parameters: Values = (),
     channels: Names = ("u",),
     dt: float = 0.0,
     steps: int = 0,
-    resolution: Whole = (),
+    resolution: Points = (),
     origin: Numbers = (),
     length: Numbers = (1.0,),
     boundaries: Names = ("periodic",),
@@ -35,48 +35,61 @@ def convert(
 ) -> None:
     """Make a pretrained folder of published PyTorch weights (extra `convert`).
 
-    Kind and sizes of the model follow from the weights. What they do not tell is read from the files it was
-    trained on (--data), or given: --parameter, --channels, --dt, --steps, --resolution, --origin and so on.
+    The architecture and its sizes follow from the weights. The rest is read from the files of the training (--data), or
+    given: --parameters, --channels, --dt, --steps, --resolution, --origin and so on.
 
     Args:
-        checkpoint: a state dict saved by torch.save, by itself or in a dictionary; nothing in it is executed.
+        checkpoint: a state dict saved by torch.save, by itself or in a dictionary; no code in it is executed.
         out: folder to write, for `cape.load` and all commands.
-        data: files or folders that were trained on.
-        space_stride: with --data, every n-th point was trained on; 0: the grid of the CAPE block, else all.
+        data: the files or folders that were trained on.
+        space_stride: with --data, every n-th point was trained on; 0: the grid of the CAPE block, or all points.
         time_stride: with --data, every n-th frame was trained on.
-        parameter: in the order of the training, with the values trained on (two are a range), such as Nu=0.002,2;
-            with --data names will do.
+        parameters: the parameters in the order of the training, with the trained values (two are a range), such as
+            Nu=0.002,2; with --data, the names are enough.
         channels: names of the fields, in order.
         dt: time between two frames.
-        steps: steps of the longest rollout trained on.
+        steps: steps of the longest rollout of the training.
         resolution: points per axis.
-        origin: coordinate of the first point, which an FNO is given, such as 0.00048828125 for every 8th of 1024.
+        origin: coordinate of the first point, which an FNO sees, such as 0.00048828125 for every 8th of 1024 points.
         length: extent per axis.
         boundaries: periodic, outgoing or wall, per axis.
-        equation: its name.
+        equation: name of the equation.
         entry: which of several state dicts in the file.
     """
-    from cape.datasets.assignment import assignments
-    from cape.paper.conversion.convert import FromFiles, Stated
-    from cape.paper.conversion.convert import convert as write
+    from cape.paper.conversion.convert import convert as convert_checkpoint
+    from cape.paper.conversion.described_problem import GivenProblem, ProblemFromFiles
     from cape.pretrained import summary
 
     if data:
-        names = tuple(text.partition("=")[0] for text in parameter)
-        description: FromFiles | Stated = FromFiles(data, space_stride, time_stride, names)
+        names = tuple(text.partition("=")[0] for text in parameters)
+        description = ProblemFromFiles(data, space_stride, time_stride, names)
     else:
-        given = assignments(parameter, "--parameter")
-        values = {name: _numbers(text, f"--parameter: {name}") for name, text in given.items()}
-        description = Stated(
-            values, channels, dt, steps, resolution, origin, length, equation, boundaries=boundaries
+        description = GivenProblem(
+            parameters=_trained_values(parameters),
+            channels=channels,
+            dt=dt,
+            steps=steps,
+            resolution=resolution,
+            origin=origin,
+            length=length,
+            equation=equation,
+            boundaries=boundaries,
         )
     prepare_jax()
-    write(checkpoint, out, description, entry)
+    convert_checkpoint(checkpoint, out, description, entry)
     print(f"{out}: {summary(Path(out))}")
 
 
-def _numbers(text: str, where: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"{where}: expected numbers, separated by commas, got {text!r}") from None
+def _trained_values(texts: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
+    """Read ("Nu=0.002,2",) as {"Nu": (0.002, 2.0)}."""
+    from cape.datasets.assignment import assignments
+
+    values = {}
+    for name, text in assignments(texts, "--parameters").items():
+        try:
+            values[name] = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise ValueError(
+                f"--parameters: {name}: expected numbers, separated by commas, got {text!r}"
+            ) from None
+    return values

@@ -1,4 +1,4 @@
-"""The architecture of published weights, inferred from the names and shapes of their tensors."""
+"""The architecture of published weights, inferred from the names and shapes of the tensors."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,16 @@ BLOCK = "PrmEmb_Pre.0."
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """What the names and shapes of published weights tell.
+    """The architecture and sizes that the names and shapes of published weights contain.
 
     Attributes:
         base: the base solver.
         dimension: number of space axes.
-        inputs: channels the base solver takes, grid coordinates not counted.
-        cape: the CAPE block around it, if there is one; the rest is known only then:
-        channels, parameters: how many fields and PDE parameters there are.
-        resolution: the grid the block is tied to.
+        inputs: input channels of the base solver, without grid coordinates.
+        cape: the CAPE block around it, or None.
+        channels: number of fields; known only with a CAPE block, else 0.
+        parameters: number of PDE parameters; likewise.
+        resolution: the grid of the CAPE block; likewise.
     """
 
     base: PaperFNO | PaperUNet
@@ -51,10 +52,10 @@ class Architecture:
         return cls(base, dimension, inputs, cape, first.shape[1], parameters, resolution)
 
     def config(self, problem: Problem) -> ModelConfig:
-        """Choose the conditioning that fits the problem's channels and parameters.
+        """Return the model configuration; the conditioning follows from the problem's channels and parameters.
 
         Raises:
-            ValueError: none does.
+            ValueError: the weights do not fit the problem.
         """
         channels, parameters = len(problem.channels), len(problem.parameters)
         if self.cape is not None:
@@ -78,7 +79,7 @@ class Architecture:
 
 
 def _fno(tensors: Mapping[str, np.ndarray]) -> tuple[PaperFNO, int, int]:
-    """Return base solver, dimension and inputs."""
+    """Infer (base solver, dimension, inputs) from the weights of an FNO."""
     spectral = tensors["model.conv0.weights1"]
     dimension = spectral.ndim - 2
     width, inputs = tensors["model.fc0.weight"].shape
@@ -92,6 +93,7 @@ def _fno(tensors: Mapping[str, np.ndarray]) -> tuple[PaperFNO, int, int]:
 
 
 def _unet(tensors: Mapping[str, np.ndarray]) -> tuple[PaperUNet, int, int]:
+    """Infer (base solver, dimension, inputs) from the weights of a U-Net."""
     if "model.encoder1.enc1norm1.running_mean" not in tensors:
         raise ValueError("the running statistics of the U-Net's batch norms are missing")
     features, inputs, *kernel = tensors["model.encoder1.enc1conv1.weight"].shape
@@ -100,6 +102,7 @@ def _unet(tensors: Mapping[str, np.ndarray]) -> tuple[PaperUNet, int, int]:
 
 
 def _count(tensors: Mapping[str, np.ndarray], name: str, first: int) -> int:
+    """Count the layers whose names are `name` with consecutive numbers."""
     number = first
     while name.format(number) in tensors:
         number += 1
@@ -107,6 +110,7 @@ def _count(tensors: Mapping[str, np.ndarray], name: str, first: int) -> int:
 
 
 def _equal(what: str, sizes: Sequence[int]) -> int:
+    """Return the size that all axes share."""
     if len(set(sizes)) != 1:
         raise ValueError(f"expected the same {what} on every axis, got {_grid(sizes)}")
     return int(sizes[0])

@@ -1,4 +1,4 @@
-"""Weights of the published implementation (PyTorch's names and layouts) into our modules; gradients likewise."""
+"""Load weights of the published implementation (names and layouts of PyTorch) into our modules."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,27 +19,27 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def linear(weight: Shaped[np.ndarray, "out in *one"]) -> Shaped[np.ndarray, "in out"]:
-    """Bring (out, in) or (out, in, 1, ...) to our [in, out]."""
+    """Convert a pointwise weight (out, in) or (out, in, 1, ...) to our layout [in, out]."""
     return weight.reshape(weight.shape[:2]).T
 
 
 def convolution(weight: Shaped[np.ndarray, "out in *kernel"]) -> Shaped[np.ndarray, "*kernel in out"]:
-    """Bring (out, in, *kernel) to our [*kernel, in, out]."""
+    """Convert a convolution's weight (out, in, *kernel) to our layout [*kernel, in, out]."""
     return np.moveaxis(weight, (0, 1), (-1, -2))
 
 
 def depthwise(weight: Shaped[np.ndarray, "out 1 *kernel"]) -> Shaped[np.ndarray, "*kernel out"]:
-    """Bring (out, 1, *kernel) to our [*kernel, out]."""
+    """Convert a depthwise weight (out, 1, *kernel) to our layout [*kernel, out]."""
     return np.moveaxis(weight[:, 0], 0, -1)
 
 
 def transposed(weight: Shaped[np.ndarray, "in out *kernel"]) -> Shaped[np.ndarray, "*kernel in out"]:
-    """Bring (in, out, *kernel) to our [*kernel, in, out]."""
+    """Convert a transposed convolution's weight (in, out, *kernel) to our layout [*kernel, in, out]."""
     return np.moveaxis(weight, (0, 1), (-2, -1))
 
 
 def spectral(arrays: Arrays, name: str) -> Shaped[np.ndarray, "*rows in out"]:
-    """Join weights1 (low positive), weights2 (low negative), ... to our complex [*rows, in, out]."""
+    """Join weights1 (low positive modes), weights2 (low negative modes), ... to our complex layout [*rows, in, out]."""
     blocks = [arrays[f"{name}.weights{i}"] for i in (1, 2, 3, 4) if f"{name}.weights{i}" in arrays]
     blocks = [np.moveaxis(block, (0, 1), (-2, -1)) for block in blocks]
     axis = 0
@@ -71,7 +71,7 @@ def unet_blocks(model: UNet) -> list[tuple[str, str, Block]]:
 
 
 def load_unet(model: UNet, arrays: Arrays, prefix: str) -> UNet:
-    """Fill a UNet in published form, its running statistics included where the arrays hold them."""
+    """Fill a UNet in published form, with its running statistics if the arrays hold them."""
     for long, short, block in unet_blocks(model):
         for i in (1, 2):
             name = f"{prefix}{long}.{short}"
@@ -105,7 +105,7 @@ def load_surrogate(surrogate: Surrogate, arrays: Arrays, prefix: str = "") -> Su
     """Fill a Surrogate in published form, conditioned by CAPE or not: `mix_emb`, `PrmEmb_Pre.0`, `model`.
 
     Raises:
-        ValueError: an array has another shape than the surrogate's; its name is given.
+        ValueError: an array has another shape than the surrogate's; the message names it.
     """
     conditioned = surrogate.conditioned
     if isinstance(conditioned, PaperCAPE):
@@ -131,7 +131,7 @@ def _set_layer(layer: Any, arrays: Arrays, name: str, layout: Callable = linear)
 
 
 def _set_last(layer: Any, arrays: Arrays, name: str) -> None:
-    """Fill a last layer; the published conditional baseline gives the parameters back too, never used: left out."""
+    """Fill a last layer, without the unused outputs for the parameters of the published conditional baseline."""
     outputs = layer.bias.shape[0]
     _set_layer(layer, {key: arrays[key][:outputs] for key in (f"{name}.weight", f"{name}.bias")}, name)
 
