@@ -1,60 +1,48 @@
-"""Domains that end, for any solver: shown as positions, and extended where it takes the domain as periodic."""
+"""A wrapper for domains that are not periodic: adds coordinates and extends the field beyond the domain."""
 
 from collections.abc import Callable
 
 import jax.numpy as jnp
-from flax import nnx
 from jaxtyping import Array, Float
 
-from cape.solvers.fno import unmodulated
 from cape.solvers.layers.convolution import check_boundaries, pad
 from cape.solvers.layers.fourier import Size, counting
-from cape.solvers.layers.layout import beside, lead, trail
+from cape.solvers.layers.layout import append_channels, channels_first, channels_last
+from cape.solvers.solver import BaseSolver, Modulate, unmodulated
+from cape.solvers.wrapper import SolverWrapper
 
 
 def positions(
     space: tuple[Size, ...], boundaries: tuple[str, ...], margins: tuple[Size, ...]
-) -> Float[Array, "axis *space"]:
-    """Compute (i + 1/2)/n at cell i of n for every axis that ends, with i from -margin to n + margin - 1.
+) -> Float[Array, "axis *padded"]:
+    """Compute (i + 1/2)/n at cell i of n for every axis that is not periodic, with i from -margin to n + margin - 1.
 
-    The same place has the same position on every grid. Periodic axes have no channel: they are the same
-    everywhere.
+    A point has the same position on every grid. Periodic axes have no channel.
     """
-    whole = tuple(n + 2 * m for n, m in zip(space, margins, strict=True))
+    padded = tuple(n + 2 * m for n, m in zip(space, margins, strict=True))
     channels = []
-    for axis, (n, m, kind) in enumerate(zip(space, margins, boundaries, strict=True)):
-        if kind != "periodic":
-            cells = jnp.asarray(counting(whole[axis]), jnp.float32) + (0.5 - jnp.asarray(m, jnp.float32))
-            shape = (whole[axis] if other == axis else 1 for other in range(len(space)))
-            channels.append(jnp.broadcast_to((cells / n).reshape(*shape), whole))
+    for axis, (n, m, boundary) in enumerate(zip(space, margins, boundaries, strict=True)):
+        if boundary != "periodic":
+            cells = jnp.asarray(counting(padded[axis]), jnp.float32) + (0.5 - jnp.asarray(m, jnp.float32))
+            shape = (padded[axis] if other == axis else 1 for other in range(len(space)))
+            channels.append(jnp.broadcast_to((cells / n).reshape(*shape), padded))
     return jnp.stack(channels)
 
 
-class Around(nnx.Module):
-    """What is put around a solver and used in its place: with its `hidden_channels`, `modulate` and `out`."""
+class Bounded(SolverWrapper):
+    """Add the positions along every axis that is not periodic to the input channels of a solver.
 
-    solver: nnx.Module
-
-    @property
-    def hidden_channels(self) -> tuple[int, ...]:
-        return self.solver.hidden_channels
-
-    @property
-    def out(self) -> nnx.Module:
-        return self.solver.out
-
-
-class Bounded(Around):
-    """Let a solver work on axes that end: show it where it is, as channels beside those of the field.
-
-    With `extend`, for solvers that take every axis as periodic, the field is also continued by an eighth of the
-    axis beyond each end, as the boundary says, so that the two ends do not touch.
+    With `extend`, the field is also continued beyond both ends of these axes, by an eighth of the axis and according to
+    the boundary. This keeps the two ends apart in solvers that take every axis as periodic.
 
     Args:
         in_channels: channels of the input field.
         boundaries: one per axis, not all of them "periodic".
         extend: whether to continue the field.
-        build: makes the solver inside from its number of input channels.
+        build: builds the solver inside from its number of input channels.
+
+    Raises:
+        ValueError: every axis is periodic, or a boundary is unknown.
     """
 
     def __init__(
@@ -63,26 +51,24 @@ class Bounded(Around):
         *,
         boundaries: tuple[str, ...],
         extend: bool,
-        build: Callable[[int], nnx.Module],
+        build: Callable[[int], BaseSolver],
     ):
         self.boundaries, self.extend = check_boundaries(boundaries), extend
-        ends = sum(kind != "periodic" for kind in self.boundaries)
-        if not ends:
+        bounded = sum(boundary != "periodic" for boundary in self.boundaries)
+        if not bounded:
             raise ValueError(f"expected an axis that is not periodic, got boundaries {self.boundaries}")
         self.in_channels = in_channels
-        self.solver = build(in_channels + ends)
+        self.solver = build(in_channels + bounded)
 
     def __call__(
-        self,
-        u: Float[Array, "batch *space channel"],
-        modulate: Callable[[int, Array], Array] = unmodulated,
+        self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
     ) -> Float[Array, "batch *space out"]:
-        h = lead(u, len(self.boundaries), self.in_channels)
+        h = channels_first(u, len(self.boundaries), self.in_channels)
         space = h.shape[2:]
         margins = tuple(
-            -(-n // 8) if self.extend and kind != "periodic" else 0
-            for n, kind in zip(space, self.boundaries, strict=True)
+            -(-n // 8) if self.extend and boundary != "periodic" else 0
+            for n, boundary in zip(space, self.boundaries, strict=True)
         )
-        h = beside(pad(h, margins, self.boundaries), positions(space, self.boundaries, margins))
-        y = self.solver(trail(h), modulate)
+        h = append_channels(pad(h, margins, self.boundaries), positions(space, self.boundaries, margins))
+        y = self.solver(channels_last(h), modulate)
         return y[(slice(None), *(slice(m, m + n) for m, n in zip(margins, space, strict=True)))]

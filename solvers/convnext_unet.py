@@ -1,26 +1,18 @@
 """The U-Net of ConvNeXt blocks, in any dimension by one code path."""
 
-from collections.abc import Callable
+import dataclasses
+from typing import ClassVar
 
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from cape.solvers.fno import unmodulated
 from cape.solvers.layers.activation import gelu
 from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
-from cape.solvers.layers.layout import Features, lead, trail
+from cape.solvers.layers.layout import Features, channels_first, channels_last
 from cape.solvers.layers.normalisation import LayerNorm
-from cape.solvers.unet import Doubling, check_halvings
-
-
-def pairs_to_channels(h: Features) -> Features:
-    """Halve the grid without loss: the 2 points along each axis of every cell become channels side by side."""
-    dimension = h.ndim - 2
-    split = h.reshape(*h.shape[:2], *(part for n in h.shape[2:] for part in (n // 2, 2)))
-    cells, corners = range(2, 2 + 2 * dimension, 2), range(3, 3 + 2 * dimension, 2)
-    corners_first = split.transpose(*corners, 0, 1, *cells)
-    return corners_first.reshape(2**dimension * h.shape[0], h.shape[1], *(n // 2 for n in h.shape[2:]))
+from cape.solvers.layers.resampling import Doubling, check_halvings, pairs_to_channels
+from cape.solvers.solver import SOLVERS, Domain, Modulate, SolverConfig, check_settings, unmodulated
 
 
 class ConvNextBlock(nnx.Module):
@@ -36,7 +28,7 @@ class ConvNextBlock(nnx.Module):
         self.first = Pointwise(channels, expansion * channels, rngs=rngs)
         self.second = Pointwise(expansion * channels, channels, rngs=rngs)
 
-    def __call__(self, h: Array, i: int, modulate: Callable[[int, Array], Array]) -> Array:
+    def __call__(self, h: Features, i: int, modulate: Modulate) -> Features:
         return h + self.second(gelu(self.first(modulate(i, self.norm(self.depthwise(h))))))
 
 
@@ -45,20 +37,20 @@ class ConvNextUNet(nnx.Module):
 
     Pointwise map -> `levels` times down (block, normalise, linear map of every cell of 2 points per axis) ->
     block -> `levels` times up (transposed convolution 2, concatenate the encoder's features, pointwise map, block)
-    -> pointwise map. Features double at every level down. Every axis continues as its boundary says; no
-    statistic passes between points, samples, or training and evaluation.
+    -> pointwise map. Features double at every level down. Convolutions continue each axis according to its boundary.
+    Normalisation acts on each point separately, and evaluation is the same as training.
 
     Args:
         in_channels, out_channels: channels of the input and the output field.
-        boundaries: "periodic" | "outgoing" | "wall" (| "zeros"), one per axis.
+        boundaries: "periodic", "outgoing" or "wall", one per axis.
         features: channels of the first level.
         levels: number of halvings; every axis must be divisible by 2 ** levels.
-        kernel: width of the depthwise convolutions, an odd number; its cost is kernel to the dimension.
-        expansion: hidden channels of a block's pointwise perceptron, in widths.
+        kernel: width of the depthwise convolutions, an odd number; the cost grows as kernel ** dimension.
+        expansion: hidden channels of a block's pointwise perceptron, in multiples of its channels.
 
     `hidden_channels`: encoder blocks from fine to coarse, bottleneck, decoder blocks from coarse to fine;
     `modulate(i, h)` acts after the normalisation of block i.
-    Raises ValueError for impossible options, input of the wrong shape or a grid that cannot be halved so often.
+    Raises ValueError for impossible sizes, input of the wrong shape or a grid that cannot be halved so often.
     Source: block: Liu et al., arXiv 2201.03545, figure 4; pyramid: Ronneberger et al., arXiv 1505.04597.
     """
 
@@ -97,11 +89,9 @@ class ConvNextUNet(nnx.Module):
         self.out = Pointwise(features, out_channels, rngs=rngs)
 
     def __call__(
-        self,
-        u: Float[Array, "batch *space channel"],
-        modulate: Callable[[int, Array], Array] = unmodulated,
+        self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
     ) -> Float[Array, "batch *space out"]:
-        h, skips = self.lift(lead(u, len(self.boundaries), self.in_channels)), []
+        h, skips = self.lift(channels_first(u, len(self.boundaries), self.in_channels)), []
         check_halvings(h.shape[2:], self.levels)
         for i, (encoder, norm, halving) in enumerate(
             zip(self.encoders, self.norms, self.halvings, strict=True)
@@ -110,8 +100,46 @@ class ConvNextUNet(nnx.Module):
             skips.append(h)
             h = halving(pairs_to_channels(norm(h)))
         h = self.bottleneck(h, self.levels, modulate)
-        ways_up = zip(self.doublings, self.merges, self.decoders, strict=True)
-        for i, (doubling, merge, decoder) in enumerate(ways_up, start=self.levels + 1):
+        upwards = zip(self.doublings, self.merges, self.decoders, strict=True)
+        for i, (doubling, merge, decoder) in enumerate(upwards, start=self.levels + 1):
             h = merge(jnp.concatenate([doubling(h), skips.pop()]))
             h = decoder(h, i, modulate)
-        return trail(self.out(h))
+        return channels_last(self.out(h))
+
+    def scale_output(self, factor: float) -> None:
+        self.out.scale(factor)
+
+
+@SOLVERS.register("convnext-u-net")
+@dataclasses.dataclass(frozen=True)
+class ConvNextUNetConfig(SolverConfig):
+    """U-Net of ConvNeXt blocks: wide depthwise convolution, normalisation of each point, pointwise perceptron.
+
+    Attributes:
+        features: channels of the first level; they double at every level down.
+        levels: number of halvings of the grid.
+        kernel: width of the depthwise convolutions (3 keeps 3D affordable).
+        expansion: hidden channels of the pointwise perceptrons, in multiples of a block's channels.
+    """
+
+    size_setting: ClassVar[str] = "features"
+
+    features: int = 16
+    levels: int = 3
+    kernel: int = 7
+    expansion: int = 4
+
+    def __post_init__(self):
+        check_settings(self, features=1, levels=1, kernel=1, expansion=1)
+
+    def build(self, in_channels: int, out_channels: int, domain: Domain, *, rngs: nnx.Rngs) -> ConvNextUNet:
+        settings = {"boundaries": domain.boundaries} | dataclasses.asdict(self)
+        return ConvNextUNet(in_channels, out_channels, **settings, rngs=rngs)
+
+    @property
+    def grid_multiple(self) -> int:
+        return 2**self.levels
+
+    @property
+    def grid_minimum(self) -> int:
+        return max(self.kernel // 2, 1) * 2**self.levels

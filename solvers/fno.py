@@ -1,53 +1,39 @@
 """The Fourier neural operator, in any dimension by one code path."""
 
+import dataclasses
 from collections.abc import Callable
+from typing import ClassVar
 
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.activation import gelu
 from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
-from cape.solvers.layers.fourier import Size, counting
-from cape.solvers.layers.layout import beside, lead, trail
-from cape.solvers.layers.spectral import SpectralConvolution
-
-
-def unmodulated(i: int, h: Array) -> Array:
-    """Leave hidden feature map i as it is: the default of every solver's `modulate`."""
-    return h
-
-
-def grid_coordinates(
-    space: tuple[Size, ...], coordinates: tuple[tuple[float, float], ...]
-) -> Float[Array, "*space axis"]:
-    """Compute origin + length·i/n at point i of n; `coordinates` holds (origin, length) for each axis."""
-    axes = [o + length * (counting(n) / n) for n, (o, length) in zip(space, coordinates, strict=True)]
-    return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1)
+from cape.solvers.layers.fourier_layers import apply_fourier_layers
+from cape.solvers.layers.layout import Features, channels_first, channels_last
+from cape.solvers.layers.spectral import SpectralConvolution, unused_modes
+from cape.solvers.solver import SOLVERS, Domain, Modulate, SolverConfig, check_settings, unmodulated
 
 
 class FNO(nnx.Module):
     """Map u(t) to u(t + dt) with layers of spectral convolution + pointwise map (Fourier neural operator).
 
     lift -> `layers` times h = gelu(K h + W h + b [+ D h]), no gelu after the last -> Linear, gelu, Linear.
-    The optional local branch D, a depthwise convolution, sees what lies above the highest mode, such as
-    fronts; it is `kernel` points wide on whatever grid.
-    The default sees no coordinates and pads nothing: on periodic axes it commutes with shifts, and it is the
-    same function on every grid that resolves its input. The spectral layers take every axis as periodic; see
-    `Bounded` for those that end. The published form has width 20 to 36, coordinates=((origin, length), ...) and
-    pad=2.
+    The optional local branch D is a depthwise convolution, `kernel` points wide on every grid. It resolves what lies
+    above the highest mode, such as fronts.
+    The solver sees no coordinates and pads nothing. On periodic axes it commutes with shifts, and it is the same
+    function on every grid that resolves its input. The spectral layers take every axis as periodic; `Bounded` extends
+    the other axes.
 
     Args:
         in_channels, out_channels: channels of the input and the output field.
-        boundaries: "periodic" | "outgoing" | "wall" (| "zeros"), one per axis, for the local branch.
+        boundaries: "periodic", "outgoing" or "wall", one per axis, for the local branch.
         width: channels of the hidden feature maps.
         modes: Fourier modes kept per axis, one number or one per axis.
         layers: number of spectral layers.
         projection: channels between the two last linear maps.
-        coordinates: (origin, length) per axis: append the grid's coordinates to the input; None: do not.
-        pad: points of zeros appended at the end of each axis between lifting and projection.
         kernel: width of the local branch, an odd number, or 0 for none.
-        spread: standard deviation of the initial spectral weights, see `SpectralConvolution`.
+        std: standard deviation of the initial spectral weights, see `SpectralConvolution`.
 
     `hidden_channels` is (width,) * layers; `modulate(i, h)` acts on the sum of layer i before its
     nonlinearity. Raises ValueError for impossible sizes and for input of the wrong shape.
@@ -64,37 +50,25 @@ class FNO(nnx.Module):
         modes: int | tuple[int, ...] = 12,
         layers: int = 4,
         projection: int = 128,
-        coordinates: tuple[tuple[float, float], ...] | None = None,
-        pad: int = 0,
         kernel: int = 0,
-        spread: float | None = None,
+        std: float | None = None,
         rngs: nnx.Rngs,
     ):
         self.boundaries = check_boundaries(boundaries)
         dimension = len(self.boundaries)
         check_sizes(width=width, layers=layers, projection=projection)
-        if pad < 0:
-            raise ValueError(f"expected pad >= 0 points, got {pad}")
-        if coordinates is not None and len(coordinates) != dimension:
-            raise ValueError(
-                f"expected coordinates (origin, length) for each of {dimension} axes, got {coordinates}"
-            )
         self.in_channels = in_channels
-        self.coordinates = None if coordinates is None else tuple(map(tuple, coordinates))
-        self.pad = pad
         self.hidden_channels = (width,) * layers
-        lifted = in_channels + (dimension if coordinates is not None else 0)
-        self.lift = Pointwise(lifted, width, rngs=rngs)
-        options = {"overwrite": False, "spread": spread}
+        self.lift = Pointwise(in_channels, width, rngs=rngs)
         self.spectral = nnx.List(
-            SpectralConvolution(width, width, modes, dimension=dimension, **options, rngs=rngs)
+            SpectralConvolution(width, width, modes, dimension=dimension, std=std, rngs=rngs)
             for _ in range(layers)
         )
         self.local = nnx.List(
             DepthwiseConvolution(width, 1, kernel, boundaries=self.boundaries, rngs=rngs)
             for _ in range(layers if kernel else 0)
         )
-        # beside two other branches: at full size it lends the layer too much variance
+        # at full size, the third branch would add too much variance to the layer
         for branch in self.local:
             branch.weight[...] = 0.5 * branch.weight[...]
         self.pointwise = nnx.List(Pointwise(width, width, rngs=rngs) for _ in range(layers))
@@ -102,25 +76,59 @@ class FNO(nnx.Module):
         self.out = Pointwise(projection, out_channels, rngs=rngs)
 
     def __call__(
-        self,
-        u: Float[Array, "batch *space channel"],
-        modulate: Callable[[int, Array], Array] = unmodulated,
+        self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
     ) -> Float[Array, "batch *space out"]:
-        dimension = len(self.boundaries)
-        h = lead(u, dimension, self.in_channels)
-        space = h.shape[2:]
-        if self.coordinates is not None:
-            h = beside(h, jnp.moveaxis(grid_coordinates(space, self.coordinates), -1, 0))
-        h = self.lift(h)
-        if self.pad:
-            h = jnp.pad(h, [(0, 0), (0, 0), *[(0, self.pad)] * dimension])
-        last = len(self.hidden_channels) - 1
-        for i, (spectral, pointwise) in enumerate(zip(self.spectral, self.pointwise, strict=True)):
-            linear = spectral(h) + pointwise(h)
-            if len(self.local):
-                linear = linear + self.local[i](h)
-            h = modulate(i, linear)
-            h = gelu(h) if i < last else h
-        if self.pad:
-            h = h[(slice(None), slice(None), *(slice(n) for n in space))]
-        return trail(self.out(gelu(self.project(h))))
+        h = self.lift(channels_first(u, len(self.boundaries), self.in_channels))
+        maps = [self._linear(i) for i in range(len(self.hidden_channels))]
+        h = apply_fourier_layers(h, maps, modulate)
+        return channels_last(self.out(gelu(self.project(h))))
+
+    def scale_output(self, factor: float) -> None:
+        self.out.scale(factor)
+
+    def _linear(self, i: int) -> Callable[[Features], Features]:
+        """Return the linear map of layer i, the sum of its branches."""
+
+        def linear(h: Features) -> Features:
+            y = self.spectral[i](h) + self.pointwise[i](h)
+            return y + self.local[i](h) if self.local else y
+
+        return linear
+
+
+@SOLVERS.register("fno")
+@dataclasses.dataclass(frozen=True)
+class FNOConfig(SolverConfig):
+    """Fourier neural operator; with a `kernel`, a local (depthwise) branch in every layer.
+
+    Attributes:
+        width: hidden channels.
+        modes: Fourier modes per axis.
+        layers: number of layers.
+        projection: channels between the two last linear maps.
+        kernel: width of the local branch; 0 leaves it out.
+    """
+
+    assumes_periodic: ClassVar[bool] = True
+    finest_grid: ClassVar[float] = 2.0
+
+    width: int = 20
+    modes: int = 12
+    layers: int = 4
+    projection: int = 64
+    kernel: int = 0
+
+    def __post_init__(self):
+        check_settings(self, width=1, modes=1, layers=1, projection=1, kernel=0)
+
+    def build(self, in_channels: int, out_channels: int, domain: Domain, *, rngs: nnx.Rngs) -> FNO:
+        std = 0.35 * self.width**-0.5  # keeps the variance of a layer's output near that of its input
+        settings = {"boundaries": domain.boundaries, "std": std} | dataclasses.asdict(self)
+        return FNO(in_channels, out_channels, **settings, rngs=rngs)
+
+    @property
+    def grid_minimum(self) -> int:
+        return max(2 * self.modes, self.kernel // 2, 2)
+
+    def warnings(self, domain: Domain) -> tuple[str, ...]:
+        return unused_modes(self.modes, domain.resolution)

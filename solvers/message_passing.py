@@ -1,33 +1,36 @@
 """Message passing between neighbouring points of a regular grid (MP-PDE), in any dimension by one code path."""
 
-from collections.abc import Callable
+import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from cape.solvers.fno import unmodulated
 from cape.solvers.layers.activation import gelu
 from cape.solvers.layers.convolution import Pointwise, check_boundaries, check_sizes, pad, shifts
 from cape.solvers.layers.initialisation import torch_uniform
-from cape.solvers.layers.layout import lead, over_points, trail
+from cape.solvers.layers.layout import Features, channels_first, channels_last, over_points
 from cape.solvers.layers.normalisation import LayerNorm
+from cape.solvers.solver import SOLVERS, Domain, Modulate, SolverConfig, check_settings, unmodulated
 
 
 def neighbourhood(radius: int, dimension: int) -> Float[np.ndarray, "entry axis"]:
-    """List the offsets o of a (2 radius + 1)-wide window in row-major order, in radii; |o| <= 1 is the ball."""
+    """List the offsets o of a (2 radius + 1)-wide window in row-major order, in units of the radius.
+
+    The points with |o| <= 1 are those of the ball.
+    """
     return np.stack(list(np.ndindex(*(2 * radius + 1,) * dimension))) / radius - 1.0
 
 
 class MessageLayer(nnx.Module):
-    """Send messages to every point from its neighbours, and add to its features what they say together.
+    """Update the features of every point by the mean of the messages from its neighbours.
 
         m_i = mean_j gelu(A h_i + B h_j + C (u_i - u_j) + D (x_i - x_j)),   h_i <- h_i + V gelu(S h_i + T m_i)
 
-    with features normalised on the way in; S h_i + T m_i passes `modulate`. Message and update are
-    perceptrons of one hidden layer: as the mean is linear, the last matrix of the one is merged into the first of
-    the other, and A, B and C act once on every point, not once on every pair.
+    Here h is normalised first, and `modulate` acts on S h_i + T m_i. Message and update are perceptrons of one hidden
+    layer. The mean is linear, so the last matrix of the message is merged into the first of the update. A, B and C act
+    once on every point and not once on every pair.
     """
 
     def __init__(
@@ -42,20 +45,24 @@ class MessageLayer(nnx.Module):
         self.update = Pointwise(2 * width, width, rngs=rngs)
         self.last = Pointwise(width, width, rngs=rngs)
 
-    def __call__(self, h: Array, u: Array, i: int, modulate: Callable[[int, Array], Array]) -> Array:
+    def __call__(
+        self, h: Features, u: Float[Array, "field batch *space"], i: int, modulate: Modulate
+    ) -> Features:
         normal = self.norm(h)
-        heard = jnp.concatenate([normal, self._messages(normal, self.difference(u))])
-        return h + self.last(gelu(modulate(i, self.update(heard))))
+        received = jnp.concatenate([normal, self._messages(normal, self.difference(u))])
+        return h + self.last(gelu(modulate(i, self.update(received))))
 
-    def _messages(self, h: Array, cu: Array) -> Array:
-        """Compute the mean message from the points within the radius, beyond the domain as its boundaries say."""
+    def _messages(self, h: Features, cu: Features) -> Features:
+        """Compute the mean message from the points within the radius; the boundaries continue h beyond the domain."""
         dimension = h.ndim - 2
         here = self.receiver(h) + cu
         there = pad(self.sender(h) - cu, (self.radius,) * dimension, self.boundaries)
         offsets = neighbourhood(self.radius, dimension)
         distances = np.linalg.norm(offsets, axis=-1)
         near = np.flatnonzero((distances > 0) & (distances < 1 + 1e-6))
-        steps = jnp.asarray(-offsets, h.dtype) @ self.direction[...]  # D (x_i - x_j), in radii
+        steps = (
+            jnp.asarray(-offsets, h.dtype) @ self.direction[...]
+        )  # D (x_i - x_j), with x in units of the radius
         views = shifts(there, (2 * self.radius + 1,) * dimension)
         messages = [gelu(here + views[j] + over_points(steps[j], h.ndim)) for j in near]
         return sum(messages[1:], messages[0]) / len(near)
@@ -64,19 +71,19 @@ class MessageLayer(nnx.Module):
 class MessagePassing(nnx.Module):
     """Map u(t) to u(t + dt) by `layers` rounds of messages between points within a radius (MP-PDE).
 
-    encode every point: Linear, gelu, Linear -> `layers` times `MessageLayer` -> Linear, gelu, Linear. As a finite
-    difference scheme it sees differences u_i - u_j to its neighbours, on axes that end as the boundary continues
-    them; information travels radius · layers points a step. The radius counts points: like a stencil, the
-    solver belongs to the grid spacing it was trained on. Instead of instance normalisation features are
-    normalised point by point, so that no statistic ties a point to the whole domain; one step is predicted
-    from one frame (no temporal bundling), and parameters come in by `modulate` or as channels.
+    encode every point: Linear, gelu, Linear -> `layers` times `MessageLayer` -> Linear, gelu, Linear. Like a finite
+    difference scheme, it uses differences u_i - u_j to neighbours; the boundaries continue u beyond the domain.
+    Information travels radius · layers points in a step. The radius counts points, so the solver depends on the grid
+    spacing of its training, like a stencil.
+    It differs from the source in three ways. Features are normalised at each point, instead of over the whole domain.
+    One step is predicted from one frame, without temporal bundling. Parameters enter through `modulate` or as channels.
 
     Args:
         in_channels, out_channels: channels of the input and the output field.
-        boundaries: "periodic" | "outgoing" | "wall" (| "zeros"), one per axis.
+        boundaries: "periodic", "outgoing" or "wall", one per axis.
         width: channels of the features.
         layers: rounds of messages.
-        radius: reach of a message in points; neighbours are the points of the ball.
+        radius: largest distance of a message, in points; the neighbours are the points of the ball.
 
     `hidden_channels` is (width,) * layers; `modulate(i, h)` acts before the nonlinearity of the update.
     Raises ValueError for impossible sizes and for input of the wrong shape.
@@ -107,13 +114,41 @@ class MessagePassing(nnx.Module):
         self.out = Pointwise(width, out_channels, rngs=rngs)
 
     def __call__(
-        self,
-        u: Float[Array, "batch *space channel"],
-        modulate: Callable[[int, Array], Array] = unmodulated,
+        self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
     ) -> Float[Array, "batch *space out"]:
-        field = lead(u, len(self.boundaries), self.in_channels)
+        field = channels_first(u, len(self.boundaries), self.in_channels)
         first, second = self.encoder
         h = second(gelu(first(field)))
         for i, layer in enumerate(self.messages):
             h = layer(h, field, i, modulate)
-        return trail(self.out(gelu(self.project(h))))
+        return channels_last(self.out(gelu(self.project(h))))
+
+    def scale_output(self, factor: float) -> None:
+        self.out.scale(factor)
+
+
+@SOLVERS.register("message-passing")
+@dataclasses.dataclass(frozen=True)
+class MessagePassingConfig(SolverConfig):
+    """Message passing between neighbouring points (MP-PDE).
+
+    Attributes:
+        width: channels of the features.
+        layers: rounds of messages.
+        radius: largest distance of a message, in points.
+    """
+
+    width: int = 48
+    layers: int = 6
+    radius: int = 3
+
+    def __post_init__(self):
+        check_settings(self, width=1, layers=1, radius=1)
+
+    def build(self, in_channels: int, out_channels: int, domain: Domain, *, rngs: nnx.Rngs) -> MessagePassing:
+        settings = {"boundaries": domain.boundaries} | dataclasses.asdict(self)
+        return MessagePassing(in_channels, out_channels, **settings, rngs=rngs)
+
+    @property
+    def grid_minimum(self) -> int:
+        return max(self.radius, 2)

@@ -1,4 +1,4 @@
-"""Convolutions of one size-preserving kind, with the boundary of each axis: full, depthwise and pointwise."""
+"""Convolutions that keep the size of the grid and respect the boundary of each axis: full, depthwise, pointwise."""
 
 from collections.abc import Sequence
 from math import prod
@@ -9,17 +9,17 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
 
-from cape.solvers.layers.initialisation import torch_uniform
+from cape.solvers.layers.initialisation import ElementwiseParam, torch_uniform
 from cape.solvers.layers.layout import Features, check_features, over_points
 
-# How a boundary continues a field beyond the domain, in the words of jnp.pad. "zeros" is the published form,
-# which pads every domain with zeros whatever its boundary.
+# The mode of jnp.pad that continues a field beyond each boundary. "zeros" is for the published forms alone, which pad
+# every domain with zeros, whatever its boundary.
 PADDING = {"periodic": "wrap", "outgoing": "edge", "wall": "edge", "zeros": "constant"}
 
 
 def check_boundaries(boundaries: Sequence[str]) -> tuple[str, ...]:
-    """Return `boundaries` as a tuple, one per axis. Raises ValueError for an empty one or an unknown kind."""
-    if isinstance(boundaries, str) or not boundaries or any(kind not in PADDING for kind in boundaries):
+    """Return `boundaries` as a tuple, one per axis. Raises ValueError if it is empty or holds an unknown boundary."""
+    if isinstance(boundaries, str) or not boundaries or any(name not in PADDING for name in boundaries):
         raise ValueError(f"expected one boundary per axis, each of {sorted(PADDING)}, got {boundaries!r}")
     return tuple(boundaries)
 
@@ -31,22 +31,26 @@ def check_sizes(**sizes: int) -> None:
             raise ValueError(f"expected {name} of at least 1, got {found}")
 
 
-def pad(h: Features, widths: Sequence[int], boundaries: Sequence[str]) -> Features:
-    """Continue h beyond the domain by `widths` points on both sides of each axis, as its boundary says."""
-    for axis, (width, kind) in enumerate(zip(widths, boundaries, strict=True), start=2):
-        if width and kind == "periodic" and h.shape[axis] >= width:
-            # the program that jnp.pad(mode="wrap") makes, but it takes no grid whose size is a symbol
+def pad(
+    h: Features, widths: Sequence[int], boundaries: Sequence[str]
+) -> Float[Array, "channel batch *padded"]:
+    """Continue h beyond the domain by `widths` points on both sides of each axis, according to its boundary."""
+    for axis, (width, boundary) in enumerate(zip(widths, boundaries, strict=True), start=2):
+        if width and boundary == "periodic" and h.shape[axis] >= width:
+            # jnp.pad(mode="wrap") makes the same program, but does not take a grid whose size is a symbol
             before = lax.slice_in_dim(h, h.shape[axis] - width, None, axis=axis)
             h = jnp.concatenate([before, h, lax.slice_in_dim(h, 0, width, axis=axis)], axis)
         elif width:
             around = [(0, 0)] * h.ndim
             around[axis] = (width, width)
-            h = jnp.pad(h, around, mode=PADDING[kind])
+            h = jnp.pad(h, around, mode=PADDING[boundary])
     return h
 
 
-def shifts(h: Features, kernel: tuple[int, ...]) -> list[Features]:
-    """List the views of a padded h that the entries of `kernel` see, in row-major order of the entries."""
+def shifts(
+    h: Float[Array, "channel batch *padded"], kernel: tuple[int, ...]
+) -> list[Float[Array, "channel batch *space"]]:
+    """List the views of a padded h that the entries of `kernel` multiply, in row-major order of the entries."""
     sizes = [n - k + 1 for n, k in zip(h.shape[2:], kernel, strict=True)]
     return [
         h[(slice(None), slice(None), *(slice(i, i + n) for i, n in zip(entry, sizes, strict=True)))]
@@ -54,22 +58,26 @@ def shifts(h: Features, kernel: tuple[int, ...]) -> list[Features]:
     ]
 
 
-def convolve(h: Features, weight: Array) -> Features:
-    """Convolve a padded h with `weight` [*kernel, in, out] by the library's convolution."""
+def convolve(
+    h: Float[Array, "in batch *padded"], weight: Float[Array, "*kernel in out"]
+) -> Float[Array, "out batch *space"]:
+    """Convolve a padded h with `weight` by XLA's convolution."""
     dimension = h.ndim - 2
     leading = (1, 0, *range(2, dimension + 2))
     numbers = lax.ConvDimensionNumbers(leading, (dimension + 1, dimension, *range(dimension)), leading)
     return lax.conv_general_dilated(h, weight, (1,) * dimension, "VALID", dimension_numbers=numbers)
 
 
-def convolve_by_product(h: Features, weight: Array) -> Features:
-    """Convolve as a matrix product of concatenated shifts, with the same result as `convolve`.
+def convolve_by_product(
+    h: Float[Array, "in batch *padded"], weight: Float[Array, "*kernel in out"]
+) -> Float[Array, "out batch *space"]:
+    """Convolve a padded h with `weight` by a matrix product of concatenated shifts; the result is that of `convolve`.
 
-    For CPUs: inside a loop (a rollout, a batch in chunks) XLA's convolution takes 4 to 45 times as long there,
-    forward and backward, although outside of loops it is up to 2.5 times as fast. Shifts along the last two axes
-    are concatenated; those along the axis before are summed, or 27 copies of h would be held.
+    It is for CPUs. Inside a loop, such as a rollout or a batch in chunks, XLA's convolution takes 4 to 45 times as
+    long on a CPU, forward and backward. Outside of loops it is up to 2.5 times as fast. Shifts along the last two
+    axes are concatenated. Shifts along the axis before are summed, which avoids holding 27 copies of h in 3D.
     """
-    outer, inner = weight.shape[:-4], weight.shape[-4:-2]  # of the kernel; outer is empty in 1D and 2D
+    outer, inner = weight.shape[:-4], weight.shape[-4:-2]  # axes of the kernel; outer is empty in 1D and 2D
     inner = inner[-(h.ndim - 2) :]
     rows = jnp.concatenate(shifts(h, (*(1 for _ in outer), *inner)))
     weight = weight.reshape(*outer, rows.shape[0], weight.shape[-1])
@@ -77,10 +85,11 @@ def convolve_by_product(h: Features, weight: Array) -> Features:
     return sum(mix(view, weight[entry]) for view, entry in zip(views, np.ndindex(*outer), strict=True))
 
 
-def mix(h: Features, weight: Float[Array, "channel out"]) -> Features:
-    """Map the channels of every point, Wᵀ h: one matrix product, whose gradients are matrix products as plain.
+def mix(h: Float[Array, "channel *rest"], weight: Float[Array, "channel out"]) -> Float[Array, "out *rest"]:
+    """Map the channels of every point, Wᵀ h, as one matrix product whose gradients are matrix products too.
 
-    (Written as a contraction of `h` as it is, XLA transposes on the way back, and takes 2.5 times as long on a CPU.)
+    As a contraction of `h` without the reshape, XLA transposes in the backward pass and takes 2.5 times as long on a
+    CPU.
     """
     return (weight.T @ h.reshape(h.shape[0], -1)).reshape(weight.shape[-1], *h.shape[1:])
 
@@ -103,15 +112,21 @@ class Pointwise(nnx.Module):
         self.weight = torch_uniform(rngs, (in_channels, out_channels), in_channels)
         self.bias = torch_uniform(rngs, (out_channels,), in_channels) if bias else None
 
-    def __call__(self, h: Float[Array, "channel *batch"]) -> Float[Array, "out *batch"]:
+    def __call__(self, h: Float[Array, "channel *rest"]) -> Float[Array, "out *rest"]:
         y = mix(h, self.weight[...])
         return y if self.bias is None else y + over_points(self.bias[...], y.ndim)
 
+    def scale(self, factor: float) -> None:
+        """Multiply the weight and the bias by `factor`, in place."""
+        self.weight[...] = factor * self.weight[...]
+        if self.bias is not None:
+            self.bias[...] = factor * self.bias[...]
+
 
 class Convolution(nnx.Module):
-    """Convolve with a small kernel, keeping the size of the grid; each axis continues as its boundary says.
+    """Convolve with a small kernel and keep the size of the grid; the boundary of an axis continues the field.
 
-    y_i = Σ_j u_{i+j-h} W_j + b with h = (kernel-1)/2 (a cross-correlation, as everywhere in deep learning).
+    y_i = Σ_j u_{i+j-h} W_j + b with h = (kernel-1)/2 (a cross-correlation, the convention of deep learning).
     `weight`: [*kernel, in, out]; `bias`: [out], absent with bias=False.
 
     Raises ValueError for an even kernel, an unknown boundary, or input of the wrong shape.
@@ -134,7 +149,7 @@ class Convolution(nnx.Module):
         self.weight = torch_uniform(rngs, (*self.kernel, in_channels, out_channels), fan_in)
         self.bias = torch_uniform(rngs, (out_channels,), fan_in) if bias else None
 
-    def __call__(self, h: Features) -> Features:
+    def __call__(self, h: Features) -> Float[Array, "out batch *space"]:
         check_features(h, len(self.kernel), self.in_channels)
         h = pad(h, [k // 2 for k in self.kernel], self.boundaries)
         y = lax.platform_dependent(h, self.weight[...], cpu=convolve_by_product, default=convolve)
@@ -142,10 +157,10 @@ class Convolution(nnx.Module):
 
 
 class DepthwiseConvolution(nnx.Module):
-    """Convolve each channel by itself with `multiplier` kernels, keeping the size of the grid.
+    """Convolve each channel separately with `multiplier` kernels and keep the size of the grid.
 
-    Output channel c·multiplier + j comes from input channel c alone. `weight`: [*kernel,
-    channels·multiplier]; `bias` likewise, absent by default.
+    Output channel c·multiplier + j depends on input channel c alone. `weight`: [*kernel, channels·multiplier];
+    `bias`: [channels·multiplier], absent by default.
 
     Raises ValueError for an even kernel, an unknown boundary, or input of the wrong shape.
     """
@@ -165,10 +180,10 @@ class DepthwiseConvolution(nnx.Module):
         self.channels = channels
         self.multiplier = multiplier
         fan_in = prod(self.kernel)
-        self.weight = torch_uniform(rngs, (*self.kernel, channels * multiplier), fan_in)
+        self.weight = torch_uniform(rngs, (*self.kernel, channels * multiplier), fan_in, ElementwiseParam)
         self.bias = torch_uniform(rngs, (channels * multiplier,), fan_in) if bias else None
 
-    def __call__(self, h: Features) -> Features:
+    def __call__(self, h: Features) -> Float[Array, "out batch *space"]:
         check_features(h, len(self.kernel), self.channels)
         h = pad(h, [k // 2 for k in self.kernel], self.boundaries)
         taps = self.weight[...].reshape(-1, self.channels, self.multiplier)

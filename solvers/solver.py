@@ -1,0 +1,126 @@
+"""Base solvers: what a neural solver provides so that any conditioning can be put around it."""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from typing import ClassVar, Protocol, runtime_checkable
+
+from flax import nnx
+from jaxtyping import Array, Float
+
+from cape.registry import Registry
+
+Modulate = Callable[[int, Array], Array]
+
+
+def unmodulated(i: int, h: Float[Array, "channel batch *space"]) -> Float[Array, "channel batch *space"]:
+    """Return hidden feature map i unchanged: the default of every solver's `modulate`."""
+    return h
+
+
+@runtime_checkable
+class BaseSolver(Protocol):
+    """A neural one-step map: channels in, channels out. It never sees the PDE parameters.
+
+    An implementation is an `nnx.Module` with:
+
+    Attributes:
+        hidden_channels: channels of each hidden feature map that a conditioning may modulate, in order.
+    """
+
+    hidden_channels: tuple[int, ...]
+
+    def __call__(
+        self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
+    ) -> Float[Array, "batch *space out"]:
+        """Map a field to a field on the same grid.
+
+        Calls `h = modulate(i, h)` once on each hidden feature map h [channel, batch, *space], i = 0, 1, ...
+        """
+        ...
+
+    def scale_output(self, factor: float) -> None:
+        """Multiply the weights of the last layer, so that a residual prediction starts near persistence."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Domain:
+    """The box and the grid that a solver is built for, one entry per axis.
+
+    Attributes:
+        boundaries: "periodic", "outgoing" or "wall".
+        resolution: grid points during training.
+        origin: coordinate of the first cell centre, in the units of the data.
+        length: extent, in the units of the data.
+    """
+
+    boundaries: tuple[str, ...]
+    resolution: tuple[int, ...]
+    origin: tuple[float, ...]
+    length: tuple[float, ...]
+
+    @property
+    def dimension(self) -> int:
+        return len(self.boundaries)
+
+    @property
+    def periodic(self) -> bool:
+        """Whether every axis is periodic."""
+        return all(boundary == "periodic" for boundary in self.boundaries)
+
+
+class SolverConfig(abc.ABC):
+    """The settings of a base solver: a frozen dataclass that builds it.
+
+    Attributes:
+        size_setting: the setting that scales the number of weights, such as "width".
+        size_step: the step in which it may change.
+        assumes_periodic: the solver takes every axis as periodic. On other axes the field is then continued beyond
+            both ends (see `Bounded`).
+        handles_boundaries: the solver deals with axes that are not periodic by itself; nothing is put around it.
+        sees_position: the solver adds coordinates to its input by itself.
+        finest_grid: how many times finer than in training a grid may be before a rollout warns.
+    """
+
+    size_setting: ClassVar[str] = "width"
+    size_step: ClassVar[int] = 1
+    assumes_periodic: ClassVar[bool] = False
+    handles_boundaries: ClassVar[bool] = False
+    sees_position: ClassVar[bool] = False
+    finest_grid: ClassVar[float] = 1.0
+
+    @abc.abstractmethod
+    def build(self, in_channels: int, out_channels: int, domain: Domain, *, rngs: nnx.Rngs) -> BaseSolver:
+        """Build the solver.
+
+        Raises:
+            ValueError: the settings do not fit the domain.
+        """
+
+    @property
+    def grid_multiple(self) -> int:
+        """Every axis of a grid must have a multiple of this many points."""
+        return 1
+
+    @property
+    def grid_minimum(self) -> int:
+        """The fewest points along an axis on which the solver still works as on finer grids."""
+        return 2
+
+    def warnings(self, domain: Domain) -> tuple[str, ...]:
+        """Describe settings that work on this domain but waste something, one line each, such as "modes = 40: ..."."""
+        return ()
+
+
+# Not the whole of cape.paper: its other modules import cape.model, which needs this module first.
+SOLVERS: Registry[type[SolverConfig]] = Registry(
+    "base solver", SolverConfig, ["cape.solvers", "cape.paper.fno", "cape.paper.unet"]
+)
+
+
+def check_settings(config: SolverConfig, **minimum: int) -> None:
+    """Raise ValueError if a setting is smaller than its minimum."""
+    for name, least in minimum.items():
+        if getattr(config, name) < least:
+            raise ValueError(f"{name}: expected at least {least}, got {getattr(config, name)}")
