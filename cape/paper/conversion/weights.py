@@ -7,12 +7,14 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Shaped
 
-from cape.model.attention import CAPEBlock
-from cape.model.conditioning import PaperCAPE
-from cape.solvers.fno import FNO
+from cape.paper.block import CAPEBlock
+from cape.paper.cape import PaperCAPE
+from cape.paper.fno import PaperFNO
+from cape.paper.spectral import PooledSpectralConvolution
+from cape.paper.unet import PaperUNet
 from cape.solvers.layers.convolution import Pointwise
 from cape.solvers.layers.spectral import SpectralConvolution
-from cape.solvers.unet import Block, UNet
+from cape.solvers.layers.unet_pyramid import Block
 from cape.surrogate import Surrogate
 
 Arrays = Mapping[str, np.ndarray]
@@ -49,8 +51,8 @@ def spectral(arrays: Arrays, name: str) -> Shaped[np.ndarray, "*rows in out"]:
     return blocks[0]
 
 
-def load_fno(model: FNO, arrays: Arrays, prefix: str) -> FNO:
-    """Fill an FNO from `arrays` whose names start with `prefix` ("", "model.", ...)."""
+def load_fno(model: PaperFNO, arrays: Arrays, prefix: str) -> PaperFNO:
+    """Fill a PaperFNO from `arrays` whose names start with `prefix` ("", "model.", ...)."""
     _set_layer(model.lift, arrays, f"{prefix}fc0")
     for i, (layer, pointwise) in enumerate(zip(model.spectral, model.pointwise, strict=True)):
         _set_spectral(layer, arrays, f"{prefix}conv{i}")
@@ -60,8 +62,8 @@ def load_fno(model: FNO, arrays: Arrays, prefix: str) -> FNO:
     return model
 
 
-def unet_blocks(model: UNet) -> list[tuple[str, str, Block]]:
-    """List (published name, short name, block) of a UNet, encoder to decoder."""
+def unet_blocks(model: PaperUNet) -> list[tuple[str, str, Block]]:
+    """List (published name, short name, block) of a PaperUNet, encoder to decoder."""
     levels = model.levels
     encoders = [(f"encoder{i}", f"enc{i}", b) for i, b in enumerate(model.encoders, 1)]
     decoders = [
@@ -70,7 +72,7 @@ def unet_blocks(model: UNet) -> list[tuple[str, str, Block]]:
     return [*encoders, ("bottleneck", "bottleneck", model.bottleneck), *decoders]
 
 
-def load_unet(model: UNet, arrays: Arrays, prefix: str) -> UNet:
+def load_unet(model: PaperUNet, arrays: Arrays, prefix: str) -> PaperUNet:
     """Fill a UNet in published form, with its running statistics if the arrays hold them."""
     for long, short, block in unet_blocks(model):
         for i in (1, 2):
@@ -111,7 +113,7 @@ def load_surrogate(surrogate: Surrogate, arrays: Arrays, prefix: str = "") -> Su
     if isinstance(conditioned, PaperCAPE):
         _set_layer(conditioned.mix, arrays, f"{prefix}mix_emb")
         load_block(conditioned.block, arrays, f"{prefix}PrmEmb_Pre.0.")
-    load = load_fno if isinstance(conditioned.base, FNO) else load_unet
+    load = load_fno if isinstance(conditioned.base, PaperFNO) else load_unet
     load(conditioned.base, arrays, f"{prefix}model.")
     return surrogate
 
@@ -136,7 +138,7 @@ def _set_last(layer: Any, arrays: Arrays, name: str) -> None:
     _set_layer(layer, {key: arrays[key][:outputs] for key in (f"{name}.weight", f"{name}.bias")}, name)
 
 
-def _set_spectral(layer: SpectralConvolution, arrays: Arrays, name: str) -> None:
+def _set_spectral(layer: SpectralConvolution | PooledSpectralConvolution, arrays: Arrays, name: str) -> None:
     weight = spectral(arrays, name)
     _set(layer.real, weight.real, name)
     _set(layer.imaginary, weight.imag, name)
