@@ -91,7 +91,7 @@ def _check_finished(run: Path) -> None:
 
 def _write_folder(folder: Path, surrogate: Surrogate, card: ModelCard, data: Data) -> None:
     """Write all files of a pretrained folder."""
-    save(surrogate, folder, published=_publication(card))
+    save(surrogate, folder, publication=_publication(card))
     parts = {"training": data.training, "validation": data.validation}
     split = {name: np.unique(part.initial_conditions).tolist() for name, part in parts.items()}
     (folder / "split.json").write_text(json.dumps(split) + "\n", encoding="utf-8")

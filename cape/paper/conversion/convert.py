@@ -50,7 +50,7 @@ def convert(
         "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
     }
     with replacing(out) as folder:
-        save(surrogate, folder, published=source)
+        save(surrogate, folder, publication=source)
         load(folder)  # check that it can be read before it gets its name
     return surrogate
 

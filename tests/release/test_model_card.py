@@ -1,0 +1,38 @@
+"""Model cards: the facts on them, and the program on them."""
+
+import re
+
+import cape
+from cape.datasets.equations.equation import EQUATIONS
+from cape.evaluation import files
+
+
+def test_the_card_says_what_was_learnt_from_what(run, published):
+    card = (published / "README.md").read_text(encoding="utf-8")
+    assert "∂ₜu + β ∂ₓu = 0" in card
+    assert "| beta | speed β | dimensionless | 0.4 to 2 | 0.4, 2 |" in card
+    assert "for u on [0, 1) (periodic)" in card
+    assert "16 points" in card and "a time step of 0.1, rollouts of 4 steps (to t = 0.4)" in card
+    assert "Never trained on: beta=1.0" in card and "16 trajectories are trained on" in card
+    assert "cape train training.json" in card and "seed 0" in card
+    assert f"cape-jax {cape.__version__}" in card and "Apache-2.0" in card
+    assert str(run.parent) not in card + (published / "training.json").read_text()
+    for row in files.read(run / "evaluation").rows:
+        figures = [row.values[name] for name in ("nRMSE", "nRMSE_median", "RMSE", "persistence_nRMSE")]
+        shown = " | ".join(f"{figure:.4f}" for figure in figures)
+        assert f"| {row.parameters['beta']:.4g} | {row.kind} | 1 | {shown} |" in card
+
+
+def test_the_program_on_the_card_runs(published, shelf):
+    (program,) = re.findall(
+        r"```python\n(.*?)```", (published / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    names = {}
+    exec(program, names)
+    assert names["frames"].shape == (3, 4, 16, 1)
+
+
+def test_every_equation_explains_itself():
+    for equation in EQUATIONS.values():
+        assert equation.title and equation.formula and equation.scheme, equation.name
+        assert all(parameter.meaning for parameter in equation.parameters), equation.name
