@@ -24,10 +24,11 @@ from contenders import ablations, bases, conditionings, embeddings, published, t
 
 from cape.datasets.opening import find_files, open_files
 from cape.datasets.symmetries import Augmentation
-from cape.evaluation.files import read as read_evaluation
 from cape.evaluation.evaluation import Evaluation
+from cape.evaluation.files import read as read_evaluation
 from cape.experiment import DataConfig, Experiment, prepare, refuse_other, run
-from cape.figures import evaluation_figures as plots
+from cape.figures.canvas import save
+from cape.figures.error_over_parameter import error_over_parameter
 from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import count_parameters
@@ -117,9 +118,8 @@ def main() -> None:
             results.append(row_of(name, experiment, data, asked.seeds, asked.out / equation / asked.table))
             print(markdown(equation, results), flush=True)
         if asked.figures:
-            asked.figures.mkdir(parents=True, exist_ok=True)
-            figure = asked.figures / f"{equation}-{asked.table}.png"
-            plots.error_over_parameter({name: evaluations[0] for name, _, evaluations, _ in results}, figure)
+            figure = error_over_parameter({name: evaluations[0] for name, _, evaluations, _ in results})
+            save(figure, asked.figures / f"{equation}-{asked.table}.png")
         if asked.into:
             replace_table(asked.into, f"<!-- {equation} {asked.table} -->", markdown(equation, results))
 

@@ -43,12 +43,12 @@ def predict(
     """
     _check_options(initial, simulate, samples, space_stride, resolution)
 
-    from cape.figures.prediction_figures import draw, paths_beside
+    from cape.figures.prediction_figures import draw_prediction, figure_paths
     from cape.inference.initial_conditions_from_files import InitialConditionsFromFiles
     from cape.inference.predict import predict as predict_to_file
     from cape.inference.simulated_initial_conditions import SimulatedInitialConditions
 
-    figures = paths_beside(out, plot=plot, animate=animate, overwrite=overwrite)
+    figures = figure_paths(out, plot=plot, animate=animate, overwrite=overwrite)
     prepare_jax()
     if simulate:
         source = SimulatedInitialConditions(simulate, seed, resolution)
@@ -57,7 +57,7 @@ def predict(
     options = {"seed": seed, "overwrite": overwrite, "progress": not quiet}
     print(predict_to_file(model, source, out, steps, parameter, **options))
     for path in figures:
-        print(draw(out, path))
+        print(draw_prediction(out, path))
 
 
 def _check_options(

@@ -1,46 +1,50 @@
-"""Power spectra of truth and prediction at several times: which scales a surrogate keeps, damps or invents."""
+"""Power spectra of truth and prediction at several times: which scales a surrogate keeps, damps or adds."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from cape.evaluation import spectra
-from cape.evaluation.evaluate import Example
-from cape.figures import panels
+from cape.evaluation.evaluation import Example
+from cape.figures.box import lengths
 from cape.figures.canvas import drawing, log_axis, time_colours
+from cape.figures.field_series import PREDICTION, TRUTH, evenly
 
-_LINES = {panels.TRUTH: "-", panels.PREDICTION: "--"}
-_FLOOR = 1e-9  # of the largest power of the truth: what lies below is round-off of float32
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LINES = {TRUTH: "-", PREDICTION: "--"}
+_FLOOR = 1e-9  # of the largest power of the truth: lower power is round-off of float32
 
 
-def spectrum_panels(examples: Sequence[Example], path: str | Path, moments: int = 3) -> None:
-    """Draw the spectra of examples, one row per parameter value and one column per quantity.
+def spectrum_panels(examples: Sequence[Example], moments: int = 3) -> "Figure":
+    """Draw the spectra of examples, one row per parameter value and one column per quantity; return the figure.
 
-    Quantities are the kinetic energy (where the channels hold a velocity) and the other channels. The truth is solid,
-    the prediction dashed, the colour is the time; the mean over space, shell 0, is left out. Formulas in
+    Quantities are the kinetic energy, if the channels hold a velocity, and the other channels. The truth is solid, the
+    prediction dashed, and the colour is the time. The mean over space, shell 0, is left out. The formulas are in
     cape/evaluation/spectra.py.
 
     Args:
-        examples: any number in one to three dimensions, of the same channels and times.
-        path: file to write; the suffix chooses the format.
-        moments: number of times, evenly spaced, the last included and the frames given not.
+        examples: any number in one to three dimensions, with the same channels and times.
+        moments: number of times, evenly spaced, including the last one and excluding the given frames.
 
     Raises:
         ValueError: no examples.
+        ImportError: matplotlib is not installed.
     """
     if not examples:
         raise ValueError("no examples to draw spectra of: evaluate with examples=True")
     first = examples[0]
     given = first.given
-    chosen = [given + i for i in panels.evenly(len(first.times) - given, moments + 1)][-moments:]
+    chosen = [given + i for i in evenly(len(first.times) - given, moments + 1)][-moments:]
     lines = [(_quantities(e, e.truth[chosen]), _quantities(e, e.prediction[chosen])) for e in examples]
     names = list(lines[0][0])
-    alone = len(names) == 1  # then the parameter values stand side by side
+    alone = len(names) == 1  # the parameter values are then side by side
     shape = (1, len(lines)) if alone else (len(lines), len(names))
-    with drawing(path, 0.8 + 3.0 * max(shape[1], 2), 0.9 + 2.5 * shape[0]) as canvas:
-        grid = canvas.subplots(*shape, sharex=True, sharey="row" if alone else "col", squeeze=False)
+    with drawing(0.8 + 3.0 * max(shape[1], 2), 0.9 + 2.5 * shape[0]) as figure:
+        grid = figure.subplots(*shape, sharex=True, sharey="row" if alone else "col", squeeze=False)
         grid = grid.T if alone else grid
         colours = time_colours(len(chosen))
         for line, example, (truth, prediction) in zip(grid, examples, lines, strict=True):
@@ -54,11 +58,12 @@ def spectrum_panels(examples: Sequence[Example], path: str | Path, moments: int 
             grid[0, 0].plot([], [], color=c, lw=4, label=f"t = {first.times[i]:.4g}")[0]
             for c, i in zip(colours, chosen, strict=True)
         ]
-        canvas.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
 
 
 def _label(grid: np.ndarray, captions: Sequence[str], names: Sequence[str]) -> None:
-    """Name the rows by parameter value and the columns by quantity; panels side by side by value."""
+    """Label the rows with parameter values and the columns with quantities; of a single quantity, each panel."""
     waves = "waves per side of the domain"
     if len(names) == 1:
         for axes, caption in zip(grid[:, 0], captions, strict=True):
@@ -84,7 +89,7 @@ def _draw_spectra(axes, truth: np.ndarray, prediction: np.ndarray, colours, shel
 
 
 def _set_limits(column: np.ndarray, truth: np.ndarray) -> None:
-    """Fit the axes to the truth, with room for a prediction that has up to a hundred times more or less of it."""
+    """Fit the axes to the truth, with room for a prediction with up to a hundred times more or less power."""
     top = truth.max(initial=0.0) or 1.0
     drawn = np.concatenate([line.get_ydata() for axes in column for line in axes.get_lines()])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
@@ -99,21 +104,17 @@ def _set_limits(column: np.ndarray, truth: np.ndarray) -> None:
 def _quantities(
     example: Example, frames: Float[np.ndarray, "time *space channel"]
 ) -> dict[str, Float[np.ndarray, "time shell"]]:
-    """Give the spectra of the kinetic energy and of every channel that is no velocity; NaN where not finite."""
-    lengths = _lengths(example)
-    velocity = spectra.velocity_channels(example.channel_names, len(lengths))
+    """Return the spectra of the kinetic energy and of every channel that is no velocity; NaN if not finite."""
+    box = lengths(example.coordinates)
+    velocity = spectra.velocity_channels(example.channel_names, len(box))
     found = {}
     if velocity:
-        found["kinetic energy"] = spectra.kinetic_energy_spectrum(frames, lengths, example.channel_names)
-    power = spectra.power_spectrum(frames, lengths)
-    rest = [i for i in range(frames.shape[-1]) if i not in velocity]
-    return found | {example.channel_names[i]: power[..., i] for i in rest}
-
-
-def _lengths(example: Example) -> list[float]:
-    edges = panels.extent(example.coordinates)
-    return [high - low for low, high in zip(edges[::2], edges[1::2], strict=True)]
+        found["kinetic energy"] = spectra.kinetic_energy_spectrum(frames, box, example.channel_names)
+    power = spectra.power_spectrum(frames, box)
+    others = [i for i in range(frames.shape[-1]) if i not in velocity]
+    return found | {example.channel_names[i]: power[..., i] for i in others}
 
 
 def _resolved(example: Example) -> int:
-    return spectra.resolved_shells(example.truth.shape[1:-1], _lengths(example))
+    """Return the number of shells that the grid resolves."""
+    return spectra.resolved_shells(example.truth.shape[1:-1], lengths(example.coordinates))

@@ -1,0 +1,56 @@
+"""The error of an evaluation over time."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cape.evaluation.evaluation import KINDS, Evaluation
+from cape.figures.canvas import drawing, legend, log_axis, value_colours
+from cape.figures.error_over_parameter import varying
+from cape.figures.palette import GREY, KIND_COLOURS, LINES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def error_over_time(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
+    """Draw one error curve per parameter value; return the figure.
+
+    The colour is that of the value if one parameter varies, and that of the kind if several do.
+
+    Args:
+        metric: name of an error that has a curve over time, see `Row.over_time`.
+
+    Raises:
+        ValueError: the evaluation has no curve of this error.
+        ImportError: matplotlib is not installed.
+    """
+    known = evaluation.rows[0].over_time
+    if metric not in known:
+        raise ValueError(f"no error {metric!r} over time: expected one of {', '.join(known)}")
+    varied = varying(evaluation)
+    by_value = len(varied) == 1
+    with drawing(7.0, 4.2) as figure:
+        axes = figure.subplots()
+        colours = [KIND_COLOURS[row.kind] for row in evaluation.rows]
+        if by_value:
+            values = np.array([row.parameters[varied[0]] for row in evaluation.rows])
+            colours = value_colours(figure, axes, values, varied[0])
+        for row, colour in zip(evaluation.rows, colours, strict=True):
+            curve = np.where(np.isfinite(row.over_time[metric]), row.over_time[metric], np.nan)
+            axes.plot(evaluation.times, curve, color=colour, ls=LINES[row.kind], lw=1.6)
+            finite = np.flatnonzero(np.isfinite(curve))
+            if 0 < finite.size < curve.size:
+                end = (evaluation.times[finite[-1]], curve[finite[-1]])
+                axes.plot(*end, marker="x", color=colour, ls="", mew=2, label="diverged")
+        for kind in KINDS:
+            if any(row.kind == kind for row in evaluation.rows):
+                colour = "k" if by_value else KIND_COLOURS[kind]
+                axes.plot([], [], color=colour, ls=LINES[kind], label=kind)
+        if f"persistence_{metric}" in known:
+            still = np.mean([row.over_time[f"persistence_{metric}"] for row in evaluation.rows], axis=0)
+            axes.plot(evaluation.times, still, color=GREY, lw=1, label="persistence (mean)")
+        log_axis(axes, "y")
+        axes.set(xlabel="time", ylabel=metric)
+        legend(figure, axes)
+    return figure
