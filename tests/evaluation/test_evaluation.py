@@ -1,4 +1,4 @@
-"""Evaluation of exact solutions: every figure is known in advance."""
+"""Evaluation of exact solutions: every error is known in advance."""
 
 import csv
 import dataclasses
@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from cape.datasets.trajectories import from_arrays
-from cape.evaluation import report
-from cape.evaluation.evaluate import FIGURES, evaluate, group_by_value
+from cape.evaluation import files
+from cape.evaluation.evaluate import evaluate
+from cape.evaluation.grouping import group_by_value
+from cape.evaluation.metric import error_names
+from cape.evaluation.tables import evaluation_text
 from cape.problem import Problem
 
 DT, FRAMES, POINTS = 0.05, 6, 32
@@ -56,7 +59,7 @@ def test_the_exact_solution_has_no_error_anywhere(advection):
     assert [row.parameters["beta"] for row in advection.rows] == [0.1, 0.2, 0.4, 0.7, 1.0, 2.0, 4.0]
     for row in advection.rows:
         assert row.samples == 3 and row.diverged == 0
-        assert set(row.values) == set(FIGURES)
+        assert set(row.values) == set(error_names())
         for name in ("RMSE", "nRMSE", "nRMSE_median", "VRMSE", "max_error", "boundary_RMSE"):
             assert row.values[name] < 5e-6
 
@@ -116,7 +119,7 @@ def test_channels_have_a_table_of_their_own():
 
     scale = jnp.asarray([1.0, 2.0])[None, None, :]
     evaluation = evaluate(step_at, sines([0.2, 0.2], channels=2), TRAINED, steps=1)
-    first, second = report.table(evaluation).split("\n\n")
+    first, second = evaluation_text(evaluation).split("\n\n")
     assert "nRMSE" in first.splitlines()[0] and "0.0500" in first.splitlines()[2]
     title, head, _, row, *_ = second.splitlines()
     assert title == "nRMSE | VRMSE of each channel" and head.split() == ["beta", "kind", "u", "v"]
@@ -150,25 +153,25 @@ def test_diverging_rollouts_are_counted_and_are_infinitely_wrong(tmp_path):
     )
     assert np.isfinite(wild.over_time["nRMSE"][0]) and np.isinf(wild.over_time["nRMSE"][-1])
     assert evaluation.summary["seen"]["diverged"] == 2
-    assert "diverged" in report.table(evaluation) and "inf" in report.table(evaluation)
+    assert "diverged" in evaluation_text(evaluation) and "inf" in evaluation_text(evaluation)
 
-    path, _ = report.write(evaluation, tmp_path)
+    path, _ = files.write(evaluation, tmp_path)
     rows = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))[
         "rows"
     ]
     assert rows[1]["nRMSE"] is None and rows[1]["diverged"] == 2
-    assert np.isinf(report.read(tmp_path).rows[1].values["nRMSE"])
+    assert np.isinf(files.read(tmp_path).rows[1].values["nRMSE"])
 
 
 def test_files_round_trip(advection, tmp_path):
     folder = tmp_path / "new" / "folder"
-    path, table = report.write(advection, folder)
+    path, table = files.write(advection, folder)
     content = json.loads(path.read_text())
     assert content["metrics_version"] == 1
     for row in content["rows"]:
         assert {"parameters", "kind", "samples", "RMSE", "nRMSE", "nRMSE_median", "VRMSE"} <= set(row)
         assert {"persistence_nRMSE", "Fourier_low", "conserved_RMSE", "diverged"} <= set(row)
-    again = report.read(folder)
+    again = files.read(folder)
     np.testing.assert_array_equal(again.training_values, advection.training_values)
     for ours, theirs in zip(again.rows, advection.rows, strict=True):
         assert (ours.parameters, ours.kind, ours.values) == (theirs.parameters, theirs.kind, theirs.values)
@@ -186,12 +189,12 @@ def test_data_without_parameters_are_evaluated(advection):
     assert trained.shape == (1, 0)
     evaluation = evaluate(lambda p: exact(jnp.full((len(p), 1), 2.0)), data, trained)
     assert [row.kind for row in evaluation.rows] == ["seen"]
-    lines = report.table(evaluation).splitlines()
+    lines = evaluation_text(evaluation).splitlines()
     assert lines[0].split()[:2] == ["kind", "samples"] and lines[2].split() == lines[-1].split()
 
 
 def test_table_is_aligned_and_marks_kinds(advection):
-    lines = report.table(advection).splitlines()
+    lines = evaluation_text(advection).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split()[:3] == ["beta", "kind", "samples"]
     assert lines[2].split()[:3] == ["0.1", "extrapolated", "3"]
@@ -223,10 +226,10 @@ def test_bad_requests_are_refused():
 
 def test_reading_what_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
-        report.read(tmp_path)
+        files.read(tmp_path)
     (tmp_path / "evaluation.json").write_text('{"metrics_version": 0}')
     with pytest.raises(ValueError, match="metrics_version 0, expected 1"):
-        report.read(tmp_path)
+        files.read(tmp_path)
 
 
 def test_works_in_two_dimensions_with_several_parameters():

@@ -1,4 +1,4 @@
-"""Protocols of exact and of deliberately wrong solutions: every figure is known in advance."""
+"""Protocols of exact and of deliberately wrong solutions: every number is known in advance."""
 
 import dataclasses
 import json
@@ -14,8 +14,14 @@ from small_files import cell_centres, write_compressible
 from cape.cli import main
 from cape.datasets.opening import open_files
 from cape.datasets.trajectories import from_arrays
-from cape.evaluation import protocols, report
+from cape.evaluation import files
 from cape.evaluation.evaluate import evaluate
+from cape.evaluation.protocols import PROTOCOLS, Study, run_protocols
+from cape.evaluation.protocols.distance import distance
+from cape.evaluation.protocols.horizon import horizon
+from cape.evaluation.protocols.resolution import resolution
+from cape.evaluation.protocols.response import MOST_INITIAL_CONDITIONS, response
+from cape.evaluation.tables import protocol_text
 from cape.inference.resampling import on_doubled_grid
 from cape.model.config import FNO, ModelConfig
 from cape.pretrained import save
@@ -52,10 +58,14 @@ def exact(parameters):
     return lambda u: jnp.fft.irfft(jnp.fft.rfft(u, axis=1) * phase, n=POINTS, axis=1)
 
 
-def found(step_at, data=None, trained_steps=FRAMES - 1):
+def study(step_at, data=None, trained_steps=FRAMES - 1, finer=None):
     data = sines() if data is None else data
-    evaluation = evaluate(step_at, data, TRAINED, examples=False)
-    return protocols.run_protocols(step_at, data, evaluation, trained_steps), evaluation
+    return Study(step_at, data, evaluate(step_at, data, TRAINED, examples=False), trained_steps, finer=finer)
+
+
+def found(step_at, data=None, trained_steps=FRAMES - 1):
+    one = study(step_at, data, trained_steps)
+    return run_protocols(one), one.evaluation
 
 
 def test_wrong_parameters_cost_what_the_shift_between_the_waves_says():
@@ -87,14 +97,10 @@ def test_a_surrogate_that_ignores_its_parameters_shows():
 
 
 def test_the_response_of_the_exact_solution_is_the_truth():
-    response = protocols.response(exact, sines(), TRAINED)
-    assert [row["parameters"]["beta"] for row in response] == [
-        0.1,
-        0.2,
-        2.0,
-    ]  # relative to the middle trained one
-    assert all(row["relative_to"] == {"beta": 0.4} and row["samples"] == 3 for row in response)
-    for row in response:
+    rows = response(study(exact))
+    assert [row["parameters"]["beta"] for row in rows] == [0.1, 0.2, 2.0]  # relative to the middle trained one
+    assert all(row["relative_to"] == {"beta": 0.4} and row["samples"] == 3 for row in rows)
+    for row in rows:
         np.testing.assert_allclose((row["cosine"], row["amplitude"]), 1, rtol=1e-4)
 
 
@@ -102,24 +108,22 @@ def test_the_response_of_the_exact_solution_is_the_truth():
 def test_the_response_tells_direction_and_size(factor, cosine, amplitude):
     """After one step, factor times the solution changes by factor times as much."""
     data = sines().first_frames(2)
-    response = protocols.response(lambda p: lambda u: factor * exact(p)(u), data, TRAINED)
-    for row in response:
+    for row in response(study(lambda p: lambda u: factor * exact(p)(u), data)):
         np.testing.assert_allclose((row["cosine"], row["amplitude"]), (cosine, amplitude), rtol=1e-4)
 
 
 def test_samples_that_do_not_start_alike_are_not_compared():
-    assert protocols.response(exact, sines(same_starts=False), TRAINED) == []
-    many = protocols.response(exact, sines(starts=protocols.MOST_INITIAL_CONDITIONS + 3), TRAINED)
-    assert {row["samples"] for row in many} == {protocols.MOST_INITIAL_CONDITIONS}
+    assert response(study(exact, sines(same_starts=False))) == []
+    many = response(study(exact, sines(starts=MOST_INITIAL_CONDITIONS + 3)))
+    assert {row["samples"] for row in many} == {MOST_INITIAL_CONDITIONS}
 
 
 def test_the_horizon_is_parted_at_the_trained_steps():
     """A field that shrinks by a tenth a step has nRMSE 1 - 0.9ⁿ."""
-    evaluation = evaluate(lambda p: lambda u: 0.9 * exact(p)(u), sines(), TRAINED, examples=False)
-    horizon = protocols.horizon(evaluation, trained_steps=2)
+    rows = horizon(study(lambda p: lambda u: 0.9 * exact(p)(u), trained_steps=2))
     error = 1 - 0.9 ** np.arange(1, 5)
-    assert [row["kind"] for row in horizon] == ["seen", "extrapolated"]
-    for row in horizon:
+    assert [row["kind"] for row in rows] == ["seen", "extrapolated"]
+    for row in rows:
         assert (row["trained_steps"], row["steps"]) == (2, 4)
         np.testing.assert_allclose(
             [row["within"], row["beyond"]], [error[:2].mean(), error[2:].mean()], rtol=1e-4
@@ -137,7 +141,7 @@ def test_the_distance_from_the_trained_values_is_that_of_the_most_extreme_parame
         return lambda u: factor[:, None, None] * exact(parameters)(u)
 
     data = sines(tuple(wrong)).first_frames(2)
-    rows = protocols.distance(evaluate(step_at, data, TRAINED, examples=False))
+    rows = distance(study(step_at, data))
     assert [(row["values"], row["count"]) for row in rows] == [
         ("trained", 3),
         ("between", 1),
@@ -166,8 +170,7 @@ def test_a_grid_twice_as_fine_is_judged_by_itself():
         times=fine.times,
         boundaries=("periodic",),
     )
-    evaluation = evaluate(step_at, still.subsample(space=2), TRAINED, examples=False)
-    (row,) = protocols.resolution(step_at, still, evaluation)
+    (row,) = resolution(study(step_at, still.subsample(space=2), finer=still))
     assert row["kind"] == "seen"
     np.testing.assert_allclose(
         [row["trained_grid"], row["twice_as_fine"], row["ratio"]], [0.1, 0.2, 2.0], rtol=1e-4
@@ -177,8 +180,9 @@ def test_a_grid_twice_as_fine_is_judged_by_itself():
 def test_what_the_data_do_not_allow_is_empty_and_said_so():
     measured, _ = found(exact, sines((0.4,)))
     names = ["controls", "response", "distance", "horizon", "resolution"]
+    assert [protocol.name for protocol in PROTOCOLS] == names
     assert measured == {name: [] for name in names}
-    text = report.protocol_tables(measured)
+    text = protocol_text(measured)
     for said in (
         "one parameter value",
         "no initial condition",
@@ -191,10 +195,10 @@ def test_what_the_data_do_not_allow_is_empty_and_said_so():
 
 def test_tables_and_files(tmp_path):
     measured, evaluation = found(exact, trained_steps=3)
-    path, _ = report.write(evaluation, tmp_path, measured)
+    path, _ = files.write(evaluation, tmp_path, measured)
     assert json.loads(path.read_text())["protocols"] == measured
-    assert report.read(tmp_path).rows[0].parameters == evaluation.rows[0].parameters
-    controls, response, distance, horizon, resolution = report.protocol_tables(measured).split("\n\n")
+    assert files.read(tmp_path).rows[0].parameters == evaluation.rows[0].parameters
+    controls, response, distance, horizon, resolution = protocol_text(measured).split("\n\n")
     assert controls.splitlines()[1].split() == ["beta", "kind", "right", "shuffled", "mean"]
     assert "relative to beta = 0.4" in response and response.splitlines()[3].split()[3:] == [
         "1.0000",
@@ -209,7 +213,7 @@ def test_tables_and_files(tmp_path):
 
 
 def test_evaluate_on_the_command_line(tmp_path, capsys):
-    """An untrained 2D surrogate on small files: tables, files and films; nothing of it without the flags."""
+    """An untrained 2D surrogate on small files: tables, files and animations; nothing of it without the flags."""
     pytest.importorskip("matplotlib")
     rng, waves = np.random.default_rng(0), np.sin(2 * np.pi * cell_centres(8))
     for m in (0.1, 1.0):
@@ -240,7 +244,7 @@ def test_evaluate_on_the_command_line(tmp_path, capsys):
     assert [
         len(content["protocols"][name]) for name in ("controls", "response", "horizon", "resolution")
     ] == [2, 1, 1, 0]
-    assert (tmp_path / "a" / "film_seen.gif").read_bytes().startswith(b"GIF")
+    assert (tmp_path / "a" / "animation_seen.gif").read_bytes().startswith(b"GIF")
     assert main([*ask, str(tmp_path / "b")]) == 0
     assert "protocols" not in json.loads((tmp_path / "b" / "evaluation.json").read_text())
     assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["evaluation.csv", "evaluation.json"]
