@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cape.model.config import Channels, ModelConfig, PaperCape, PaperFNO, PaperUNet, Unaware
+from cape.model.conditioning import ConditioningConfig
+from cape.model.config import ModelConfig
+from cape.paper.cape import PaperCAPEConfig
+from cape.paper.channels import PaperChannelsConfig
+from cape.paper.fno import PaperFNOConfig
+from cape.paper.unconditioned import PaperUnconditionedConfig
+from cape.paper.unet import PaperUNetConfig
 from cape.problem import Problem
 
 BLOCK = "PrmEmb_Pre.0."
@@ -25,10 +31,10 @@ class Architecture:
         resolution: the grid of the CAPE block; likewise.
     """
 
-    base: PaperFNO | PaperUNet
+    base: PaperFNOConfig | PaperUNetConfig
     dimension: int
     inputs: int
-    cape: PaperCape | None = None
+    cape: PaperCAPEConfig | None = None
     channels: int = 0
     parameters: int = 0
     resolution: tuple[int, ...] = ()
@@ -41,7 +47,7 @@ class Architecture:
         if "mix_emb.weight" not in tensors and BLOCK + "CNN_0.weight" not in tensors:
             return cls(base, dimension, inputs)
         first = tensors[BLOCK + "CNN_0.weight"]
-        cape = PaperCape(
+        cape = PaperCAPEConfig(
             widening=len(tensors[BLOCK + "CNN_1.weight"]),
             kernel=_equal("kernel sizes", first.shape[2:]),
             modes=_equal("modes", tensors[BLOCK + "CNN_SC.weights1"].shape[2:]),
@@ -57,6 +63,10 @@ class Architecture:
         Raises:
             ValueError: the weights do not fit the problem.
         """
+        return ModelConfig(self.base, self._conditioning(problem), normalisation="off", conserve=False)
+
+    def _conditioning(self, problem: Problem) -> ConditioningConfig:
+        """Return the conditioning whose number of input channels is that of the weights."""
         channels, parameters = len(problem.channels), len(problem.parameters)
         if self.cape is not None:
             found = (problem.resolution, channels, parameters)
@@ -66,11 +76,11 @@ class Architecture:
                     f"{self.parameters} parameter(s), got {_grid(problem.resolution)} points, the channels "
                     f"{problem.channels} and the parameters {problem.parameters}"
                 )
-            return ModelConfig(self.base, self.cape, normalise="off", conserve=False)
+            return self.cape
         if self.inputs == channels:
-            return ModelConfig(self.base, Unaware(residual=False), normalise="off", conserve=False)
+            return PaperUnconditionedConfig()
         if self.inputs == channels + parameters:
-            return ModelConfig(self.base, Channels(residual=False), normalise="off", conserve=False)
+            return PaperChannelsConfig()
         raise ValueError(
             f"the base solver takes {self.inputs} channels; expected {channels} (channels {problem.channels}) or "
             f"{channels + parameters} (with the parameters {problem.parameters}); several frames as input are not "
@@ -78,12 +88,12 @@ class Architecture:
         )
 
 
-def _fno(tensors: Mapping[str, np.ndarray]) -> tuple[PaperFNO, int, int]:
+def _fno(tensors: Mapping[str, np.ndarray]) -> tuple[PaperFNOConfig, int, int]:
     """Infer (base solver, dimension, inputs) from the weights of an FNO."""
     spectral = tensors["model.conv0.weights1"]
     dimension = spectral.ndim - 2
     width, inputs = tensors["model.fc0.weight"].shape
-    base = PaperFNO(
+    base = PaperFNOConfig(
         width=width,
         modes=_equal("modes", spectral.shape[2:]),
         layers=_count(tensors, "model.conv{}.weights1", 0),
@@ -92,13 +102,13 @@ def _fno(tensors: Mapping[str, np.ndarray]) -> tuple[PaperFNO, int, int]:
     return base, dimension, inputs - dimension
 
 
-def _unet(tensors: Mapping[str, np.ndarray]) -> tuple[PaperUNet, int, int]:
+def _unet(tensors: Mapping[str, np.ndarray]) -> tuple[PaperUNetConfig, int, int]:
     """Infer (base solver, dimension, inputs) from the weights of a U-Net."""
     if "model.encoder1.enc1norm1.running_mean" not in tensors:
         raise ValueError("the running statistics of the U-Net's batch norms are missing")
     features, inputs, *kernel = tensors["model.encoder1.enc1conv1.weight"].shape
     levels = _count(tensors, "model.encoder{0}.enc{0}conv1.weight", 1)
-    return PaperUNet(features=features, levels=levels), len(kernel), inputs
+    return PaperUNetConfig(features=features, levels=levels), len(kernel), inputs
 
 
 def _count(tensors: Mapping[str, np.ndarray], name: str, first: int) -> int:

@@ -109,12 +109,12 @@ def load_surrogate(surrogate: Surrogate, arrays: Arrays, prefix: str = "") -> Su
     Raises:
         ValueError: an array has another shape than the surrogate's; the message names it.
     """
-    conditioned = surrogate.conditioned
-    if isinstance(conditioned, PaperCAPE):
-        _set_layer(conditioned.mix, arrays, f"{prefix}mix_emb")
-        load_block(conditioned.block, arrays, f"{prefix}PrmEmb_Pre.0.")
-    load = load_fno if isinstance(conditioned.base, PaperFNO) else load_unet
-    load(conditioned.base, arrays, f"{prefix}model.")
+    conditioning = surrogate.conditioning
+    if isinstance(conditioning, PaperCAPE):
+        _set_layer(conditioning.mix, arrays, f"{prefix}mix_emb")
+        load_block(conditioning.block, arrays, f"{prefix}PrmEmb_Pre.0.")
+    load = load_fno if isinstance(conditioning.base, PaperFNO) else load_unet
+    load(conditioning.base, arrays, f"{prefix}model.")
     return surrogate
 
 
