@@ -1,16 +1,64 @@
 """Neural PDE surrogates that obey their parameters.
 
-surrogate = cape.load("runs/burgers1d")
-frames = surrogate.rollout(u0, {"Nu": 0.03}, steps=10)      # [batch, steps, *space, channel]
+    data = cape.open("data/*.hdf5")                               # or cape.from_arrays(u, {"Nu": nu}, dx=..., dt=...)
+    surrogate = cape.train(data, held_out={"Nu": [0.01]})
+    report = cape.evaluate(surrogate, data)                       # errors at trained and at unseen values
+    surrogate = cape.load("burgers1d")                            # a shipped surrogate, a run's folder, or hf://owner/name
+    frames = surrogate.rollout(u0, {"Nu": 0.03}, steps=10)        # [batch, steps, *space, channel]
+
+Modules are imported when a name is first used, so `import cape` alone imports neither jax nor flax.
 """
 
-__version__ = "0.1.0"
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cape.datasets.arrays import from_arrays
+    from cape.datasets.opening import open_files as open
+    from cape.datasets.trajectories import Trajectories
+    from cape.experiment import train_on as train
+    from cape.model.config import ModelConfig
+    from cape.pretrained import load
+    from cape.problem import Problem
+    from cape.report import Report, evaluate
+    from cape.surrogate import Surrogate
+    from cape.training.config import TrainingConfig
+
+__version__ = "0.2.0"
+__all__ = [
+    "ModelConfig",
+    "Problem",
+    "Report",
+    "Surrogate",
+    "TrainingConfig",
+    "Trajectories",
+    "evaluate",
+    "from_arrays",
+    "load",
+    "open",
+    "train",
+]
+_FOUND_IN = {
+    "ModelConfig": "cape.model.config:ModelConfig",
+    "Problem": "cape.problem:Problem",
+    "Report": "cape.report:Report",
+    "Surrogate": "cape.surrogate:Surrogate",
+    "TrainingConfig": "cape.training.config:TrainingConfig",
+    "Trajectories": "cape.datasets.trajectories:Trajectories",
+    "evaluate": "cape.report:evaluate",
+    "from_arrays": "cape.datasets.arrays:from_arrays",
+    "load": "cape.pretrained:load",
+    "open": "cape.datasets.opening:open_files",
+    "train": "cape.experiment:train_on",
+}
 
 
-def __getattr__(name: str):
-    # resolved on first use: `import cape` alone imports neither jax nor flax
-    if name == "load":
-        from cape.pretrained import load
+def __getattr__(name: str) -> Any:
+    if name not in _FOUND_IN:
+        raise AttributeError(f"module 'cape' has no attribute {name!r}; public are {', '.join(__all__)}")
+    module, _, attribute = _FOUND_IN[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
-        return load
-    raise AttributeError(f"module 'cape' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,28 +1,44 @@
-"""Configuration: frozen dataclasses to and from plain data, strictly, with every mistake named."""
+"""Configuration: frozen dataclasses to and from plain data, with a clear error for every mistake.
+
+A setting whose type is the contract of a registry (a base solver, a curriculum, ...) holds any registered part. In
+plain data it is a table with the part's name under "type": {"type": "fno", "width": 20}. A part that was registered
+outside this package also carries the module that defines it, under "defined_in".
+"""
 
 import dataclasses
-import difflib
 import json
 import tomllib
-import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# A union of dataclasses (which solver, which curriculum) is told by this key: {"kind": "TanhTransition", ...}
-KIND = "kind"
+from cape.registry import Registry, nearest, registry_of
+
+TYPE, DEFINED_IN = "type", "defined_in"
+# Names in configurations of version 0.1, for the message only.
+RENAMED = {
+    "kind": TYPE,
+    "reach": "max_displacement",
+    "normalise": "normalisation",
+    "place": "position_channels",
+    "own": "unshared",
+    "Unaware": "unconditioned",
+    "AdaGroupNorm": "adagn",
+}
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Turn a dataclass into plain data; members of unions carry their class name under "kind"."""
-    data = {}
+    """Convert a dataclass to plain data."""
+    data: dict[str, Any] = {}
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            tagged = {KIND: type(value).__name__} if len(_members(hints[field.name])) > 1 else {}
-            value = tagged | to_dict(value)
+        registry = registry_of(hints[field.name])
+        if registry is not None:
+            value = _tag(registry, type(value)) | to_dict(value)
+        elif dataclasses.is_dataclass(value):
+            value = to_dict(value)
         elif isinstance(value, tuple):
             value = list(value)
         data[field.name] = value
@@ -36,7 +52,8 @@ def from_dict(cls: type, data: Any, where: str) -> Any:
         where: name of the source in messages, such as "burgers1d.toml".
 
     Raises:
-        ValueError: an unknown key (with the nearest known one), a wrong type or an impossible value.
+        ValueError: a key is unknown (the message names the nearest one), or a value has the wrong type or is
+            impossible.
     """
     try:
         return _build(cls, data, ())
@@ -55,15 +72,12 @@ def differences(a: Any, b: Any) -> list[str]:
     ]
 
 
-def nearest(found: Any, known: Iterable[Any]) -> str:
-    """Phrase a hint for a misspelt name: the nearest known one, or all of them."""
-    names = [str(name) for name in known]
-    near = difflib.get_close_matches(str(found), names, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
-
-
 def load_toml(cls: type, path: Path) -> Any:
-    """Read a preset. Raises ValueError for a file that is not TOML or does not fit."""
+    """Read a preset.
+
+    Raises:
+        ValueError: the file is not TOML, or does not fit the class.
+    """
     try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -72,12 +86,21 @@ def load_toml(cls: type, path: Path) -> Any:
 
 
 def load_json(cls: type, path: Path) -> Any:
-    """Read a configuration saved with a run. Raises ValueError for a file that does not fit."""
+    """Read a configuration that was saved with a run.
+
+    Raises:
+        ValueError: the file is not JSON, or does not fit the class.
+    """
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a configuration file ({error})") from error
     return from_dict(cls, data, str(path))
+
+
+def _tag(registry: Registry, part: type) -> dict[str, str]:
+    tag = {TYPE: registry.name_of(part)}
+    return tag if part.__module__.startswith("cape.") else tag | {DEFINED_IN: part.__module__}
 
 
 def _build(cls: type, data: Any, path: tuple[str, ...]) -> Any:
@@ -88,24 +111,24 @@ def _build(cls: type, data: Any, path: tuple[str, ...]) -> Any:
     values = {}
     for key, value in data.items():
         if key not in known:
-            raise ValueError(f"{_at(path)}unknown key {key!r}; {nearest(key, known)}")
+            raise ValueError(f"{_at(path)}unknown key {key!r}; {_hint(key, known)}")
         values[key] = _value(hints[key], value, (*path, key))
     try:
         return cls(**values)
     except ValueError as error:  # an impossible value
-        raise ValueError(_placed(str(error), path)) from None
+        raise ValueError(_with_path(str(error), path)) from None
 
 
 def _value(hint: Any, value: Any, path: tuple[str, ...]) -> Any:
-    members = _members(hint)
-    if len(members) == 1:
-        return _build(members[0], value, path)
-    if members:
-        return _build_member(members, value, path)
+    registry = registry_of(hint)
+    if registry is not None:
+        return _build_part(registry, value, path)
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, path)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         if value not in arguments:
-            raise ValueError(f"{_at(path)}got {value!r}; {nearest(value, arguments)}")
+            raise ValueError(f"{_at(path)}got {value!r}; {_hint(value, arguments)}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
@@ -118,23 +141,30 @@ def _value(hint: Any, value: Any, path: tuple[str, ...]) -> Any:
     return value
 
 
-def _build_member(members: tuple[type, ...], value: Any, path: tuple[str, ...]) -> Any:
-    """Build the member of a union that `value` names under "kind"."""
-    by_name = {member.__name__: member for member in members}
-    if not isinstance(value, Mapping) or KIND not in value:
+def _build_part(registry: Registry, value: Any, path: tuple[str, ...]) -> Any:
+    """Build the registered part that `value` names. Never imports the module that `value` names."""
+    names = registry.parts
+    if not isinstance(value, Mapping) or TYPE not in value:
+        old = f" ({_hint('kind', ())})" if isinstance(value, Mapping) and "kind" in value else ""
         raise ValueError(
-            f"{_at(path)}expected a table with {KIND} = one of {', '.join(by_name)}, got {value!r}"
+            f"{_at(path)}expected a table with {TYPE} = one of {', '.join(names)}, got {value!r}{old}"
         )
-    kind = value[KIND]
-    if kind not in by_name:
-        raise ValueError(f"{_at(path)}unknown {KIND} {kind!r}; {nearest(kind, by_name)}")
-    return _build(by_name[kind], {key: item for key, item in value.items() if key != KIND}, path)
+    name, module = value[TYPE], value.get(DEFINED_IN)
+    if name not in names and module is not None:
+        raise ValueError(
+            f"{_at(path)}the {registry.noun} {name!r} is defined in {module}, which is not imported; if you trust it, "
+            "import that module first"
+        )
+    if name not in names:
+        raise ValueError(f"{_at(path)}unknown {TYPE} {name!r}; {_hint(name, names)}")
+    settings = {key: item for key, item in value.items() if key not in (TYPE, DEFINED_IN)}
+    return _build(names[name], settings, path)
 
 
-def _members(hint: Any) -> tuple[type, ...]:
-    """List the dataclasses a type hint admits: one, the members of a union, or none."""
-    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    return tuple(c for c in (typing.get_args(hint) if is_union else (hint,)) if dataclasses.is_dataclass(c))
+def _hint(found: Any, known: Any) -> str:
+    if found in RENAMED and (not known or RENAMED[found] in known):
+        return f"it is called {RENAMED[found]!r} since version 0.2"
+    return nearest(found, known)
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -145,8 +175,8 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield prefix + key, value
 
 
-def _placed(message: str, path: tuple[str, ...]) -> str:
-    """Put the path before a message, or complete it where the message itself begins with the end of the path."""
+def _with_path(message: str, path: tuple[str, ...]) -> str:
+    """Put the path before a message, or complete it if the message begins with the end of the path."""
     for i in range(len(path)):
         if message.startswith(".".join(path[i:]) + "."):
             return ".".join((*path[:i], message))

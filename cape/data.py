@@ -1,14 +1,14 @@
-"""The data of an experiment: files given or simulated, what is held out, and the split into three parts."""
+"""The data of an experiment: files or a simulation, held-out parameter values, and the split into three parts."""
 
 import dataclasses
 import hashlib
 import json
-import os
-import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from cape.atomic import replacing
 from cape.config import to_dict
 from cape.datasets.assignment import assignments, numbers
 from cape.datasets.equations.equation import find_equation
@@ -17,25 +17,26 @@ from cape.datasets.simulate.simulation import MOST_SAMPLES, simulate
 from cape.datasets.splits import SAME, InitialConditionSplit
 from cape.datasets.trajectories import Trajectories
 
+HeldOut = Mapping[str, float | Sequence[float]]
 _MOST_SHOWN_VALUES = 12
 
 
 @dataclasses.dataclass(frozen=True)
 class SimulationConfig:
-    """Data to simulate where no files are given.
+    """The data to simulate if no files are given.
 
     Attributes:
-        equation: one of those that `cape simulate --help` lists.
-        parameters: values by parameter, such as beta=0.2,0.4 (a file each), Nu=loguniform:1e-3:1 or
+        equation: an equation that `cape simulate --help` lists.
+        parameters: values by parameter, such as beta=0.2,0.4 (one file for each), Nu=loguniform:1e-3:1 or
             Nu=uniform:0.1:4 (one value per sample); zeta=eta gives zeta the value of eta in every file and sample.
-        samples: trajectories per value, or in all for a range.
-        resolution: grid points per axis; 0: as is usual for the equation, and so for frames and t_end.
-        frames: frames, the initial condition included.
-        t_end: time of the last frame.
-        own: how many trajectories of each value have initial conditions of their own. They are to train on; the
-            others, with the same at every value, are for evaluation, in the place of a fraction `test`. 0: all have
-            the same.
-        seed: everything random follows from it.
+        samples: trajectories per value, or in total for a range.
+        resolution: grid points per axis; 0: the default of the equation.
+        frames: number of frames, the initial condition included; 0: the default of the equation.
+        t_end: time of the last frame; 0: the default of the equation.
+        unshared: how many trajectories of each value have initial conditions that no other value has. These are for
+            training. The others share their initial conditions between all values and are for evaluation, instead of a
+            fraction `test`. 0: all initial conditions are shared.
+        seed: of everything random.
     """
 
     equation: str = "burgers"
@@ -44,17 +45,19 @@ class SimulationConfig:
     resolution: int = 128
     frames: int = 41
     t_end: float = 2.0
-    own: int = 0
+    unshared: int = 0
     seed: int = 0
 
     @property
     def complete(self) -> "SimulationConfig":
-        """The same with the equation's own sizes in the place of zeros."""
+        """The same with the defaults of the equation in place of zeros."""
         equation = find_equation(self.equation)
-        sizes = {
-            name: getattr(self, name) or getattr(equation, name) for name in ("resolution", "frames", "t_end")
-        }
-        return dataclasses.replace(self, **sizes)
+        return dataclasses.replace(
+            self,
+            resolution=self.resolution or equation.resolution,
+            frames=self.frames or equation.frames,
+            t_end=self.t_end or equation.t_end,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,17 +65,20 @@ class DataConfig:
     """Which trajectories are trained on, and which are kept for evaluation.
 
     Attributes:
-        files: files or folders, given together; none: simulate.
-        simulation: what to simulate where no files are given.
+        files: files or folders, opened together; none: simulate.
+        simulation: what to simulate if no files are given.
         folder: where simulated files are kept, to be used again.
         held_out: parameter values never trained on, such as Nu=0.01 or M=1,eta=0.1.
-        samples: number of initial conditions to train, validate and test with; the others, if any, are for
-            evaluation only. 0 for all.
+        samples: number of initial conditions to train, validate and test with; 0: all. The remaining ones are for
+            evaluation only.
         space_stride: use every n-th point of each axis.
         time_stride: use every n-th frame.
-        validation: fraction of the initial conditions on which the best weights are chosen.
-        test: fraction of the initial conditions kept for evaluation, with all held-out values.
+        validation: fraction of the initial conditions that the best weights are chosen on.
+        test: fraction of the initial conditions kept for evaluation, together with all held-out values.
         split_seed: of the split by initial condition.
+
+    Raises:
+        ValueError: a number is out of range.
     """
 
     files: tuple[str, ...] = ()
@@ -87,12 +93,12 @@ class DataConfig:
     split_seed: int = 0
 
     def __post_init__(self):
-        for name, lowest in (("samples", 0), ("space_stride", 1), ("time_stride", 1), ("split_seed", 0)):
-            if getattr(self, name) < lowest:
-                raise ValueError(f"data.{name}: expected at least {lowest}, got {getattr(self, name)}")
+        for name, least in (("samples", 0), ("space_stride", 1), ("time_stride", 1), ("split_seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"data.{name}: expected at least {least}, got {getattr(self, name)}")
         if not (self.validation > 0 and self.test >= 0 and self.validation + self.test < 1):
             raise ValueError(
-                "data.validation, data.test: expected fractions with a sum below 1, some of it for validation, "
+                "data.validation, data.test: expected fractions with a sum below 1 and a validation fraction above 0, "
                 f"got {self.validation} and {self.test}"
             )
 
@@ -101,53 +107,68 @@ class DataConfig:
 class Data:
     """The parts of an experiment's data. No initial condition of `training` or `validation` is in `test`.
 
-    `test` holds seen and held-out parameter values alike.
+    `test` holds trained and held-out parameter values.
     """
 
     training: Trajectories
     validation: Trajectories
     test: Trajectories
 
+    @property
+    def trained_on(self) -> tuple[int, ...]:
+        """The numbers of the initial conditions used for training or validation."""
+        known = np.union1d(self.training.initial_conditions, self.validation.initial_conditions)
+        return tuple(map(int, known))
+
 
 def prepare(config: DataConfig, *, progress: bool = True) -> Data:
-    """Open (or simulate) the data of an experiment and split them; reads no field.
+    """Open (or simulate) the data of an experiment and split them. Reads no field.
 
     Raises:
-        ValueError: files that do not go together, or a split that leaves a part empty.
+        ValueError: the files do not fit together, or a part of the split is empty.
     """
     files = list(config.files) or [simulated(config, progress=progress)]
-    everything = open_files(files).subsample(space=config.space_stride, time=config.time_stride)
+    return split(open_files(files), config)
+
+
+def split(everything: Trajectories, config: DataConfig) -> Data:
+    """Split trajectories as a configuration says. Reads no field.
+
+    Raises:
+        ValueError: a held-out value is not in the data, or a part of the split is empty.
+    """
+    everything = everything.subsample(space=config.space_stride, time=config.time_stride)
     held_out = held_out_samples(config.held_out, everything)
     if held_out.all():
         raise ValueError(f"data.held_out: {' '.join(config.held_out)} leaves no sample to train on")
-    starts, common = everything.initial_conditions, _common(config)
-    chosen = np.setdiff1d(starts, common)[: config.samples or None]
-    pool = everything.select(~held_out & np.isin(starts, chosen))
-    split = InitialConditionSplit(config.validation, 0.0 if len(common) else config.test, config.split_seed)
-    training, validation, _ = split.split(pool)
-    if len(common):
-        return Data(training, validation, everything.select(np.isin(starts, common)))
-    known = np.union1d(training.initial_conditions, validation.initial_conditions)
-    test = everything.select(~np.isin(starts, known))
-    if not test.samples:
+    conditions, shared = everything.initial_conditions, _shared_conditions(config)
+    chosen = np.setdiff1d(conditions, shared)[: config.samples or None]
+    pool = everything.select(~held_out & np.isin(conditions, chosen))
+    test = 0.0 if len(shared) else config.test
+    training, validation, _ = InitialConditionSplit(config.validation, test, config.split_seed).split(pool)
+    if len(shared):
+        return Data(training, validation, everything.select(np.isin(conditions, shared)))
+    data = Data(training, validation, everything)
+    data = dataclasses.replace(data, test=everything.select(~np.isin(conditions, data.trained_on)))
+    if not data.test.samples:
         raise ValueError(
-            "data.test: no initial condition is left to evaluate on, expected a fraction above 0"
+            "data.test: no initial condition is left for evaluation, expected a fraction above 0"
         )
-    return Data(training, validation, test)
+    return data
 
 
-def _common(config: DataConfig) -> np.ndarray:
-    """List the initial conditions that are for evaluation alone, since others were simulated to train on."""
+def _shared_conditions(config: DataConfig) -> np.ndarray:
+    """Return the shared initial conditions of a simulation, which are for evaluation only if others are unshared."""
     simulation = config.simulation
-    if config.files or not simulation.own:
+    if config.files or not simulation.unshared:
         return np.arange(0)
-    return simulation.seed * MOST_SAMPLES + np.arange(simulation.samples - simulation.own)
+    return simulation.seed * MOST_SAMPLES + np.arange(simulation.samples - simulation.unshared)
 
 
 def simulated(config: DataConfig, *, progress: bool = True) -> Path:
-    """Simulate the files of a configuration, or find them where an earlier run left them; give their folder.
+    """Simulate the files of a configuration unless an earlier run left them, and return their folder.
 
-    The folder appears whole or not at all, also where two runs that need it start at the same time.
+    The folder appears atomically, also if two runs that need it start at the same time.
     """
     what = config.simulation.complete
     settings = json.dumps(to_dict(what), sort_keys=True)
@@ -156,22 +177,17 @@ def simulated(config: DataConfig, *, progress: bool = True) -> Path:
         return folder
     values = assignments(what.parameters, "data.simulation.parameters")
     sizes = {"samples": what.samples, "seed": what.seed, "resolution": what.resolution}
-    sizes |= {"frames": what.frames, "t_end": what.t_end, "own": what.own}
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        simulate(what.equation, partial, values, **sizes, progress=progress)
-        if not folder.is_dir():
-            os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    sizes |= {"frames": what.frames, "t_end": what.t_end, "unshared": what.unshared}
+    with replacing(folder, keep_existing=True) as temporary:
+        simulate(what.equation, temporary, values, **sizes, progress=progress)
     return folder
 
 
-def held_out_samples(held_out: tuple[str, ...], trajectories: Trajectories) -> np.ndarray:
-    """Mark the samples whose parameters equal (to relative 1e-6) one of the values held out.
+def held_out_samples(held_out: Sequence[str], trajectories: Trajectories) -> np.ndarray:
+    """Mark the samples whose parameters equal (to relative 1e-6) one of the held-out values.
 
     Raises:
-        ValueError: a parameter is unknown, or there are values to hold out and no sample has any of them.
+        ValueError: a parameter is unknown, or values are held out and no sample has any of them.
     """
     marked = np.zeros(trajectories.samples, bool)
     for text in held_out:
@@ -186,13 +202,13 @@ def held_out_samples(held_out: tuple[str, ...], trajectories: Trajectories) -> n
     if held_out and not marked.any():
         raise ValueError(
             f"data.held_out: no sample has {' or '.join(held_out)}, the data have {value_list(trajectories)}; "
-            "`--data.held-out` without values holds out none"
+            "an empty list holds out nothing"
         )
     return marked
 
 
 def value_list(trajectories: Trajectories) -> str:
-    """Name the parameter values of trajectories, or their range where they are many."""
+    """List the parameter values of trajectories, or their range if there are many."""
     described = []
     for name, column in zip(trajectories.parameter_names, trajectories.parameters.T, strict=True):
         values = np.unique(column)

@@ -1,36 +1,36 @@
 """An experiment: data, model and training as one configuration, and the run that follows from it."""
 
 import dataclasses
-import json
-import os
-import shutil
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
-from cape.config import differences, load_json, to_dict
-from cape.data import Data, DataConfig, prepare, value_list
+from cape.data import Data, DataConfig, HeldOut, prepare, split, value_list
 from cape.datasets.trajectories import Trajectories
-from cape.evaluation.files import write as write_evaluation
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.evaluation import Evaluation
+from cape.evaluation.files import write as write_evaluation
 from cape.figures import canvas
-from cape.figures import evaluation_figures as plots
-from cape.model.config import ModelConfig, PaperFNO
+from cape.figures.evaluation_figures import write_figures
+from cape.figures.training_curves import write_training_curves
+from cape.model.conditioning import CONDITIONINGS
+from cape.model.config import ModelConfig
 from cape.problem import Problem
+from cape.solvers.solver import SOLVERS
 from cape.surrogate import Surrogate, count_parameters
-from cape.training import log as records
-from cape.training.fit import TrainingConfig, fit
-from cape.training.position_dependence import places_differ
+from cape.training.config import TrainingConfig
+from cape.training.fit import fit
+from cape.training.position_dependence import depends_on_position
+from cape.training.run_folder import abandon, claim, refuse_other
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """Everything a run follows from; saved with it as `config.json`, and enough to repeat it."""
+    """Everything that determines a run. It is saved with the run as `config.json` and can repeat it."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -38,156 +38,157 @@ class Experiment:
 
 
 def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures: bool = True) -> Evaluation:
-    """Train and evaluate an experiment in `folder`; a run that was stopped there goes on where it was.
+    """Train and evaluate an experiment in `folder`. A run that was stopped there continues.
 
-    Writes config.json, metrics.jsonl, checkpoints/, model/ (see `cape.load`) and evaluation/.
+    Writes config.json, split.json, metrics.jsonl, checkpoints/, model/ (see `cape.load`) and evaluation/.
 
     Raises:
         ValueError: the folder holds a run of another configuration, or data and configuration do not fit.
     """
     folder = Path(folder)
     if figures:
-        canvas.require()  # before the training, not after it
+        canvas.require()  # before the training and not after it
     refuse_other(experiment, folder)
     data = prepare(experiment.data, progress=progress)
+    surrogate = train(experiment, data, folder, progress=progress)
+    evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values, window=surrogate.window)
+    write_evaluation(evaluation, folder / "evaluation")
+    if figures:
+        write_figures(evaluation, folder / "evaluation")
+        write_training_curves(folder)
+    return evaluation
+
+
+def train(
+    experiment: Experiment, data: Data, folder: Path | None = None, *, progress: bool = True
+) -> Surrogate:
+    """Train the surrogate of an experiment on prepared data, in a folder if one is given.
+
+    Raises:
+        ValueError: data and configuration do not fit.
+    """
+    if experiment.training.storage == "device":  # it will be in memory anyway: read it once
+        data = dataclasses.replace(data, training=data.training.loaded())
     surrogate = build(experiment, data.training)
     if progress:
         print(describe(surrogate, data))
-    claim(experiment, data, folder)
+    parts = (data.training, data.validation)
+    if folder is None:
+        return fit(surrogate, *parts, experiment.training, progress=progress)
+    claim(experiment, *parts, folder)
     try:
-        surrogate = fit(
-            surrogate, data.training, data.validation, experiment.training, folder, progress=progress
-        )
+        return fit(surrogate, *parts, experiment.training, folder, progress=progress)
     except BaseException:
         abandon(folder)
         raise
-    values, window = surrogate.problem.training_values, surrogate.window
-    evaluation = evaluate(surrogate.at, data.test, values, window=window)
-    write_evaluation(evaluation, folder / "evaluation")
-    if figures:
-        plots.write_figures(evaluation, folder / "evaluation")
-        plots.training_curves(records.read(folder / "metrics.jsonl"), folder / "evaluation" / "training.png")
-    return evaluation
 
 
 def build(experiment: Experiment, training: Trajectories) -> Surrogate:
     """Build the untrained surrogate for training data, from the experiment's seed.
 
+    Warns:
+        UserWarning: a setting wastes something on this grid, or the data depend on the position and the model does not.
+
     Raises:
-        ValueError: the model is conditioned on parameters of which none varies in the training data, or does
-            not fit their grid, or a batch asks for more trajectories than there are.
+        ValueError: a batch asks for more trajectories than there are, the model is conditioned on parameters of which
+            none varies in the training data, or the model does not fit their grid.
     """
     if experiment.training.batch > training.samples:
         raise ValueError(
             f"training.batch: expected at most the {training.samples} trajectories to train on, got "
             f"{experiment.training.batch}"
         )
-    problem = Problem.of(training)
-    constant = [
-        name for name, a, b in zip(problem.parameters, problem.low, problem.high, strict=True) if a == b
-    ]
-    if len(constant) == len(problem.parameters) and experiment.model.conditioned:
+    model, problem = experiment.model, Problem.of(training)
+    varies = any(low != high for low, high in zip(problem.low, problem.high, strict=True))
+    if model.conditioning.uses_parameters and not varies:
         raise ValueError(
-            f"no parameter varies in the training data ({', '.join(constant) or 'none is named'}): a model conditioned "
-            "on them would learn nothing from them; give files with several values, or use model.conditioning:unaware"
+            f"no parameter varies in the training data ({', '.join(problem.parameters) or 'none is named'}), so a "
+            "model conditioned on them would learn nothing from them; give files with several values, or use the "
+            "conditioning 'unconditioned'"
         )
-    surrogate = Surrogate(problem, experiment.model, rngs=nnx.Rngs(experiment.training.seed))
+    surrogate = Surrogate(problem, model, rngs=nnx.Rngs(experiment.training.seed))
     channels = surrogate.window.history * len(problem.channels)
     u = jax.ShapeDtypeStruct((1, *problem.resolution, channels), jnp.float32)
     p = jax.ShapeDtypeStruct((1, len(problem.parameters)), jnp.float32)
-    jax.eval_shape(lambda u, p: surrogate.at(p)(u), u, p)  # finds what does not fit before a file is written
-    if places_differ(training) and not (
-        experiment.model.place or isinstance(experiment.model.base, PaperFNO)
-    ):
+    jax.eval_shape(lambda u, p: surrogate.at(p)(u), u, p)  # raises what does not fit before a file is written
+    for text in model.base.warnings(problem.domain):
+        warnings.warn(text, stacklevel=2)
+    if not (model.position_channels or model.base.sees_position) and depends_on_position(training):
         warnings.warn(
-            "the mean over the training trajectories comes to depend on the place, as under a force that does; set "
-            "model.place = true, or all places are alike to the model",
-            stacklevel=2,
-        )
-    modes, most = getattr(experiment.model.base, "modes", 0), max(problem.resolution) // 2 + 1
-    if modes > most:
-        warnings.warn(
-            f"model.base.modes = {modes}: a grid of {max(problem.resolution)} points has {most} modes, weights "
-            "of the others stay untrained",
+            "the mean over the training trajectories comes to depend on the position, as it does under a force that "
+            "depends on the position; set model.position_channels = true, else the model cannot learn it",
             stacklevel=2,
         )
     return surrogate
 
 
-def refuse_other(experiment: Experiment, folder: Path) -> None:
-    """Raise ValueError where a folder holds a run of another configuration that has trained an epoch or more."""
-    file = folder / "config.json"
-    if not (file.exists() and _has_trained(folder)):
-        return
-    differing = differences(load_json(Experiment, file), experiment)
-    if differing:
-        shown = ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if differing[3:] else "")
-        raise ValueError(
-            f"{folder}: holds a run of another configuration ({shown}); choose another --out, or remove it"
-        )
+def train_on(
+    data: Trajectories,
+    *,
+    held_out: HeldOut | Sequence[Mapping[str, float]] = (),
+    model: ModelConfig | None = None,
+    training: TrainingConfig | None = None,
+    validation: float = 0.1,
+    test: float = 0.1,
+    folder: str | Path | None = None,
+    progress: bool = True,
+) -> Surrogate:
+    """Train a surrogate on trajectories; this is `cape.train`.
 
+    The initial conditions are split into those to train on, to validate on and to test on. `cape.evaluate` leaves
+    out the initial conditions that were trained or validated on.
 
-def claim(experiment: Experiment, data: Data, folder: Path) -> None:
-    """Write what a run follows from into its folder: config.json, and split.json (see `trained_on`).
-
-    Raises:
-        ValueError: see `refuse_other`.
-    """
-    refuse_other(experiment, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    ids = {"training": data.training.initial_conditions, "validation": data.validation.initial_conditions}
-    split = {name: np.unique(numbers).tolist() for name, numbers in ids.items()}
-    for name, content in (("split.json", split), ("config.json", to_dict(experiment))):
-        partial = folder / (name + ".part")
-        partial.write_text(json.dumps(content, indent=1 if name == "config.json" else None) + "\n")
-        os.replace(partial, folder / name)
-
-
-def abandon(folder: Path) -> None:
-    """Take away what a run wrote into its folder, if it stopped before its first checkpoint."""
-    if _has_trained(folder):
-        return
-    for name in ("config.json", "split.json", "metrics.jsonl"):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
-
-
-def trained_on(folder: Path) -> np.ndarray | None:
-    """Give the initial conditions a run was trained or validated on; None for a folder that does not tell.
+    Args:
+        data: from `cape.open` or `cape.from_arrays`.
+        held_out: parameter values never trained on, such as {"Nu": [0.01, 0.1]}, or for combinations of several
+            parameters [{"M": 1, "eta": 0.1}].
+        model: the architecture; None: the default.
+        training: how it is trained; None: the default.
+        validation, test: fractions of the initial conditions for validation and for evaluation.
+        folder: where to write config.json, split.json, metrics.jsonl, checkpoints/ and model/; None: nothing is
+            written.
+        progress: show a progress bar.
 
     Raises:
-        ValueError: split.json is damaged.
+        ValueError: data and settings do not fit.
     """
-    file = Path(folder) / "split.json"
-    if not file.is_file():
-        return None
-    try:
-        content = json.loads(file.read_text())
-        return np.union1d(content["training"], content["validation"]).astype(np.int64)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file}: expected lists `training` and `validation` ({error!r})") from error
+    config = DataConfig(
+        files=data.fields.names, held_out=_held_out_texts(held_out), validation=validation, test=test
+    )
+    parts = split(data, config)
+    experiment = Experiment(config, model or ModelConfig(), training or TrainingConfig())
+    where = None if folder is None else Path(folder)
+    surrogate = train(experiment, parts, where, progress=progress)
+    surrogate.trained_on = parts.trained_on
+    return surrogate
 
 
 def describe(surrogate: Surrogate, data: Data) -> str:
     """Summarise an experiment in a few lines."""
-    problem = surrogate.problem
+    problem, config = surrogate.problem, surrogate.config
     grid = " x ".join(map(str, problem.resolution))
-    config = surrogate.config
-    kept = [name for name, is_kept in zip(problem.channels, surrogate.conserved, strict=True) if is_kept]
+    conserved = [name for name, kept in zip(problem.channels, surrogate.conserved, strict=True) if kept]
+    conditioning, base = CONDITIONINGS.name_of(type(config.conditioning)), SOLVERS.name_of(type(config.base))
+    model = f"{conditioning} around {base}: {count_parameters(surrogate):,} parameters to train"
+    if config.history > 1:
+        model += f"; a step takes {config.history} frames and gives {config.bundle}"
+    if conserved:
+        model += f"; the mean of {', '.join(conserved)} is conserved, as in the training data"
     return (
         f"{problem.equation}: {', '.join(problem.channels)} on {grid} points, {problem.steps} steps of "
         f"{problem.dt:.4g}\n"
         f"train      {data.training.samples:5} trajectories, {value_list(data.training)}\n"
         f"validate   {data.validation.samples:5}\n"
-        f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n"
-        f"{type(config.conditioning).__name__} around {type(config.base).__name__}: "
-        f"{count_parameters(surrogate):,} parameters to train"
-        + (f"; {config.history} frames in, {config.bundle} out in a step" if config.history > 1 else "")
-        + (f"; the mean of {', '.join(kept)} is conserved, as in the training data" if kept else "")
+        f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n" + model
     )
 
 
-def _has_trained(folder: Path) -> bool:
-    return any(path.name.isdigit() for path in folder.glob("checkpoints/*"))
+def _held_out_texts(held_out: HeldOut | Sequence[Mapping[str, float]]) -> tuple[str, ...]:
+    """Convert held-out values to the form of `DataConfig.held_out`."""
+    if isinstance(held_out, Mapping):
+        values = {name: [v] if isinstance(v, int | float) else v for name, v in held_out.items()}
+        return tuple(f"{name}={float(value)!r}" for name, column in values.items() for value in column)
+    return tuple(
+        ",".join(f"{name}={float(value)!r}" for name, value in combination.items())
+        for combination in held_out
+    )

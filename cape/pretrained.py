@@ -1,9 +1,8 @@
-"""Pretrained folders: `config.json` (problem and architecture) beside `weights.safetensors`."""
+"""Pretrained folders: `config.json` (problem and architecture) and `weights.safetensors`."""
 
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,62 +13,62 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_weights
 from safetensors.numpy import save as weights_as_bytes
 
+from cape.atomic import write_bytes
 from cape.config import from_dict, to_dict
 from cape.locate import locate
+from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
 from cape.problem import Problem
+from cape.solvers.solver import SOLVERS
 from cape.surrogate import Surrogate
 
-FORMAT = 2
+FORMAT = 3
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
-_PICKLED = (
-    b"\x80\x02",
-    b"\x80\x03",
-    b"\x80\x04",
-    b"\x80\x05",
-    b"PK\x03\x04",
-)  # pickles; zip, as PyTorch writes
+_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_ZIP_START = b"PK\x03\x04"  # PyTorch writes zip files
 
 
-def save(surrogate: Surrogate, folder: Path, *, published: dict[str, Any] | None = None) -> None:
-    """Write a surrogate to `folder`: first the weights, then the config, each whole or not at all.
+def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | None = None) -> None:
+    """Write a surrogate to `folder`: first the weights, then the configuration, each file atomically.
 
     Args:
-        published: what `cape publish` adds to the config for readers; the hash of the weights joins it, and
-            from then on `load` takes no other weights.
+        publication: what `cape publish` adds to the configuration for readers. The hash of the weights is added to it,
+            and `load` then accepts no other weights.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = weights_as_bytes({name: np.asarray(array) for name, array in _flat(surrogate).items()})
-    _place(folder / WEIGHTS, weights)
+    write_bytes(folder / WEIGHTS, weights)
     config = {
         "format": FORMAT,
         "problem": dataclasses.asdict(surrogate.problem),
         "model": to_dict(surrogate.config),
     }
-    if published is not None:
-        config["published"] = published | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
-    _place(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
+    if publication is not None:
+        config["publication"] = publication | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
+    write_bytes(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
 
 
 def load(path: str | Path) -> Surrogate:
-    """Load a surrogate: from a pretrained folder or the folder of a run, by the name of a shipped one, or from a hub.
+    """Load a surrogate from a folder, by the name of a shipped one, or from a hub.
 
-    `load("burgers1d")` resolves offline; `load("hf://OWNER/NAME")` needs the extra `hub`. See `locate`.
+    The folder is a pretrained folder or the folder of a run. `load("burgers1d")` works offline. `load("hf://OWNER/NAME")`
+    needs the extra `hub`. See `locate`.
 
-    Returns it ready for `.at(parameters)` and `.rollout(u0, parameters, steps)`. Nothing in the folder is
-    executed: it holds JSON and plain arrays. The first rollout of a shape is compiled, in a second or a few;
-    JAX keeps compiled programs for the next process where the environment names a folder,
-    JAX_COMPILATION_CACHE_DIR=~/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 (a library does not
-    decide that; the command line does so by itself).
+    The folder holds JSON and plain arrays, and no code of it is executed. If the model has a part that was
+    registered by a module of yours, import that module before.
+
+    The first rollout of each shape is compiled, which takes a few seconds. JAX keeps compiled programs for the next
+    process if the environment sets JAX_COMPILATION_CACHE_DIR=~/.cache/jax and
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0. The command line sets both.
 
     Raises:
-        ValueError: there is no such folder or name, a file is missing or damaged, weights do not match the
-            config, or the format is newer.
+        ValueError: there is no such folder or name, a file is missing or damaged, the weights do not match the
+            configuration, the format is of another version, or the model has a part that is not registered.
     """
     folder = locate(path)
     config = read_config(folder)
-    weights = _read_weights(folder / WEIGHTS, config.get("published", {}))
+    weights = _read_weights(folder / WEIGHTS, config.get("publication", {}))
     problem, model = _read_problem(folder, config), _read_model(folder, config)
     try:
         surrogate = nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0)))
@@ -80,10 +79,10 @@ def load(path: str | Path) -> Surrogate:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read the config.json of a pretrained folder, without building anything.
+    """Read the config.json of a pretrained folder.
 
     Raises:
-        ValueError: it is missing, damaged, or of another format.
+        ValueError: the file is missing, damaged, or of another format.
     """
     file = folder / CONFIG
     try:
@@ -92,25 +91,26 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{file}: not the config.json of a pretrained folder ({error!r})") from error
     if version != FORMAT:
-        advice = "it is damaged, or not of this program"
+        advice = "the file is damaged, or another program wrote it"
         if type(version) is int and version > 0:
-            advice = "upgrade cape-jax" if version > FORMAT else "train it again, by the command on its card"
+            old = "train the surrogate again with the command on its model card, or use cape-jax 0.1"
+            advice = "upgrade cape-jax" if version > FORMAT else old
         raise ValueError(f"{file}: format {version!r}, this version of cape reads {FORMAT}; {advice}")
-    for key, required in (("problem", True), ("model", True), ("published", False)):
+    for key, required in (("problem", True), ("model", True), ("publication", False)):
         if (required or key in config) and not isinstance(config.get(key), dict):
             raise ValueError(f"{file}: expected a table {key!r}, got {config.get(key)!r}")
     return config
 
 
 def summary(folder: Path) -> str:
-    """Describe a pretrained folder in one line, from its config alone.
+    """Describe a pretrained folder in one line. Reads its config.json only.
 
     Raises:
-        ValueError: as `load`, for a config.json that cannot be read.
+        ValueError: config.json cannot be read, see `load`.
     """
     config = read_config(folder)
     problem, model = _read_problem(folder, config), _read_model(folder, config)
-    errors = config.get("published", {}).get("nRMSE", {})
+    errors = config.get("publication", {}).get("nRMSE", {})
     grid = " x ".join(map(str, problem.resolution))
     parts = [
         problem.equation,
@@ -118,7 +118,7 @@ def summary(folder: Path) -> str:
         f"{grid} points",
         f"{model.window.predicted(problem.steps + 1, problem.equation)} steps of {problem.dt:.4g}"
         + (f" after {model.history} frames" if model.history > 1 else ""),
-        f"{type(model.conditioning).__name__} around {type(model.base).__name__}",
+        f"{CONDITIONINGS.name_of(type(model.conditioning))} around {SOLVERS.name_of(type(model.base))}",
         *[f"nRMSE {k} {errors[k]:.3g}" for k in ("seen", "unseen") if isinstance(errors.get(k), float)],
     ]
     return "; ".join(part for part in parts if part)
@@ -135,25 +135,28 @@ def _read_model(folder: Path, config: dict[str, Any]) -> ModelConfig:
     return from_dict(ModelConfig, config["model"], f"{folder / CONFIG}: model")
 
 
-def _read_weights(file: Path, published: dict[str, Any]) -> dict[str, np.ndarray]:
+def _read_weights(file: Path, publication: dict[str, Any]) -> dict[str, np.ndarray]:
     try:
         content = file.read_bytes()
     except FileNotFoundError:
         raise ValueError(f"{file}: missing; a pretrained folder holds {CONFIG} and {WEIGHTS}") from None
     except OSError as error:
         raise ValueError(f"{file}: cannot be read ({error.strerror})") from error
-    expected = published.get("weights_sha256")
+    expected = publication.get("weights_sha256")
     if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise ValueError(f"{file}: damaged: not the weights that {CONFIG} was published with")
+        raise ValueError(
+            f"{file}: damaged: not the weights that {CONFIG} was published with; copy the folder again"
+        )
     try:
         return parse_weights(content)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
-        if content.startswith(_PICKLED):  # asked last: these two bytes also begin headers of certain lengths
+        # Asked last, because the header of a safetensors file of a certain length starts with the same bytes.
+        if content.startswith((*_PICKLE_STARTS, _ZIP_START)):
             raise ValueError(
-                f"{file}: a pickled checkpoint, expected safetensors; nothing is ever unpickled here"
+                f"{file}: a pickled checkpoint, expected safetensors; pickles are never read"
             ) from error
         raise ValueError(
-            f"{file}: damaged, expected a whole safetensors file ({error}); copy the folder again"
+            f"{file}: damaged, expected a complete safetensors file ({error}); copy the folder again"
         ) from error
 
 
@@ -177,7 +180,7 @@ def _fill(surrogate: Surrogate, weights: dict[str, np.ndarray], folder: Path) ->
         if expected != found:
             raise ValueError(
                 f"{folder / WEIGHTS}: does not match config.json, of another surrogate; {name}: expected "
-                f"{_kind(*expected)}, got {_kind(*found)}"
+                f"{_shape(*expected)}, got {_shape(*found)}"
             )
         variable.set_value(jnp.asarray(weights[name]))
     nnx.update(surrogate, state)
@@ -187,11 +190,5 @@ def _some(names: list[str]) -> str:
     return (", ".join(names[:3]) + (f", ... ({len(names)} in all)" if names[3:] else "")) or "none"
 
 
-def _kind(shape: tuple[int, ...], dtype: Any) -> str:
+def _shape(shape: tuple[int, ...], dtype: Any) -> str:
     return f"{np.dtype(dtype)} {list(shape)}"
-
-
-def _place(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(content)
-    os.replace(partial, path)

@@ -1,4 +1,4 @@
-"""Problem: what a surrogate is asked to solve, as plain data that travels with its weights."""
+"""Problem: the description of the training data that is saved with the weights of a surrogate."""
 
 import dataclasses
 import math
@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from cape import config
+from cape.datasets.statistics import channel_statistics
 from cape.datasets.trajectories import BOUNDARIES, Trajectories, check_names
+from cape.solvers.solver import Domain
 
 _MOST_LISTED_VALUES = 256
 _LARGEST_DRIFT = 5e-3  # of a channel's standard deviation: a mean that moves less is conserved
@@ -19,24 +21,25 @@ _LARGEST_DRIFT = 5e-3  # of a channel's standard deviation: a mean that moves le
 class Problem:
     """Names, grid, time step, statistics and parameter range of the training data.
 
-    Everything is a float, a string or a tuple of them, so a problem is hashable and goes to JSON as it is.
+    Every attribute is a float, an integer, a string or a tuple of them. So a problem is hashable and can be saved as
+    JSON.
 
     Attributes:
-        equation: name of the equation, as the files give it.
+        equation: name of the equation in the files.
         channels: names of the fields, in channel order.
-        parameters: names of the PDE parameters, in the order every parameter vector follows.
-        boundaries: "periodic", "outgoing" or "wall", one per axis; its length is the dimension.
+        parameters: names of the PDE parameters, in the order of every parameter vector.
+        boundaries: "periodic", "outgoing" or "wall", one per axis.
         resolution: grid points per axis during training.
         origin: coordinate of the first cell centre per axis.
         length: extent of the domain per axis (points times spacing).
-        dt: time between two frames, i.e. the time one step of the surrogate advances.
-        steps: the longest rollout seen in training.
-        channel_mean, channel_std: statistics of the training fields, per channel.
-        channel_low: the smallest value of each channel in the training fields; empty where nobody knows.
-        channel_drift: root mean square, over trajectories and frames, of how far the mean over space of each channel is
-            from where it started; empty where nobody knows.
-        low, high: smallest and largest training value per parameter.
-        values: the distinct training vectors, where they are few enough to list; else empty.
+        dt: time between two frames, which is the time step of the surrogate.
+        steps: number of steps of the longest training trajectory.
+        channel_mean, channel_std: mean and standard deviation of each channel over all training data.
+        channel_low: smallest value of each channel in the training data, or empty if unknown.
+        channel_drift: root mean square over trajectories and frames of the change, since the first frame, of the mean
+            over space of each channel; empty if unknown.
+        low, high: smallest and largest training value of each parameter.
+        values: the distinct training vectors, or empty if there are more than 256.
     """
 
     equation: str
@@ -58,13 +61,13 @@ class Problem:
 
     @property
     def conserved(self) -> tuple[bool, ...]:
-        """Which channels keep their mean over space, as far as the training data tell."""
+        """Whether the mean over space of each channel stays the same in all training trajectories."""
         drifts = self.channel_drift or (math.inf,) * len(self.channels)
         return tuple(d <= _LARGEST_DRIFT * std for d, std in zip(drifts, self.channel_std, strict=True))
 
     @property
-    def state(self) -> int:
-        """How many of the last parameters are none but statistics of a frame, see `SampleNormalisation`."""
+    def frame_statistics(self) -> int:
+        """How many of the last parameters are statistics of a frame and not PDE parameters: none."""
         return 0
 
     @property
@@ -72,18 +75,23 @@ class Problem:
         return len(self.boundaries)
 
     @property
+    def domain(self) -> Domain:
+        """The box and the grid that a base solver is built for."""
+        return Domain(self.boundaries, self.resolution, self.origin, self.length)
+
+    @property
     def training_values(self) -> np.ndarray:
-        """The training vectors [n, parameter], or the two ends of their range where they are too many to list."""
+        """The training vectors [n, parameter], or the two ends of their range if they are too many to list."""
         return np.array(self.values or (self.low, self.high), np.float64)
 
     @property
     def ranges(self) -> tuple[str, ...]:
-        """The trained range of every parameter, such as "Nu 0.002 to 2"."""
+        """The trained range of each parameter as text, such as "Nu 0.002 to 2"."""
         bounds = zip(self.parameters, self.low, self.high, strict=True)
         return tuple(f"{name} {a:g}" if a == b else f"{name} {a:g} to {b:g}" for name, a, b in bounds)
 
     def outside(self, parameters: np.ndarray) -> tuple[str, ...]:
-        """Describe every parameter of `parameters` [batch, parameter] that lies outside the trained range."""
+        """Describe each parameter of `parameters` [batch, parameter] that lies outside its trained range."""
         described = []
         for i, name in enumerate(self.parameters):
             tolerance = 1e-6 * max(abs(self.low[i]), abs(self.high[i]))
@@ -96,12 +104,12 @@ class Problem:
         return tuple(described)
 
     def parameter_array(self, parameters, batch: int) -> jax.Array:
-        """Bring named or positional parameters to [batch, parameter] float32.
+        """Convert named or positional parameters to an array [batch, parameter], float32.
 
         Args:
             parameters: a mapping from every parameter name to a number or an array [batch], or an array
                 [parameter] or [batch, parameter] in the order of `Problem.parameters`.
-            batch: number of samples; single values are repeated for all of them.
+            batch: number of samples; a single value is repeated for all of them.
 
         Raises:
             ValueError: a name is missing or unknown, or a shape does not fit.
@@ -151,15 +159,15 @@ class Problem:
 
     @classmethod
     def of(cls, trajectories: Trajectories) -> "Problem":
-        """Describe training data; reads all of them, a few samples at a time.
+        """Describe training data. Reads all of the data, a few samples at a time.
 
         Raises:
-            ValueError: no samples, one frame only, values that are not finite, or a channel that is constant.
+            ValueError: the data have no samples or one frame only, a value is not finite, or a channel is constant.
         """
-        mean, std, lowest, drift = _statistics(trajectories)
+        mean, std, lowest, drift = channel_statistics(trajectories)
         flat = [name for name, s in zip(trajectories.channel_names, std, strict=True) if s == 0]
         if flat:
-            raise ValueError(f"channel(s) {flat} are constant over all training data: leave them out")
+            raise ValueError(f"channel(s) {flat} are constant over all training data; leave them out")
         parameters = trajectories.parameters
         distinct = np.unique(parameters, axis=0)
         return cls(
@@ -185,10 +193,10 @@ class Problem:
 
     @classmethod
     def from_dict(cls, data: Mapping) -> "Problem":
-        """Rebuild a problem from what `dataclasses.asdict` and JSON made of it.
+        """Rebuild a problem from a dictionary made by `dataclasses.asdict` and JSON.
 
         Raises:
-            ValueError: a key is missing, unknown, or of the wrong type, or the entries do not go together.
+            ValueError: a key is missing or unknown, a value has the wrong type, or lengths do not agree.
         """
         fields = {field.name for field in dataclasses.fields(cls)}
         if set(data) | {"channel_low", "channel_drift"} != fields:
@@ -196,11 +204,11 @@ class Problem:
         problem = config.from_dict(cls, data, "problem")
         if not math.isfinite(problem.dt) or problem.dt <= 0:
             raise ValueError(f"problem: dt must be positive, got {problem.dt}")
-        problem._check_together()
+        problem._check_consistent()
         return problem
 
-    def _check_together(self) -> None:
-        """Raise ValueError unless every entry has one part per axis, channel or parameter."""
+    def _check_consistent(self) -> None:
+        """Raise ValueError unless every entry has one value per axis, channel or parameter, in its range."""
         axes, channels, parameters = self.dimension, len(self.channels), len(self.parameters)
         expected = {"resolution": axes, "origin": axes, "length": axes, "low": parameters, "high": parameters}
         expected |= {"channel_mean": channels, "channel_std": channels}
@@ -217,9 +225,9 @@ class Problem:
         for vector in self.values:
             if len(vector) != parameters:
                 raise ValueError(f"problem: expected values of {self.parameters}, got {vector}")
-        for kind in self.boundaries:
-            if kind not in BOUNDARIES:
-                raise ValueError(f"problem: boundary {kind!r}, expected one of {BOUNDARIES}")
+        for boundary in self.boundaries:
+            if boundary not in BOUNDARIES:
+                raise ValueError(f"problem: boundary {boundary!r}, expected one of {BOUNDARIES}")
         if not all(math.isfinite(s) and s > 0 for s in (*self.channel_std, *self.length)):
             raise ValueError("problem: channel_std and length must be positive")
 
@@ -229,24 +237,3 @@ def _numbers(values, what: str) -> jax.Array:
         return jnp.asarray(values, jnp.float32)
     except (ValueError, TypeError):
         raise ValueError(f"{what}: expected numbers, got {values!r}") from None
-
-
-def _statistics(trajectories: Trajectories, at_once: int = 64) -> tuple[np.ndarray, ...]:
-    """Compute mean, standard deviation, smallest value and drift of the mean of each channel, see `Problem`."""
-    if trajectories.samples == 0:
-        raise ValueError("no training data: expected at least one sample")
-    # relative to the first value and in float64: a large mean does not eat the digits of a small deviation
-    first, total, squares, drifts, lowest, count = None, 0.0, 0.0, 0.0, np.inf, 0
-    for start in range(0, trajectories.samples, at_once):
-        fields = trajectories.read(np.arange(start, min(start + at_once, trajectories.samples)))
-        values = fields.reshape(*fields.shape[:2], -1, fields.shape[-1]).astype(np.float64)
-        first = values[0, 0, 0].copy() if first is None else first
-        values -= first
-        means = values.mean(2)  # [sample, time, channel]
-        drifts = drifts + ((means - means[:, :1]) ** 2).mean(1).sum(0)
-        values = values.reshape(-1, values.shape[-1])
-        lowest = np.minimum(lowest, values.min(0))
-        total, squares, count = total + values.sum(0), squares + (values**2).sum(0), count + len(values)
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    return first + mean, std, first + lowest, np.sqrt(drifts / trajectories.samples)

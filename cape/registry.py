@@ -49,7 +49,8 @@ class Registry(Generic[Part]):
             )
             if not meets:
                 raise ValueError(
-                    f"{self.noun} {name!r}: expected a {self.contract.__module__}.{self.contract.__name__}, got {part!r}"
+                    f"{self.noun} {name!r}: expected a {self.contract.__name__} (see {self.contract.__module__}), got "
+                    f"{part!r}"
                 )
             missing = sorted(getattr(part, "__abstractmethods__", ()))
             if missing:

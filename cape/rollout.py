@@ -13,12 +13,12 @@ Step = Callable[[Float[Array, "batch *space channel"]], Float[Array, "batch *spa
 def rollout(
     step: Step, u0: Float[Array, "batch *space channel"], steps: int
 ) -> Float[Array, "batch steps *space channel"]:
-    """Predict `steps` frames after `u0`: step(u0), step(step(u0)), ...; u0 itself is not included.
+    """Predict `steps` frames after `u0`: step(u0), step(step(u0)), ... The result does not include u0.
 
-    Any one-step map will do: a surrogate's `.at(p)`, a base solver, a numerical scheme, an exact solution.
+    The step can be any one-step map: a surrogate's `.at(p)`, a base solver, a numerical scheme, an exact solution.
 
     Raises:
-        ValueError: for fewer than one step, or no whole number.
+        ValueError: `steps` is not a whole number of at least 1.
     """
     if not isinstance(steps, int | np.integer) or steps < 1:
         raise ValueError(f"expected at least one step, a whole number, got {steps!r}")
@@ -32,5 +32,5 @@ def rollout(
 
 
 def persistence(u: Float[Array, "batch *space channel"]) -> Float[Array, "batch *space channel"]:
-    """Return u: the one-step map that predicts no change, the floor that every model has to beat."""
+    """Return u: the one-step map that predicts no change, a baseline for every model."""
     return u

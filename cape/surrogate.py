@@ -1,8 +1,9 @@
-"""Surrogate: normalisation, conditioning and base solver as one parameter-aware one-step map."""
+"""Surrogate: normalisation, conditioning and base solver as a one-step map that depends on the PDE parameters."""
 
 import functools
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,7 +15,6 @@ from jaxtyping import Array, Float
 
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
-from cape.out_of_distribution import OutsideTrainedRange as OutsideTrainedRange  # where it always was
 from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
 from cape.rollout import Step
@@ -24,16 +24,23 @@ Parameters = Mapping[str, ArrayLike] | ArrayLike
 
 
 class Surrogate(nnx.Module):
-    """A neural solver of one PDE: advances u by a frame, `problem.dt`, at any value of the parameters.
+    """A neural solver of one PDE: advances u by `problem.dt` at any value of the parameters.
 
-    Fields go in and come out in physical units, [batch, *space, channel]; inside they are normalised, each frame
-    by itself or all by the channel statistics of the problem (`ModelConfig.normalise`). A step may also take
-    several frames and give several; u is then a state of them (`Window`).
+    Fields are in physical units, [batch, *space, channel]. They are normalised inside (`ModelConfig.normalisation`). If
+    a step takes or gives several frames, u is a state of them (see `Window`).
+
+    Args:
+        problem: names, units of time and space, statistics and trained range.
+        config: the architecture.
 
     Attributes:
-        problem: names, units of time and space, statistics and trained range.
-        config: the architecture; with the problem it is all that is needed to rebuild the module.
+        trained_on: numbers of the initial conditions used for training or validation, or None if unknown.
+
+    Raises:
+        ValueError: the configuration does not fit the problem.
     """
+
+    trained_on: tuple[int, ...] | None = None
 
     def __init__(self, problem: Problem, config: ModelConfig, *, rngs: nnx.Rngs):
         if config.history > problem.steps:
@@ -42,13 +49,8 @@ class Surrogate(nnx.Module):
                 f"trajectory, got {config.history}"
             )
         self.problem, self.config = problem, config
-        self.normalisation, self.conditioned = config.build(problem, rngs)
-        self.eval()  # `fit` alone calls train()
-
-    @property
-    def finest(self) -> float:
-        """How many times finer than in training a grid may be without mention: convolutions count in points."""
-        return 2.0 if hasattr(self.config.base, "modes") else 1.0
+        self.normalisation, self.conditioning = config.build(problem, rngs=rngs)
+        self.eval()  # only `fit` calls train()
 
     @property
     def window(self) -> Window:
@@ -57,28 +59,25 @@ class Surrogate(nnx.Module):
 
     @property
     def new_channels(self) -> int:
-        """How many of the last channels of a state a step predicts; it knows the others."""
+        """How many of the last channels of a state a step predicts. The others are frames known before."""
         return self.window.bundle * len(self.problem.channels)
 
     @property
     def trained_steps(self) -> int:
-        """The longest rollout of the training, in frames after those given."""
+        """Length of the longest rollout of the training, in frames after the given ones."""
         return self.window.predicted(self.problem.steps + 1, self.problem.equation)
 
     @property
     def conserved(self) -> tuple[bool, ...]:
-        """Which channels keep their mean over space in every step."""
+        """Whether every step conserves the mean over space of each channel."""
         return self.problem.conserved if self.config.conserve else (False,) * len(self.problem.channels)
 
     def prepare(self, parameters: Float[Array, "batch parameter"]) -> Any:
-        """Compute whatever depends on the parameters alone; every leaf leads with the batch axis.
-
-        Where frames are normalised by themselves, all depends on the frame too: the parameters as they are.
-        """
-        return parameters if self.normalisation is not None else self.conditioned.prepare(parameters)
+        """Compute everything that depends on the parameters only: a pytree whose leaves start with the batch axis."""
+        return self.normalisation.prepare(self.conditioning, parameters)
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
-        """Advance u by one step, with the conditioning's own guess (of the last substep) beside it."""
+        """Advance u by one step. The first guess returned is that of the last substep."""
         channels, history = self.problem.channels, self.window.history
         if u.shape[-1] != history * len(channels):
             raise ValueError(
@@ -87,33 +86,19 @@ class Surrogate(nnx.Module):
             )
         start = u
         for _ in range(self.config.substeps - 1):
-            u = self._apply(u, prepared).next
-        following, auxiliary = self._apply(u, prepared)
+            u = self._substep(u, prepared).next
+        following, first_guess = self._substep(u, prepared)
         old = u.shape[-1] - self.new_channels
         if old:  # frames of the next state that are known
             following = jnp.concatenate([start[..., -old:], following[..., old:]], -1)
-        return Prediction(following, auxiliary)
-
-    def _apply(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
-        """Apply the network once: advance u by a substep."""
-        if self.normalisation is not None:
-            following, auxiliary = self.normalisation(self.conditioned, u, prepared)
-        else:
-            offset, scale = self._statistics(u.ndim)
-            following, auxiliary = self.conditioned((u - offset) / scale, prepared)
-            following = following * scale + offset
-            auxiliary = None if auxiliary is None else auxiliary * scale + offset
-        if any(self.conserved):
-            gained = (following - u).mean(tuple(range(1, u.ndim - 1)), keepdims=True)
-            kept = self.conserved * self.config.history
-            following = following - jnp.asarray(kept, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,)) * gained
-        return Prediction(following, auxiliary)
+        return Prediction(following, first_guess)
 
     def at(self, parameters: Float[Array, "batch parameter"]) -> Step:
-        """Bind the surrogate to parameters: a one-step map u -> u(t + dt) for `rollout` and everything else.
+        """Bind the surrogate to parameters: return the one-step map u -> u(t + dt).
 
-        With several frames a step, u and the result are states: for `Window.rollout`. Traceable; makes no checks of
-        range. For named parameters use `rollout` or `problem.parameter_array`.
+        The map can be differentiated, composed and passed to `rollout`. It makes no checks of range. If a step takes
+        several frames, u and the result are states, for `Window.rollout`. `rollout` and `problem.parameter_array` take
+        parameters by name.
         """
         prepared = self.prepare(parameters)
         return lambda u: self.predict(u, prepared).next
@@ -121,28 +106,28 @@ class Surrogate(nnx.Module):
     def rollout(
         self, u0: Float[ArrayLike, "batch *frames channel"], parameters: Parameters, steps: int
     ) -> Float[Array, "batch steps *space channel"]:
-        """Predict `steps` frames after u0 (u0 not included), compiled once per shape.
+        """Predict `steps` frames after u0, without u0. Compiled once for each shape.
 
         Args:
-            u0: initial frames in physical units; where a step takes several frames (`Window.history`), so many
-                consecutive ones, [batch, history, *space, channel].
+            u0: initial frames [batch, *space, channel] in physical units. If a step takes several frames
+                (`Window.history`), that many consecutive frames, [batch, history, *space, channel].
             parameters: a mapping from names to numbers or arrays [batch], or an array in the problem's order.
             steps: number of frames, `problem.dt` apart.
 
         Warns:
             OutsideTrainedRange: a parameter lies outside the trained range.
-            OtherResolution: the grid is coarser than in training, or more than twice as fine; a U-Net, whose
-                convolutions count in points, also warns of less.
-            LongerThanTrained: more steps than any rollout of the training had.
-            (All of them are `cape.out_of_distribution.OutOfDistributionWarning`.)
+            OtherResolution: the grid is coarser than in training, or finer than the base solver allows
+                (`SolverConfig.finest_grid`: twice as fine for solvers with Fourier modes).
+            LongerThanTrained: there are more steps than any rollout of the training had.
+            All of these are `cape.out_of_distribution.OutOfDistributionWarning`.
 
         Raises:
-            ValueError: a shape or a parameter name does not fit, or a value is not finite.
+            ValueError: a shape or a parameter name does not fit, or a parameter is not finite.
         """
         u0 = jnp.asarray(u0, jnp.float32)
-        given = self._given(u0)
+        given = self._given_frames(u0)
         array = self.problem.parameter_array(parameters, u0.shape[0])
-        self.warn_out_of_distribution(array, given.shape[2:-1], steps, self.finest)
+        self.warn_out_of_distribution(array, given.shape[2:-1], steps, self.config.base.finest_grid)
         graphdef, state = nnx.split(self)
         return _rollout(graphdef, state, given, array, steps)
 
@@ -151,16 +136,36 @@ class Surrogate(nnx.Module):
         parameters: Float[Array, "batch parameter"],
         resolution: Sequence[int],
         steps: int,
-        finest: float = 1.0,
+        finest_grid: float = 1.0,
     ) -> None:
-        """Warn of a rollout outside the training data (`rollout_warnings`); refuse parameters that are not finite."""
+        """Warn of a rollout outside the training data (see `rollout_warnings`).
+
+        Raises:
+            ValueError: a parameter is not finite.
+        """
         values = np.asarray(parameters)
         if not np.isfinite(values).all():
             raise ValueError(f"expected finite parameters {self.problem.parameters}, got NaN or infinity")
-        for warning in rollout_warnings(self.problem, values, resolution, steps, finest, self.trained_steps):
+        trained = self.trained_steps
+        for warning in rollout_warnings(self.problem, values, resolution, steps, finest_grid, trained):
             warnings.warn(warning, stacklevel=3)
 
-    def _given(self, u0: Array) -> Float[Array, "batch history *space channel"]:
+    def save(self, folder: str | Path) -> None:
+        """Write a pretrained folder, which `cape.load` opens: config.json and weights.safetensors."""
+        from cape.pretrained import save
+
+        save(self, Path(folder))
+
+    def _substep(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
+        """Apply the network once."""
+        following, first_guess = self.normalisation(self.conditioning, u, prepared)
+        if any(self.conserved):
+            change = (following - u).mean(tuple(range(1, u.ndim - 1)), keepdims=True)
+            conserved = jnp.asarray(self.conserved * self.config.history, u.dtype)
+            following = following - conserved.reshape((1,) * (u.ndim - 1) + (-1,)) * change
+        return Prediction(following, first_guess)
+
+    def _given_frames(self, u0: Array) -> Float[Array, "batch history *space channel"]:
         history = self.window.history
         if history == 1:
             self.problem.check_state(u0)
@@ -173,13 +178,6 @@ class Surrogate(nnx.Module):
         self.problem.check_state(u0[:, 0])
         return u0
 
-    def _statistics(self, ndim: int) -> tuple[Array, Array]:
-        if self.config.normalise == "off":
-            return jnp.zeros((1,) * ndim), jnp.ones((1,) * ndim)
-        shape = (1,) * (ndim - 1) + (-1,)
-        mean, std = (s * self.config.history for s in (self.problem.channel_mean, self.problem.channel_std))
-        return jnp.asarray(mean, jnp.float32).reshape(shape), jnp.asarray(std, jnp.float32).reshape(shape)
-
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
 def _rollout(graphdef, state, given, parameters, steps: int):
@@ -188,5 +186,5 @@ def _rollout(graphdef, state, given, parameters, steps: int):
 
 
 def count_parameters(module: nnx.Module) -> int:
-    """Count the trained numbers; a complex weight counts as two, its real and its imaginary part."""
+    """Count the trained numbers. A complex weight counts as two: its real and its imaginary part."""
     return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))

@@ -1,7 +1,7 @@
-"""Windows: steps that take several frames (history) and give several at once (temporal bundling).
+"""Windows: steps that take several frames (history) and give several frames at once (temporal bundling).
 
-A step of such a surrogate maps a state to the next one: the last `history` frames, one behind the other as channels,
-oldest first. `bundle` of them are new. With one frame each, states are frames.
+A step maps a state to the next state. A state is the last `history` frames, concatenated as channels, oldest first.
+A step predicts `bundle` new frames. With one frame each, a state is a frame.
 """
 
 import dataclasses
@@ -16,10 +16,14 @@ from cape.rollout import Step, rollout
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """How many frames a step takes, and how many it gives: one to all of those.
+    """How many frames a step takes and gives.
+
+    Attributes:
+        history: number of frames that a step takes.
+        bundle: number of new frames that a step gives, at most `history`.
 
     Raises:
-        ValueError: fewer than one, or more new frames than a state has.
+        ValueError: a number is below 1, or there are more new frames than a state has.
     """
 
     history: int = 1
@@ -35,20 +39,25 @@ class Window:
             )
 
     def transitions(self, frames: int) -> int:
-        """Count the steps from state to state in so many frames; what is left at their end is not used."""
+        """Count the steps in a trajectory of `frames` frames. Frames at the end that fill no step are not used."""
         return (frames - self.history) // self.bundle
 
     def predicted(self, frames: int, source: str) -> int:
-        """Count the frames that can be predicted from the first ones; ValueError where there is none."""
+        """Count the frames after the given ones.
+
+        Raises:
+            ValueError: there is none; `source` names the data in the message.
+        """
         if frames <= self.history:
-            given = "1 frame is" if self.history == 1 else f"{self.history} frames are"
-            raise ValueError(f"{source}: {given} given to a rollout, expected more than that, got {frames}")
+            raise ValueError(
+                f"{source}: a rollout starts from {self.history} frame(s), expected more frames than that, got {frames}"
+            )
         return frames - self.history
 
     def states(
         self, frames: Float[Array, "batch time *space channel"]
     ) -> Float[Array, "batch state *space history_channel"]:
-        """Cut trajectories into states, each `bundle` frames after the one before."""
+        """Split trajectories into states, each `bundle` frames after the previous one."""
         if self.history == 1:
             return frames
         first = self.bundle * np.arange(self.transitions(frames.shape[1]) + 1)
@@ -57,10 +66,10 @@ class Window:
     def rollout(
         self, step: Step, given: Float[Array, "batch history *space channel"], steps: int
     ) -> Float[Array, "batch steps *space channel"]:
-        """Predict `steps` frames after the given ones by a step from state to state.
+        """Predict `steps` frames after the given ones with a one-step map from state to state.
 
         Raises:
-            ValueError: see `rollout`, and for more or fewer frames given than `history`.
+            ValueError: the number of given frames is not `history`, or see `cape.rollout.rollout`.
         """
         if given.shape[1] != self.history:
             raise ValueError(f"expected {self.history} frame(s) to start from, got {given.shape[1]}")
@@ -72,7 +81,7 @@ class Window:
         return frames.reshape(frames.shape[0], -1, *frames.shape[3:])[:, :steps]
 
     def problem(self, problem: Problem) -> Problem:
-        """Describe states as channels of a problem of their own: what a solver inside a surrogate is built for."""
+        """Return the problem whose frames are the states of `problem`; a solver inside a surrogate is built for it."""
         if self.history == 1:
             return problem
         ages = range(self.history - 1, -1, -1)

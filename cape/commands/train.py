@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from cape.commands.session import prepare_jax, print_evaluation_folder
+from cape.commands.settings import with_choices, without_choices
 from cape.registry import nearest
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def train(arguments: Sequence[str]) -> None:
     )
     prepare_jax()
     folder = Path(options.out)
-    evaluation = run(options.experiment, folder, progress=not options.quiet, figures=options.figures)
+    experiment = without_choices(options.experiment)
+    evaluation = run(experiment, folder, progress=not options.quiet, figures=options.figures)
     print(evaluation_text(evaluation))
     print_evaluation_folder(folder / "evaluation", options.figures)
 
@@ -57,13 +59,12 @@ def presets() -> dict[str, Path]:
 
 def _options(path: Path) -> type[Any]:
     """Return the options of a training as a dataclass; their defaults are the settings in a file."""
-    from cape.experiment import Experiment
-
+    default = with_choices(_read_experiment(path))
     run_name = path.absolute().parent.name if path.name == "config.json" else path.stem
 
     @dataclasses.dataclass(frozen=True)
     class Options:
-        experiment: Annotated[Experiment, tyro.conf.arg(name="")] = _read_experiment(path)
+        experiment: Annotated[type(default), tyro.conf.arg(name="")] = default  # type: ignore[valid-type]
         out: str = f"runs/{run_name}"
         """folder of the run; a stopped run in this folder is continued"""
         figures: bool = True

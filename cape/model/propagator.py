@@ -1,8 +1,8 @@
-"""Propagator attention: the parameter-guided spectral branch of our CAPE block.
+"""Propagator heads: exact propagators of linear PDEs whose coefficients are linear in the PDE parameters.
 
-Each head is the exact propagator over one time step of a linear PDE whose coefficients are linear in the
-parameters: it displaces and diffuses the field. Structure, not capacity, is what carries over to parameter
-values never seen: whatever a multilayer perceptron may do with p, it does as a table over the trained values.
+Each head displaces and diffuses the field over one time step. Its dependence on the parameters is fixed by this
+structure, so it holds at values that were never trained on. A perceptron has no such structure between the trained
+values.
 """
 
 import functools
@@ -17,11 +17,11 @@ from cape.model.embedding import linear
 from cape.problem import Problem
 from cape.solvers.layers.convolution import mix
 from cape.solvers.layers.fourier import counting, irfftn, rfftn
-from cape.solvers.layers.layout import lead, trail
+from cape.solvers.layers.layout import channels_first, channels_last
 
 # initial logarithms of the heads' diffusion over one step, in squared domain lengths
-_WEAKEST, _STRONGEST = -9.0, -0.5  # at p̂, of the heads that diffuse
-_HARDLY = -14.0  # of the heads that only move, and of the part that does not depend on p
+_WEAKEST, _STRONGEST = -9.0, -0.5  # at p̂, for the heads that diffuse
+_NEGLIGIBLE = -14.0  # for the heads that only move, and for the part that does not depend on p
 
 
 class Propagator(nnx.Module):
@@ -31,38 +31,40 @@ class Propagator(nnx.Module):
 
         exp(−2πi k·s_j(p) − |2πk|² d_j(p)),   s_j(p) = S_j0 + Σ_q S_jq p_q/p̂_q,   d_j(p) = e^D_j0 + Σ_q e^D_jq |p_q|/p̂_q
 
-    with displacement s_j [domain lengths] and diffusion d_j ≥ 0 [domain lengths²] over one step, p̂_q the
-    largest trained |p_q|. The first guess is u plus a p-independent linear mix of what every head changes in every
-    channel, started at the mean of the heads; so it leaves uniform fields alone and keeps the mean of every
-    channel. Where frames are normalised by themselves, their means and sizes are among the p_q (`Problem.state`);
-    at first they move and diffuse nothing. One smooth function of k: the same map on every grid, at a cost of a few
-    numbers a head.
+    with displacement s_j [domain lengths] and diffusion d_j ≥ 0 [domain lengths²] over one step, and p̂_q the largest
+    trained |p_q|. The first guess is u plus a linear mix, independent of p, of the changes that all heads make in all
+    channels; the mix starts at the mean of the heads. So the first guess leaves uniform fields unchanged and conserves
+    the mean of every channel. Statistics of the frame among the p_q (`Problem.frame_statistics`) have no effect at
+    first. The multiplier is a smooth function of k, so the map is the same on every grid.
 
     Axes that are not periodic are mirrored at their ends before the transform.
 
     Args:
         problem: gives channels, boundaries and the trained range of the parameters.
         heads: number J of propagators.
-        reach: the largest initial displacement over one step at p̂, in domain lengths; 0: all heads diffuse.
+        max_displacement: largest initial displacement over one step at p̂, in domain lengths; 0: all heads diffuse.
+
+    Raises:
+        ValueError: fewer than one head.
     """
 
-    def __init__(self, problem: Problem, *, heads: int, reach: float, rngs: nnx.Rngs):
+    def __init__(self, problem: Problem, *, heads: int, max_displacement: float, rngs: nnx.Rngs):
         if heads < 1:
             raise ValueError(f"expected at least one propagator head, got {heads}")
         self.low, self.high, self.boundaries = problem.low, problem.high, problem.boundaries
         parameters, channels = len(problem.parameters), len(problem.channels)
-        spread = _directions(rngs, heads, problem.dimension) * reach
-        true = slice(1, 1 + parameters - problem.state)  # a field's own mean and size do nothing at first
+        spread = _directions(rngs, heads, problem.dimension) * max_displacement
+        pde = slice(1, 1 + parameters - problem.frame_statistics)  # column 0 is the part independent of p
         displacement = jnp.zeros((heads, 1 + parameters, problem.dimension))
-        self.displacement = nnx.Param(displacement.at[:, true].set(spread[:, None]))
-        # every other head only moves, if it moves; the rest also diffuse, from weakly to strongly
-        diffusion = jnp.full((heads, 1 + parameters), _HARDLY, jnp.float32)
-        every = 2 if reach else 1
+        self.displacement = nnx.Param(displacement.at[:, pde].set(spread[:, None]))
+        # If heads move, every other one only moves. The others also diffuse, from weakly to strongly.
+        diffusion = jnp.full((heads, 1 + parameters), _NEGLIGIBLE, jnp.float32)
+        every = 2 if max_displacement else 1
         ladder = jnp.linspace(_WEAKEST, _STRONGEST, len(range(0, heads, every)))
-        diffusion = diffusion.at[::every, true].set(jax.random.permutation(rngs.params(), ladder)[:, None])
+        diffusion = diffusion.at[::every, pde].set(jax.random.permutation(rngs.params(), ladder)[:, None])
         self.log_diffusion = nnx.Param(diffusion)
-        mix = jnp.eye(channels)[:, None, :] / heads
-        self.mix = nnx.Param(jnp.broadcast_to(mix, (channels, heads, channels)) * 1.0)
+        weight = jnp.eye(channels)[:, None, :] / heads
+        self.mix = nnx.Param(jnp.broadcast_to(weight, (channels, heads, channels)) * 1.0)
 
     def rates(
         self, p: Float[Array, "batch parameter"]
@@ -80,25 +82,25 @@ class Propagator(nnx.Module):
         rates: tuple[Float[Array, "batch head axis"], Float[Array, "batch head"]],
     ) -> tuple[Float[Array, "batch *space channel"], Float[Array, "batch *space head_channel"]]:
         """Return the first guess of u(t + dt) and the output of every head on every channel."""
-        h = lead(u, len(self.boundaries), len(self.mix[...]))
+        h = channels_first(u, len(self.boundaries), len(self.mix[...]))
         space, axes = h.shape[2:], tuple(range(2, h.ndim))
         whole = h
-        for axis, kind in zip(axes, self.boundaries, strict=True):
-            if kind != "periodic":
+        for axis, boundary in zip(axes, self.boundaries, strict=True):
+            if boundary != "periodic":
                 whole = jnp.concatenate([whole, jnp.flip(whole, axis)], axis)
         grid = whole.shape[2:]
         mirrored = tuple(n // m for n, m in zip(grid, space, strict=True))
-        turned = rfftn(whole, axes)[None] * self._multiplier(grid, mirrored, rates)[:, None]
-        heads = irfftn(turned, grid, tuple(1 + axis for axis in axes))  # [head, channel, batch, *grid]
+        propagated = rfftn(whole, axes)[None] * self._multiplier(grid, mirrored, rates)[:, None]
+        heads = irfftn(propagated, grid, tuple(1 + axis for axis in axes))  # [head, channel, batch, *grid]
         heads = heads[(slice(None),) * 3 + tuple(slice(n) for n in space)]
         weight = self.mix[...].swapaxes(0, 1).reshape(-1, len(h))
-        guess = h + mix((heads - h[None]).reshape(-1, *h.shape[1:]), weight)
-        return trail(guess), trail(heads.reshape(-1, *h.shape[1:]))
+        first_guess = h + mix((heads - h[None]).reshape(-1, *h.shape[1:]), weight)
+        return channels_last(first_guess), channels_last(heads.reshape(-1, *h.shape[1:]))
 
     def _multiplier(self, grid, mirrored, rates) -> Complex[Array, "head batch *modes"]:
-        """Evaluate exp(−2πi k·s − |2πk|² d) on the modes of rfftn over `grid`, the product of a factor per axis.
+        """Evaluate exp(−2πi k·s − |2πk|² d) on the modes of rfftn over `grid`, as a product of one factor per axis.
 
-        A mirrored axis is twice as long as the domain, so its wave numbers count half.
+        A mirrored axis is twice as long as the domain, so its wave numbers are halved.
         """
         displacement, diffusion = (rate.swapaxes(0, 1)[..., None] for rate in rates)  # heads lead
         factors = []
@@ -115,7 +117,7 @@ class Propagator(nnx.Module):
 
 
 def _directions(rngs: nnx.Rngs, heads: int, dimension: int) -> Float[Array, "head axis"]:
-    """Spread `heads` displacements evenly over [-1, 1] in 1D, over the unit ball in more dimensions."""
+    """Spread `heads` displacements over [-1, 1] in 1D, and over the unit ball in higher dimensions."""
     radius = jnp.linspace(-1.0, 1.0, heads) if heads > 1 else jnp.zeros(1)
     if dimension == 1:
         return radius[:, None]

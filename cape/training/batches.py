@@ -1,4 +1,4 @@
-"""What a training feeds on: batches as a pure function of (seed, update), augmented where asked for."""
+"""The batches of a training: a pure function of (seed, update), augmented if asked for."""
 
 import functools
 from collections.abc import Iterator
@@ -8,80 +8,101 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cape.datasets.augmentation import augment
 from cape.datasets.batches import batch_indices, stream
-from cape.datasets.symmetries import Augmentation, augment, symmetries_of
+from cape.datasets.symmetries import symmetries_of
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
-from cape.training.sampling import Draw
+from cape.training.config import TrainingConfig
+from cape.training.sampling import TrajectorySampler
 from cape.window import ONE_FRAME, Window
 
 Batch = tuple[Float[Array, "batch time *space channel"], Float[Array, "batch parameter"]]
 
 
-def resident(training: Trajectories, seed: int, size: int, start: int, draw: Draw) -> Iterator[Batch]:
-    """Yield the batches of update `start`, `start + 1`, ... from data that stay in the accelerator's memory.
+def batches_from(
+    update: int,
+    training: Trajectories,
+    config: TrainingConfig,
+    problem: Problem,
+    window: Window,
+    sampler: TrajectorySampler,
+) -> Iterator[Batch]:
+    """Yield the batches of update `update`, `update + 1`, ...: states of the window and PDE parameters.
 
-    `draw.now` are the chances of the trajectories; without, every one comes once an epoch.
+    Raises:
+        ValueError: augmentation is asked for, and the equation has no symmetries that fit.
     """
+    if config.storage == "device":
+        batches = resident(training, config.seed, config.batch, update, sampler)
+    else:
+        batches = streamed(training, config.seed, config.batch, update)
+    return windowed(augmented(batches, problem, config, update), window)
+
+
+def resident(
+    training: Trajectories, seed: int, size: int, update: int, sampler: TrajectorySampler
+) -> Iterator[Batch]:
+    """Yield batches from data that stay in the accelerator's memory, with the sampler's present probabilities."""
     frames = jnp.asarray(training.read())
     parameters = jnp.asarray(training.parameters, jnp.float32)
 
     @jax.jit
-    def take(frames, parameters, step, chances):
-        if chances is None:
-            chosen = batch_indices(seed, step, frames.shape[0], size)
+    def take(frames, parameters, update, probabilities):
+        if probabilities is None:
+            chosen = batch_indices(seed, update, frames.shape[0], size)
         else:
-            key = jax.random.fold_in(jax.random.key(seed), step)
-            chosen = jax.random.choice(key, frames.shape[0], (size,), p=chances)
+            key = jax.random.fold_in(jax.random.key(seed), update)
+            chosen = jax.random.choice(key, frames.shape[0], (size,), p=probabilities)
         return frames[chosen], parameters[chosen]
 
-    step = start
     while True:
-        yield take(frames, parameters, step, draw.now)
-        step += 1
+        yield take(frames, parameters, update, sampler.probabilities)
+        update += 1
 
 
-def streamed(training: Trajectories, seed: int, size: int, start: int) -> Iterator[Batch]:
-    """Yield the same batches as `resident` (every trajectory once an epoch), each read from disk when it is due."""
-    for _, frames, parameters in stream(training, seed, size, start):
+def streamed(training: Trajectories, seed: int, size: int, update: int) -> Iterator[Batch]:
+    """Yield the batches of `resident` (every trajectory once an epoch), each read from disk when it is needed."""
+    for _, frames, parameters in stream(training, seed, size, update):
         yield jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)
 
 
 def windowed(batches: Iterator[Batch], window: Window) -> Iterator[Batch]:
-    """Cut the trajectories of every batch into the states that a step goes between."""
+    """Split the trajectories of every batch into the states of a window."""
     if window == ONE_FRAME:
         return batches
-    cut = jax.jit(window.states)
-    return ((cut(frames), p) for frames, p in batches)
+    states = jax.jit(window.states)
+    return ((states(frames), p) for frames, p in batches)
 
 
 def augmented(
-    batches: Iterator[Batch], problem: Problem, augmentation: Augmentation, seed: int, start: int
+    batches: Iterator[Batch], problem: Problem, config: TrainingConfig, update: int
 ) -> Iterator[Batch]:
-    """Replace the trajectories of every batch by images under the equation's symmetries, where asked for."""
+    """Replace the trajectories of every batch by random images under the equation's symmetries, if asked for."""
+    augmentation = config.augmentation
     if not augmentation.active:
         return batches
     symmetries = symmetries_of(problem.equation, problem.boundaries)
     speed = problem.length[0] / problem.resolution[0] / problem.dt
-    alike = len(set(zip(problem.resolution, problem.length, problem.boundaries, strict=True))) == 1
-    key = jax.random.key(seed + 1)
+    equal_axes = len(set(zip(problem.resolution, problem.length, problem.boundaries, strict=True))) == 1
+    key = jax.random.key(config.seed + 1)
 
     @functools.partial(jax.jit, static_argnums=3)
-    def image(frames, p, step, stride):
+    def image(frames, p, update, stride):
         return augment(
             symmetries,
             augmentation,
             frames,
             p,
-            jax.random.fold_in(key, step),
+            jax.random.fold_in(key, update),
             parameter_names=problem.parameters,
             channel_names=problem.channels,
             speed=speed,
-            exchange=alike,
+            exchange=equal_axes,
             stride=stride,
         )
 
-    def stride(step: int) -> int:
-        return int(np.random.default_rng((seed, step)).choice(augmentation.strides))
+    def stride(update: int) -> int:
+        return int(np.random.default_rng((config.seed, update)).choice(augmentation.strides))
 
-    return (image(*batch, step, stride(step)) for step, batch in enumerate(batches, start))
+    return (image(*batch, number, stride(number)) for number, batch in enumerate(batches, update))

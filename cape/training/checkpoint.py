@@ -1,4 +1,4 @@
-"""Checkpoints of a running training: the only file that imports orbax."""
+"""Checkpoints of a training in progress. No other file imports orbax."""
 
 from pathlib import Path
 from typing import Any
@@ -7,13 +7,13 @@ import jax
 
 
 class Checkpoints:
-    """Save and restore the training state (a pytree of arrays), keeping the newest.
+    """Save and restore the training state, a pytree of arrays. Only the newest checkpoint is kept.
 
-    Saving is atomic: a process killed in mid-save leaves the previous checkpoint loadable.
+    Saving is atomic: if the process is killed while it saves, the previous checkpoint can still be loaded.
     """
 
     def __init__(self, folder: Path):
-        import orbax.checkpoint as ocp  # here, because importing orbax takes a second that inference need not pay
+        import orbax.checkpoint as ocp  # here, so that inference does not pay the second that this import takes
 
         self._ocp = ocp
         policy = ocp.checkpoint_managers.preservation_policy.LatestN(1)
@@ -29,7 +29,7 @@ class Checkpoints:
         self._manager.wait_until_finished()
 
     def restore(self, step: int, template: Any) -> Any:
-        """Restore into the structure, shapes and dtypes of `template`.
+        """Restore a checkpoint into the structure, shapes and dtypes of `template`.
 
         Raises:
             ValueError: the checkpoint belongs to another model or optimiser.

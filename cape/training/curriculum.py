@@ -1,48 +1,75 @@
-"""Curricula: which inputs of a trajectory are the truth and which the model's own prediction, over training.
+"""Curricula: which inputs of a trajectory are true frames and which are the model's own predictions, over training.
 
-A curriculum is data. It answers one question, `plan(progress, transitions)`: how far, at this point of the
-training, predictions are fed back. Progress is (epoch − warm-up) / (epochs − warm-up), in [0, 1). A trajectory
-of T frames has T − 1 transitions; the input of the first one is always the true initial frame.
+A curriculum answers one question, `plan(progress, transitions)`: how much of a trajectory is autoregressive at this
+point of the training. Progress is (epoch − warm-up) / (epochs − warm-up), in [0, 1). A trajectory of T frames has T
+− 1 transitions. The input of the first transition is always the true initial frame.
 """
 
+import abc
 import dataclasses
 import math
+from typing import ClassVar
+
+from cape.registry import Registry
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How inputs are made in one epoch.
+    """How inputs are computed in one epoch.
 
     Attributes:
-        feedback: n_ar; the input at frame t is the prediction for it where 1 <= t < feedback, else the truth.
-        pushes: number of times every remaining input is replaced by the prediction from the input before it,
-            all at once (pushforward); 0 leaves them true.
+        autoregressive: the input at frame t is the model's prediction if 1 <= t < autoregressive, else the true frame.
+        pushes: how many times every remaining input is replaced by the prediction from the input before it, all at once
+            (pushforward); 0 leaves them true.
     """
 
-    feedback: int
+    autoregressive: int
     pushes: int = 0
 
 
+class Curriculum(abc.ABC):
+    """A curriculum: a frozen dataclass of its settings.
+
+    Attributes:
+        pushes_forward: its plans have pushes. Backpropagation through time does not support them.
+    """
+
+    pushes_forward: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def plan(self, progress: float, transitions: int) -> Plan:
+        """Return the plan of the epoch that begins at `progress`, for trajectories of `transitions` steps."""
+
+
+CURRICULA: Registry[type[Curriculum]] = Registry(
+    "curriculum", Curriculum, ["cape.training.curriculum", "cape.paper"]
+)
+
+
+@CURRICULA.register("teacher-forcing")
 @dataclasses.dataclass(frozen=True)
-class TeacherForcing:
-    """Every input is true."""
+class TeacherForcing(Curriculum):
+    """Every input is a true frame."""
 
     def plan(self, progress: float, transitions: int) -> Plan:
-        return Plan(feedback=1)
+        return Plan(autoregressive=1)
 
 
+@CURRICULA.register("autoregressive")
 @dataclasses.dataclass(frozen=True)
-class Autoregressive:
-    """Every input but the initial frame is the model's own prediction, from the first epoch on."""
+class Autoregressive(Curriculum):
+    """Every input except the initial frame is the model's own prediction, from the first epoch on."""
 
     def plan(self, progress: float, transitions: int) -> Plan:
-        return Plan(feedback=transitions)
+        return Plan(autoregressive=transitions)
 
 
+@CURRICULA.register("pushforward")
 @dataclasses.dataclass(frozen=True)
-class Pushforward:
-    """Every input is the prediction `pushes` steps on from a true frame (Brandstetter et al., arXiv 2202.03376)."""
+class Pushforward(Curriculum):
+    """Every input is the prediction `pushes` steps after a true frame (Brandstetter et al., arXiv 2202.03376)."""
 
+    pushes_forward: ClassVar[bool] = True
     pushes: int = 1
 
     def __post_init__(self):
@@ -50,14 +77,15 @@ class Pushforward:
             raise ValueError(f"pushforward: expected pushes of at least 1, got {self.pushes}")
 
     def plan(self, progress: float, transitions: int) -> Plan:
-        return Plan(feedback=1, pushes=self.pushes)
+        return Plan(autoregressive=1, pushes=self.pushes)
 
 
+@CURRICULA.register("tanh-transition")
 @dataclasses.dataclass(frozen=True)
-class TanhTransition:
+class TanhTransition(Curriculum):
     """From teacher forcing to autoregressive along g = (1 + tanh((s − center) / width)) / 2, as published.
 
-    n_ar = clip(⌊frames · g⌋, 1, transitions) at progress s.
+    autoregressive = clip(⌊frames · g⌋, 1, transitions) at progress s.
     """
 
     center: float = 0.5
@@ -68,12 +96,13 @@ class TanhTransition:
             raise ValueError(f"tanh transition: expected a positive width, got {self.width}")
 
     def plan(self, progress: float, transitions: int) -> Plan:
-        return _fraction((1 + math.tanh((progress - self.center) / self.width)) / 2, transitions)
+        return plan_of_fraction((1 + math.tanh((progress - self.center) / self.width)) / 2, transitions)
 
 
+@CURRICULA.register("linear-transition")
 @dataclasses.dataclass(frozen=True)
-class LinearTransition:
-    """From teacher forcing at progress `start` to autoregressive at `end`, in proportion."""
+class LinearTransition(Curriculum):
+    """From teacher forcing at progress `start` to autoregressive at progress `end`, linearly."""
 
     start: float = 0.0
     end: float = 1.0
@@ -83,37 +112,29 @@ class LinearTransition:
             raise ValueError(f"linear transition: expected start < end, got {self.start} and {self.end}")
 
     def plan(self, progress: float, transitions: int) -> Plan:
-        return _fraction((progress - self.start) / (self.end - self.start), transitions)
+        return plan_of_fraction((progress - self.start) / (self.end - self.start), transitions)
 
 
+@CURRICULA.register("cosine-transition")
 @dataclasses.dataclass(frozen=True)
-class CosineTransition:
+class CosineTransition(Curriculum):
     """From teacher forcing to autoregressive along g = (1 − cos(π s)) / 2."""
 
     def plan(self, progress: float, transitions: int) -> Plan:
-        return _fraction((1 - math.cos(math.pi * progress)) / 2, transitions)
+        return plan_of_fraction((1 - math.cos(math.pi * progress)) / 2, transitions)
 
 
+@CURRICULA.register("step-transition")
 @dataclasses.dataclass(frozen=True)
-class StepTransition:
-    """Teacher forcing before progress `at`, autoregressive from there on."""
+class StepTransition(Curriculum):
+    """Teacher forcing before progress `at`, autoregressive afterwards."""
 
     at: float = 0.5
 
     def plan(self, progress: float, transitions: int) -> Plan:
-        return _fraction(float(progress >= self.at), transitions)
+        return plan_of_fraction(float(progress >= self.at), transitions)
 
 
-Curriculum = (
-    TanhTransition
-    | TeacherForcing
-    | Autoregressive
-    | Pushforward
-    | LinearTransition
-    | CosineTransition
-    | StepTransition
-)
-
-
-def _fraction(g: float, transitions: int) -> Plan:
-    return Plan(feedback=min(max(math.floor((transitions + 1) * g), 1), transitions))
+def plan_of_fraction(g: float, transitions: int) -> Plan:
+    """Return the plan in which a fraction g of a trajectory's frames is autoregressive."""
+    return Plan(autoregressive=min(max(math.floor((transitions + 1) * g), 1), transitions))

@@ -1,90 +1,37 @@
-"""Training: how a surrogate is trained, and `fit`, which does it."""
+"""Fit: train a surrogate on trajectories, validate it, and keep the best weights."""
 
-import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Array, Float
 from tqdm import tqdm
 
-from cape.datasets.batches import steps_per_epoch
-from cape.datasets.symmetries import Augmentation
 from cape.datasets.trajectories import Trajectories
 from cape.pretrained import save
 from cape.surrogate import Surrogate
-from cape.training import batches as feed
+from cape.training.batches import Batch, batches_from
+from cape.training.best import BestWeights
 from cape.training.checkpoint import Checkpoints
-from cape.training.curriculum import Curriculum, Plan, Pushforward, TanhTransition
-from cape.training.log import Records
-from cape.training.objective import Losses, Model, Objective, Schedule
-from cape.training.optimisers import AdamW, Muon, Optimiser
-from cape.training.sampling import Draw, EveryTrajectory, Sampling
-from cape.training.update import Recipe, initial_state, update, warm_up
-from cape.training.validation import Validation, no_worse
+from cape.training.config import TrainingConfig
+from cape.training.curriculum import Plan
+from cape.training.inputs import Schedule
+from cape.training.log import TrainingLog
+from cape.training.phases import Phases, plan_phases
+from cape.training.sampling import TrajectorySampler
+from cape.training.update import TrainingState, initial_state, update, warm_up_update
+from cape.training.validation import Validation
+
+_SAME_STEP = 1e-3  # relative difference below which two time steps count as equal
 
 
 class Diverged(RuntimeError):
     """The loss became NaN or infinite."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingConfig:
-    """How a surrogate is trained.
-
-    Attributes:
-        epochs: passes over the training data, warm-up included.
-        batch: trajectories per update.
-        seed: of the initial weights, the order of the batches and the noise.
-        warmup_epochs: epochs that train the conditioning's own guess (the CAPE block) alone, on the auxiliary
-            loss. A conditioning that makes no guess has nothing to warm up and trains as usual in them.
-        warmup: optimiser of the warm-up.
-        objective, curriculum, optimiser: what is minimised, on which inputs, how.
-        sampling: which trajectories an epoch draws from; other than every one only with storage = "device".
-        augmentation: exact images of the trajectories under the equation's symmetries, drawn anew in every batch.
-        ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
-        validate_every: epochs between validations (and checkpoints).
-        storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from
-            disk, one ahead.
-        tensorboard: also write TensorBoard records (extra `tensorboard`).
-    """
-
-    epochs: int = 20
-    batch: int = 10
-    seed: int = 0
-    warmup_epochs: int = 1
-    warmup: Optimiser = AdamW(learning_rate=3e-2, weight_decay=0.0, rise=0.0, final=0.1)
-    objective: Objective = Objective()
-    curriculum: Curriculum = TanhTransition(center=0.85, width=0.1)
-    optimiser: Optimiser = Muon()
-    sampling: Sampling = EveryTrajectory()
-    augmentation: Augmentation = Augmentation()
-    ema: float = 0.0
-    validate_every: int = 1
-    storage: Literal["device", "stream"] = "device"
-    tensorboard: bool = False
-
-    def __post_init__(self):
-        for name in ("epochs", "batch", "validate_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"training.{name}: expected at least 1, got {getattr(self, name)}")
-        if not 0 <= self.warmup_epochs < self.epochs:
-            raise ValueError(
-                f"training.warmup_epochs: expected 0 to {self.epochs - 1} of {self.epochs} epochs, "
-                f"got {self.warmup_epochs}"
-            )
-        if isinstance(self.curriculum, Pushforward) and self.objective.gradients == "through_time":
-            raise ValueError('training: Pushforward has no gradients through time; use gradients = "cut"')
-        if self.storage == "stream" and not isinstance(self.sampling, EveryTrajectory):
-            raise ValueError(
-                'training.sampling: streamed data are drawn once an epoch; use storage = "device"'
-            )
-        if not 0 <= self.ema < 1:
-            raise ValueError(f"training.ema: expected a decay in [0, 1), got {self.ema}")
 
 
 def fit(
@@ -96,121 +43,86 @@ def fit(
     *,
     progress: bool = True,
 ) -> Surrogate:
-    """Train `surrogate` on `training`; return it with the last weights whose validation is as good as the best.
+    """Train `surrogate` on `training`, and return it with the best weights (see `BestWeights`).
 
-    What is as good: `validation.no_worse`. With a `folder` it writes `metrics.jsonl`, checkpoints, and whenever
-    validation is as good as the best so far the surrogate itself (`model/`, see `cape.load`); called again on the same
-    folder it goes on where it was stopped. On a CPU the resumed training gives the weights of an uninterrupted one,
-    bit by bit.
+    With a `folder`, write `metrics.jsonl`, checkpoints, and the surrogate with the best weights so far (`model/`, which
+    `cape.load` opens). Called again on the same folder, continue from the newest checkpoint. On a CPU a resumed
+    training gives bitwise the weights of an uninterrupted one.
 
     Raises:
-        ValueError: the data do not fit the surrogate, or a checkpoint not the configuration.
-        Diverged: the loss is no longer finite; the best weights so far are in the folder.
+        ValueError: the data do not fit the surrogate, or a checkpoint does not fit the configuration.
+        Diverged: the loss is not finite. The best weights so far are in the folder.
     """
-    _check(surrogate, training, validation, max(config.augmentation.strides))
+    check_data(surrogate, training, validation, max(config.augmentation.strides))
+    phases = plan_phases(surrogate, config, training.samples)
+    channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
 
-    # ---- the model as pure functions, its state as plain arrays ----------------------------------------------
-    surrogate.train()
-    graphdef, params, rest = nnx.split(surrogate, nnx.Param, ...)
-    surrogate.eval()
-    params, rest = nnx.to_pure_dict(params), nnx.to_pure_dict(rest)
-    per_epoch = steps_per_epoch(training.samples, config.batch)
-    transitions = surrogate.window.transitions(training.frames)
-    guesses = "block" in params["conditioned"]  # nothing else is trained in a warm-up
-    warmup_epochs = config.warmup_epochs if guesses else 0
-    common = (per_epoch, config.seed, config.ema)
-    after = (config.epochs - warmup_epochs) * per_epoch
-    recipe = Recipe(
-        Model(graphdef, surrogate.new_channels), config.objective, config.optimiser, after, *common
-    )
-    first = recipe._replace(optimiser=config.warmup, updates=max(warmup_epochs, 1) * per_epoch)
-    state = initial_state(params, rest, recipe, first)
-    scale = jnp.asarray(surrogate.problem.channel_std, jnp.float32)
-    scale = jnp.ones_like(scale) if surrogate.config.normalise == "off" else scale
-    scales = jnp.tile(scale, surrogate.window.history)  # of the channels of a state
-
-    # ---- data, records, and where an earlier training stopped ------------------------------------------------
+    params, model_state = _arrays(surrogate)
+    state = initial_state(params, model_state, phases.training, phases.warm_up)
+    best = BestWeights(params, model_state, validation.samples)
     checkpoints = None if folder is None else Checkpoints(Path(folder) / "checkpoints")
-    start = 0
-    unknown = np.full(validation.samples, np.inf, np.float32)
-    best = {"lowest": unknown, "params": state["params"], "rest": state["rest"]}
-    best = jax.tree.map(np.array, best)
-    if checkpoints is not None and (newest := checkpoints.newest()) is not None:
-        restored = checkpoints.restore(newest, {"state": state, "best": best})
-        state, best, start = restored["state"], jax.tree.map(np.array, restored["best"]), newest
-    done = start * per_epoch
-    records = Records(folder, from_step=done, tensorboard=config.tensorboard)
+    state, start = _resume(checkpoints, state, best)
+    log = TrainingLog(folder, from_step=start * phases.updates_per_epoch, tensorboard=config.tensorboard)
 
     def errors_on(data: Trajectories) -> Validation:
-        return Validation(surrogate, data, config.objective, max(config.batch, 32), scale)
+        return Validation(surrogate, data, config.objective, max(config.batch, 32), channel_std)
 
-    draw, validate = Draw(config.sampling, training, errors_on, config.seed), errors_on(validation)
-    what = (training, config.seed, config.batch, done)
-    batches = feed.resident(*what, draw) if config.storage == "device" else feed.streamed(*what)
-    batches = feed.augmented(batches, surrogate.problem, config.augmentation, config.seed, done)
-    batches = feed.windowed(batches, surrogate.window)
+    sampler = TrajectorySampler(config.sampling, training, errors_on, config.seed)
+    validate = errors_on(validation)
+    first = start * phases.updates_per_epoch
+    batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler)
+    state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
 
-    # ---- epochs ----------------------------------------------------------------------------------------------
-    bar = tqdm(total=config.epochs * per_epoch, initial=done, unit="update", disable=not progress, ncols=110)
-    for epoch in range(start, config.epochs):
-        began = time.perf_counter()
-        warming, last = epoch < warmup_epochs, epoch + 1 == config.epochs
-        reached = (epoch - warmup_epochs) / (config.epochs - warmup_epochs)
-        plan = config.curriculum.plan(max(reached, 0.0), transitions)
-        schedule = Schedule(jnp.int32(plan.feedback), jnp.int32(plan.pushes) if plan.pushes else None)
-        bar.set_description("warm-up" if warming else f"feedback {plan.feedback}")
-        draw.begin(max(reached, 0.0), state["params"], state["rest"])
-        losses, steps = [], 0
-        for _ in range(per_epoch):
-            batch = next(batches)
-            if warming:
-                state, loss = warm_up(first, scales, state, *batch)
-            else:
-                state, loss = update(recipe, scales, state, *batch, schedule)
-            losses.append(loss)
-            steps += batch[0].shape[1] - 1
-            bar.update()
-        record = _record(epoch, per_epoch, warming, plan, losses, steps)
-        if not np.isfinite(record["loss"]):
-            bar.close()
-            raise _diverged(record["loss"], epoch, best["lowest"].mean())
-        due = (epoch + 1) % config.validate_every == 0 or last
-        if due and not warming:
-            kept = state["ema"] if config.ema else state["params"]
-            errors = validate(kept, state["rest"])
-            record["validation_error"] = float(errors.mean())
-            lowest = min(best["lowest"], errors, key=lambda each: np.nan_to_num(each.mean(), nan=np.inf))
-            record["kept"] = no_worse(errors, lowest) or (last and not np.isfinite(lowest).all())
-            best["lowest"] = lowest
-            if record["kept"]:
-                best |= {"params": kept, "rest": state["rest"]}
-                best = jax.tree.map(np.array, best)  # copies: the next update donates these buffers
-                if folder is not None:
-                    save(_with(surrogate, best["params"], best["rest"]), Path(folder) / "model")
-        record["seconds"] = time.perf_counter() - began
-        records.add(record)
-        bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best['lowest'].mean():.4f}")
-        if checkpoints is not None and due:
-            checkpoints.save(epoch + 1, {"state": state, "best": best})
-    bar.close()
-    records.close()
+    total = config.epochs * phases.updates_per_epoch
+    with tqdm(total=total, initial=first, unit="update", disable=not progress, ncols=110) as bar:
+        for epoch in range(start, config.epochs):
+            began = time.perf_counter()
+            last = epoch + 1 == config.epochs
+            plan = config.curriculum.plan(
+                phases.progress(epoch), surrogate.window.transitions(training.frames)
+            )
+            bar.set_description(
+                "warm-up" if phases.warming(epoch) else f"autoregressive {plan.autoregressive}"
+            )
+            sampler.begin_epoch(phases.progress(epoch), state["params"], state["model_state"])
+            state, losses = _train_epoch(phases, epoch, plan, state_std, state, batches, bar)
+            record = _record(phases, epoch, plan, losses)
+            if not np.isfinite(record["loss"]):
+                raise _diverged(record["loss"], epoch, best.error)
+            due = (epoch + 1) % config.validate_every == 0 or last
+            if due and not phases.warming(epoch):
+                weights = (state["ema"] if config.ema else state["params"], state["model_state"])
+                errors = validate(*weights)
+                record["validation_error"] = float(errors.mean())
+                record["kept"] = best.offer(errors, *weights, last=last)
+                if record["kept"] and folder is not None:
+                    save(_with_weights(surrogate, best), Path(folder) / "model")
+            log.add(record | {"seconds": time.perf_counter() - began})
+            bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.error:.4f}")
+            if checkpoints is not None and due:
+                checkpoints.save(epoch + 1, {"state": state, "best": best.arrays})
+    log.close()
     if checkpoints is not None:
         checkpoints.close()
-    return _with(surrogate, best["params"], best["rest"])
+    return _with_weights(surrogate, best)
 
 
-def _check(surrogate: Surrogate, training: Trajectories, validation: Trajectories, stride: int) -> None:
-    """Raise ValueError unless data have a step to learn, and the surrogate's own time step."""
+def check_data(surrogate: Surrogate, training: Trajectories, validation: Trajectories, stride: int) -> None:
+    """Check that data fit a surrogate and have at least one step, also if only every `stride`-th frame is used.
+
+    Raises:
+        ValueError: names, boundaries or the time step differ, or there are too few frames.
+    """
+    needed = surrogate.window.history + surrogate.window.bundle
     for trajectories in (training, validation):
         surrogate.problem.check_trajectories(trajectories)
-        needed = surrogate.window.history + surrogate.window.bundle
         if trajectories.frames < needed:
             raise ValueError(
                 f"{trajectories.source}: expected at least {needed} frames to learn a step, got "
                 f"{trajectories.frames}"
             )
         expected, found = surrogate.problem.dt, trajectories.dt
-        if abs(found - expected) > 1e-3 * expected:
+        if abs(found - expected) > _SAME_STEP * expected:
             raise ValueError(f"{trajectories.source}: expected a time step of {expected:g}, got {found:g}")
     if -(-training.frames // stride) < needed:
         raise ValueError(
@@ -219,22 +131,52 @@ def _check(surrogate: Surrogate, training: Trajectories, validation: Trajectorie
         )
 
 
-def _record(
-    epoch: int, per_epoch: int, warming: bool, plan: Plan, losses: Sequence[Losses], steps: int
-) -> dict[str, Any]:
-    """Write down an epoch: its losses are means over all `steps` of its updates."""
+def _resume(
+    checkpoints: Checkpoints | None, state: TrainingState, best: BestWeights
+) -> tuple[TrainingState, int]:
+    """Return the state and the epoch to continue from; `best` takes over the best weights of the checkpoint."""
+    newest = None if checkpoints is None else checkpoints.newest()
+    if checkpoints is None or newest is None:
+        return state, 0
+    restored = checkpoints.restore(newest, {"state": state, "best": best.arrays})
+    best.restore(restored["best"])
+    return restored["state"], newest
+
+
+def _train_epoch(
+    phases: Phases,
+    epoch: int,
+    plan: Plan,
+    state_std: Float[Array, " channel"],
+    state: TrainingState,
+    batches: Iterator[Batch],
+    bar: tqdm,
+) -> tuple[TrainingState, dict[str, float]]:
+    """Apply the updates of an epoch; return the new state and the mean losses over all steps of all updates."""
+    schedule = Schedule(jnp.int32(plan.autoregressive), jnp.int32(plan.pushes) if plan.pushes else None)
+    apply, settings = (warm_up_update, phases.warm_up) if phases.warming(epoch) else (update, phases.training)
+    losses, steps = [], 0
+    for _ in range(phases.updates_per_epoch):
+        frames, parameters = next(batches)
+        state, loss = apply(settings, state_std, state, frames, parameters, schedule)
+        losses.append(loss)
+        steps += frames.shape[1] - 1
+        bar.update()
     total, prediction, auxiliary = (
         float(jnp.stack(each).sum()) / steps for each in zip(*losses, strict=True)
     )
+    return state, {"loss": total, "prediction_loss": prediction, "auxiliary_loss": auxiliary}
+
+
+def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) -> dict[str, Any]:
+    """Return the record of an epoch for the log."""
     return {
-        "step": (epoch + 1) * per_epoch,
+        "step": (epoch + 1) * phases.updates_per_epoch,
         "epoch": epoch + 1,
-        "phase": "warm-up" if warming else "training",
-        "feedback": plan.feedback,
+        "phase": "warm-up" if phases.warming(epoch) else "training",
+        "feedback": plan.autoregressive,
         "pushes": plan.pushes,
-        "loss": total,
-        "prediction_loss": prediction,
-        "auxiliary_loss": auxiliary,
+        **losses,
     }
 
 
@@ -246,8 +188,15 @@ def _diverged(loss: float, epoch: int, best: float) -> Diverged:
     )
 
 
-def _with(surrogate: Surrogate, params, rest) -> Surrogate:
-    graphdef, own_params, own_rest = nnx.split(surrogate, nnx.Param, ...)
-    nnx.replace_by_pure_dict(own_params, jax.tree.map(jnp.asarray, params))
-    nnx.replace_by_pure_dict(own_rest, jax.tree.map(jnp.asarray, rest))
-    return nnx.merge(graphdef, own_params, own_rest)
+def _arrays(surrogate: Surrogate) -> tuple[Any, Any]:
+    """Return the parameters and the model state of a surrogate as nested dictionaries."""
+    _, params, model_state = nnx.split(surrogate, nnx.Param, ...)
+    return nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
+
+
+def _with_weights(surrogate: Surrogate, best: BestWeights) -> Surrogate:
+    """Return a copy of the surrogate with the best weights."""
+    graphdef, params, model_state = nnx.split(surrogate, nnx.Param, ...)
+    nnx.replace_by_pure_dict(params, jax.tree.map(jnp.asarray, best.arrays["params"]))
+    nnx.replace_by_pure_dict(model_state, jax.tree.map(jnp.asarray, best.arrays["model_state"]))
+    return nnx.merge(graphdef, params, model_state)

@@ -1,34 +1,34 @@
-"""Records of a training: JSON lines always, TensorBoard where asked for."""
+"""The log of a training: JSON lines, and TensorBoard if asked for."""
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
+from cape.atomic import write_text
 
-class Records:
-    """Append one JSON object an epoch to `folder/metrics.jsonl`, and to TensorBoard with `tensorboard`.
+FILE = "metrics.jsonl"
+
+
+class TrainingLog:
+    """Append one JSON object for each epoch to `folder/metrics.jsonl`, and to TensorBoard with `tensorboard`.
 
     Args:
-        folder: the run's folder; None keeps records in memory only.
-        from_step: records beyond this step are dropped, as a resumed training writes them again.
+        folder: the run's folder; None keeps the records in memory only.
+        from_step: records after this step are dropped, because a resumed training writes them again.
     """
 
     def __init__(self, folder: Path | None, *, from_step: int = 0, tensorboard: bool = False):
-        self.path = None if folder is None else Path(folder) / "metrics.jsonl"
-        self.all: list[dict[str, Any]] = []
+        self.path = None if folder is None else Path(folder) / FILE
         if self.path is not None:
-            if self.path.exists():
-                self.all = [record for record in read(self.path) if record["step"] <= from_step]
-            partial = self.path.with_suffix(".part")
-            partial.write_text("".join(json.dumps(record) + "\n" for record in self.all))
-            os.replace(partial, self.path)
-        self._writer = _tensorboard(folder) if tensorboard else None
+            known = read(self.path) if self.path.exists() else []
+            kept = [record for record in known if record["step"] <= from_step]
+            write_text(self.path, "".join(json.dumps(record) + "\n" for record in kept))
+        self._writer = _tensorboard_writer(folder) if tensorboard else None
 
     def add(self, record: dict[str, Any]) -> None:
+        """Append a record. Numbers that are not finite are written as null."""
         clean = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
-        self.all.append(clean)
         if self.path is not None:
             with self.path.open("a") as file:
                 file.write(json.dumps(clean) + "\n")
@@ -43,7 +43,7 @@ class Records:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Read the records of a run, one dictionary an epoch; a last line cut short by a kill is left out."""
+    """Read the records of a run, one dictionary for each epoch. A last line that is incomplete is left out."""
     records = []
     for line in Path(path).read_text().splitlines():
         try:
@@ -53,9 +53,9 @@ def read(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _tensorboard(folder: Path | None):
+def _tensorboard_writer(folder: Path | None):
     if folder is None:
-        raise ValueError("TensorBoard needs a run folder to write to")
+        raise ValueError("TensorBoard needs a run folder to write to; give `folder`")
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:

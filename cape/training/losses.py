@@ -1,4 +1,4 @@
-"""Losses: pure functions of a prediction and its target, never broadcast."""
+"""Losses: pure functions of a prediction and its target. They never broadcast."""
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -6,16 +6,18 @@ from jaxtyping import Array, Float
 
 
 def relative_l2(
-    prediction: Float[Array, "*leading space_channel"],
-    target: Float[Array, "*leading space_channel"],
+    prediction: Float[Array, "*leading_and_field"],
+    target: Float[Array, "*leading_and_field"],
     leading: int,
     floor: ArrayLike = 0.0,
 ) -> Float[Array, "*leading"]:
-    """Compute ‖prediction − target‖₂ / max(‖target‖₂, floor) over all axes behind the first `leading` ones.
+    """Compute ‖prediction − target‖₂ / max(‖target‖₂, floor) over all axes after the first `leading` ones.
 
-    Dimensionless; one value for each index of the leading axes (batch, or time and batch), with one floor for
-    all of them or one for each. Without a floor a target that vanishes identically gives infinity: a relative
-    error of nothing has no meaning.
+    Dimensionless, one value for each index of the leading axes (batch, or time and batch).
+
+    Args:
+        leading: number of leading axes.
+        floor: one number, or one for each index of the leading axes. Without a floor, a target of zeros gives infinity.
 
     Raises:
         ValueError: the shapes differ.

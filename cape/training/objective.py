@@ -1,11 +1,12 @@
 """The training objective: one-step losses along trajectories, under a curriculum.
 
-Two ways of taking gradients of the same losses:
-    cut           the inputs are made first, without gradient; then every step of every sample is one big batch
-                  of one-step problems. This is the published method: its noise draw passes no gradient back.
-    through time  a scan over the trajectory, rematerialised; gradients flow back through fed-back predictions.
+There are two ways to compute gradients of the same losses:
+    stop_gradient   The inputs are computed first, without gradients. Then every step of every sample is one large batch
+                    of one-step problems. This is the published method.
+    through_time    Backpropagation through time: a scan over the trajectory, rematerialised. Gradients flow through
+                    autoregressive predictions.
 
-Frames are time-major here, [time, batch, *space, channel], and `Model` is the surrogate as pure functions.
+Frames have the time axis first here: [time, batch, *space, channel].
 """
 
 import dataclasses
@@ -14,10 +15,11 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from cape.model.conditioning import Prediction
+from cape.training.functional_model import FunctionalModel
+from cape.training.inputs import UpdateInput, make_inputs, noise_of_new_frames
 from cape.training.losses import relative_l2
 
 _POINTS_IN_CACHE = 5120  # of all samples of a chunk, on a CPU
@@ -29,23 +31,25 @@ class Objective:
 
         Σ_t mean_b l(prediction_t, truth_t) + auxiliary Σ_t w_t mean_b l(u'_t, truth_t)
 
-    with l the relative L2 error over space and channels (or of each channel by itself, averaged) and u' the
-    conditioning's own guess (CAPE).
+    with l the relative L2 error over space and channels, and u' the conditioning's first guess (CAPE).
 
     Attributes:
-        gradients: "cut" or "through_time".
-        truncate: let gradients through time pass so many fed-back predictions, then cut; 0: all of them.
-        auxiliary: weight of the auxiliary loss; conditionings without a guess have none.
-        auxiliary_accumulates: w_t = T − t for step t = 1 ... T as in the published code, which adds the running
-            sum again at every step but the last; in the warm-up w_t = 1, and 0 at the last step. Else w_t = 1.
+        gradients: "stop_gradient" or "through_time" (backpropagation through time).
+        truncate: with "through_time", stop gradients after this many autoregressive predictions; 0: never.
+        auxiliary: weight of the auxiliary loss. A conditioning without a first guess has none.
+        auxiliary_accumulates: use w_t = T − t for step t = 1 ... T as in the published code, which adds the running sum
+            again at every step but the last. In the warm-up, w_t is then 1, and 0 at the last step. If false, w_t = 1.
         noise: standard deviation of the Gaussian noise on every input, in standard deviations of the channel.
-        floor: smallest root mean square of a true frame, in standard deviations of the channel, that errors are
-            relative to; what has decayed below it does not drown the rest.
-        per_channel: take the error of every channel relative to that channel, and average them, so that a
-            large one (pressure) does not drown a small one (velocity); else relative to all of them together.
+        floor: smallest root mean square of a true frame that an error is divided by, in standard deviations of the
+            channel. Without it, fields that have decayed would dominate the loss.
+        per_channel: compute the relative error of every channel by itself and average, so that a large channel
+            (pressure) does not hide a small one (velocity). If false, the error is relative to all channels together.
+
+    Raises:
+        ValueError: a number is negative, or `truncate` is given without backpropagation through time.
     """
 
-    gradients: Literal["cut", "through_time"] = "cut"
+    gradients: Literal["stop_gradient", "through_time"] = "stop_gradient"
     truncate: int = 0
     auxiliary: float = 0.3
     auxiliary_accumulates: bool = False
@@ -57,233 +61,150 @@ class Objective:
         for name in ("truncate", "auxiliary", "noise", "floor"):
             if getattr(self, name) < 0:
                 raise ValueError(f"objective.{name}: expected at least 0, got {getattr(self, name)}")
-        if self.truncate and self.gradients == "cut":
-            raise ValueError('objective.truncate: expected gradients = "through_time", of which it is a part')
-
-
-class Model(NamedTuple):
-    """A surrogate as pure functions of its parameters and its other state (running statistics).
-
-    Attributes:
-        new: how many of the last channels of a state are predicted, where the others are frames known before; 0: all.
-    """
-
-    graphdef: Any
-    new: int = 0
-
-    def prepare(self, params, rest, p: Float[Array, "batch parameter"]):
-        return nnx.merge(self.graphdef, params, rest).prepare(p)
-
-    def predict(self, params, rest, u, prepared) -> tuple[Prediction, Any]:
-        surrogate = nnx.merge(self.graphdef, params, rest)
-        prediction = surrogate.predict(u, prepared)
-        return prediction, nnx.to_pure_dict(nnx.state(surrogate, nnx.Not(nnx.Param)))
+        if self.truncate and self.gradients != "through_time":
+            raise ValueError(
+                'objective.truncate: it truncates backpropagation through time, set gradients = "through_time"'
+            )
 
 
 class Losses(NamedTuple):
-    """Loss of the predictions and of the auxiliary guesses, each summed over steps (w_t aside), and the total."""
+    """Losses summed over steps: the total, that of the predictions, and that of the first guesses (without w_t)."""
 
     total: Float[Array, ""]
     prediction: Float[Array, ""]
     auxiliary: Float[Array, ""]
 
 
-class Schedule(NamedTuple):
-    """A curriculum's plan as traced integers, so that it changes without compiling anew.
-
-    `pushes` is None for a curriculum that never pushes: that part of the program then need not be compiled.
-    """
-
-    feedback: Int[Array, ""]
-    pushes: Int[Array, ""] | None = None
-
-
 def evaluate(
-    objective: Objective,
-    model: Model,
-    params,
-    rest,
-    frames: Float[Array, "time batch *space channel"],
-    p: Float[Array, "batch parameter"],
-    schedule: Schedule,
-    key: PRNGKeyArray,
-    scale: Float[Array, "channel"],
+    objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
 ) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
-    """Compute the objective on a batch of trajectories: (total, (losses, other state)).
-
-    Args:
-        frames: true frames (or states of several, see `Window`), physical units, T + 1 of them for T transitions.
-        schedule: see `curriculum.Plan`.
-        scale: standard deviation of each channel, the unit of the noise.
-    """
-    if objective.gradients == "cut":
+    """Compute the objective on a batch of trajectories: (total, (losses, new model state))."""
+    if objective.gradients == "stop_gradient":
         fixed = jax.lax.stop_gradient(params)
-        inputs = make_inputs(objective, model, fixed, rest, frames, p, schedule, key, scale)
-        predictions, rest = _all_at_once(model, params, rest, inputs, p)
+        inputs = make_inputs(objective.noise, model, fixed, model_state, given)
+        predictions, model_state = model.predict_all(params, model_state, inputs, given.parameters)
     else:
-        predictions, rest = _through_time(objective, model, params, rest, frames, p, schedule, key, scale)
-    weights = _step_weights(objective, frames.shape[0] - 1)
-    losses = _losses(objective, model.new, predictions, frames[1:], weights, scale)
-    return losses.total, (losses, rest)
+        predictions, model_state = _predict_through_time(objective, model, params, model_state, given)
+    weights = _step_weights(objective, given.transitions)
+    losses = _losses(objective, model.new_channels, predictions, given.frames[1:], weights, given.channel_std)
+    return losses.total, (losses, model_state)
 
 
 def value_and_gradient(
-    objective: Objective, model: Model, params, rest, frames, p, schedule: Schedule, key: PRNGKeyArray, scale
+    objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
 ) -> tuple[Losses, Any, Any]:
-    """Compute (losses, other state, gradient to the parameters) of `evaluate`; arguments as there.
+    """Compute (losses, new model state, gradient with respect to params) of `evaluate`.
 
-    With cut gradients the steps are independent once the inputs are made, so on a CPU they are taken a few at a
-    time, which keeps them in its cache (twice as fast as all at once); an accelerator takes them all at once.
-    Running statistics then follow one chunk after the other, in order of time.
+    With stopped gradients the steps are independent once the inputs are known. On a CPU they are then processed a
+    few at a time, which keeps them in its cache and is twice as fast. An accelerator processes all steps at once.
+    Running statistics follow the chunks in the order of time.
     """
-    time, batch = frames.shape[0] - 1, frames.shape[1]
-    points = batch * math.prod(frames.shape[2:-1])
+    time, batch = given.transitions, given.frames.shape[1]
+    points = batch * math.prod(given.frames.shape[2:-1])
     together = _steps_together(time, points) if jax.default_backend() == "cpu" else time
-    if objective.gradients != "cut" or together == time:
+    if objective.gradients != "stop_gradient" or together == time:
         whole = jax.value_and_grad(evaluate, argnums=2, has_aux=True)
-        (_, (losses, rest)), grads = whole(objective, model, params, rest, frames, p, schedule, key, scale)
-        return losses, rest, grads
+        (_, (losses, model_state)), grads = whole(objective, model, params, model_state, given)
+        return losses, model_state, grads
 
-    inputs = make_inputs(objective, model, params, rest, frames, p, schedule, key, scale)
+    inputs = make_inputs(objective.noise, model, params, model_state, given)
 
-    def part(params, rest, inputs, targets, weights):
-        predictions, rest = _all_at_once(model, params, rest, inputs, p)
-        losses = _losses(objective, model.new, predictions, targets, weights, scale)
-        return losses.total, (losses, rest)
+    def loss_of_chunk(params, model_state, inputs, targets, weights):
+        predictions, model_state = model.predict_all(params, model_state, inputs, given.parameters)
+        losses = _losses(objective, model.new_channels, predictions, targets, weights, given.channel_std)
+        return losses.total, (losses, model_state)
 
-    def add_part(sums, chunk):
-        losses, rest, grads = sums
-        (_, (more, rest)), steeper = jax.value_and_grad(part, has_aux=True)(params, rest, *chunk)
-        return (jax.tree.map(jnp.add, losses, more), rest, jax.tree.map(jnp.add, grads, steeper)), None
+    def add_chunk(sums, chunk):
+        losses, model_state, grads = sums
+        add = jax.value_and_grad(loss_of_chunk, has_aux=True)
+        (_, (more, model_state)), steeper = add(params, model_state, *chunk)
+        sums = (jax.tree.map(jnp.add, losses, more), model_state, jax.tree.map(jnp.add, grads, steeper))
+        return sums, None
 
-    steps = (inputs, frames[1:], _step_weights(objective, time))
+    steps = (inputs, given.frames[1:], _step_weights(objective, time))
     chunks = jax.tree.map(lambda a: a.reshape(-1, together, *a.shape[1:]), steps)
-    nothing = Losses(*(jnp.zeros(()) for _ in Losses._fields))
-    (losses, rest, grads), _ = jax.lax.scan(
-        add_part, (nothing, rest, jax.tree.map(jnp.zeros_like, params)), chunks
-    )
-    return losses, rest, grads
+    zero = Losses(*(jnp.zeros(()) for _ in Losses._fields))
+    start = (zero, model_state, jax.tree.map(jnp.zeros_like, params))
+    (losses, model_state, grads), _ = jax.lax.scan(add_chunk, start, chunks)
+    return losses, model_state, grads
 
 
-def evaluate_guess(
-    objective: Objective, model: Model, params, rest, frames, p, key: PRNGKeyArray, scale
+def evaluate_first_guess(
+    objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
 ) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
-    """Compute the warm-up objective, the auxiliary loss alone on true inputs; arguments as in `evaluate`."""
-    inputs = frames[:-1] + _noise(objective, key, 0, frames[:-1].shape, scale)
-    predictions, rest = _all_at_once(model, params, rest, inputs, p)
-    weights = _step_weights(objective, frames.shape[0] - 1)
-    losses = _losses(objective, model.new, predictions, frames[1:], weights, scale)
-    return losses.auxiliary, (losses._replace(total=losses.auxiliary), rest)
-
-
-def make_inputs(
-    objective: Objective, model: Model, params, rest, frames, p, schedule: Schedule, key: PRNGKeyArray, scale
-) -> Float[Array, "time batch *space channel"]:
-    """Make the T inputs of a trajectory's T steps: true frames, own predictions where fed back, plus noise.
-
-    The number of steps fed back is traced: one program serves the whole curriculum.
-    """
-    prepared = model.prepare(params, rest, p)
-    inputs = frames[:-1] + _noise(objective, key, 0, frames[:-1].shape, scale)
-    transitions = inputs.shape[0]
-
-    def feed_back(t, inputs):
-        prediction, _ = model.predict(params, rest, inputs[t - 1], prepared)
-        noise = _of_new(model, _noise(objective, key, t, prediction.next.shape, scale))
-        return inputs.at[t].set(prediction.next + noise)
-
-    inputs = jax.lax.fori_loop(1, jnp.minimum(schedule.feedback, transitions), feed_back, inputs)
-
-    if schedule.pushes is None:
-        return inputs
-
-    def push(i, inputs):
-        predictions, _ = _all_at_once(model, params, rest, inputs, p)
-        noise = _of_new(model, _noise(objective, key, transitions + i, inputs.shape, scale))
-        pushed = jnp.concatenate([inputs[:1], (predictions.next + noise)[:-1]])
-        own = (jnp.arange(transitions) < schedule.feedback).reshape(-1, *(1,) * (inputs.ndim - 1))
-        return jnp.where(own, inputs, pushed)
-
-    return jax.lax.fori_loop(0, schedule.pushes, push, inputs)
-
-
-def _all_at_once(model: Model, params, rest, inputs, p) -> tuple[Prediction, Any]:
-    """Predict from every input [time, batch, ...] in one batch of time x batch."""
-    time, batch = inputs.shape[:2]
-    prepared = model.prepare(params, rest, p)
-    prepared = jax.tree.map(lambda a: jnp.tile(a, (time,) + (1,) * (a.ndim - 1)), prepared)
-    prediction, rest = model.predict(params, rest, inputs.reshape(time * batch, *inputs.shape[2:]), prepared)
-    return jax.tree.map(lambda a: a.reshape(time, batch, *a.shape[1:]), prediction), rest
-
-
-def _through_time(objective, model, params, rest, frames, p, schedule, key, scale) -> tuple[Prediction, Any]:
-    prepared = model.prepare(params, rest, p)
-
-    @jax.checkpoint
-    def advance(carry, at):
-        previous, rest = carry
-        t, truth = at
-        if objective.truncate:
-            previous = jnp.where(t % objective.truncate == 0, jax.lax.stop_gradient(previous), previous)
-        own = (t > 0) & (t < schedule.feedback)
-        noise = _noise(objective, key, t, truth.shape, scale)
-        u = jnp.where(own, previous + _of_new(model, noise), truth + noise)
-        prediction, rest = model.predict(params, rest, u, prepared)
-        return (prediction.next, rest), prediction
-
-    steps = (jnp.arange(frames.shape[0] - 1), frames[:-1])
-    (_, rest), predictions = jax.lax.scan(advance, (frames[0], rest), steps)
-    return predictions, rest
+    """Compute the warm-up objective, which is the auxiliary loss on true inputs: (total, (losses, new model state))."""
+    inputs = given.noisy_frames(objective.noise)
+    predictions, model_state = model.predict_all(params, model_state, inputs, given.parameters)
+    weights = _step_weights(objective, given.transitions)
+    losses = _losses(objective, model.new_channels, predictions, given.frames[1:], weights, given.channel_std)
+    return losses.auxiliary, (losses._replace(total=losses.auxiliary), model_state)
 
 
 def frame_errors(
     objective: Objective,
     prediction: Float[Array, "first second *space channel"],
     target: Float[Array, "first second *space channel"],
-    scale: Float[Array, "channel"],
+    channel_std: Float[Array, " channel"],
 ) -> Float[Array, "first second"]:
     """Compute the relative L2 error of every frame, with the objective's floor."""
     points = math.prod(target.shape[2:-1])
     if not objective.per_channel:
-        floor = objective.floor * jnp.sqrt(points * jnp.sum(scale**2))
+        floor = objective.floor * jnp.sqrt(points * jnp.sum(channel_std**2))
         return relative_l2(prediction, target, leading=2, floor=floor)
-    floor = objective.floor * jnp.sqrt(points) * scale
-    first = (jnp.moveaxis(a, -1, 2) for a in (prediction, target))  # channels lead, with the frames
-    return relative_l2(*first, leading=3, floor=floor.reshape(1, 1, -1)).mean(-1)
+    floor = objective.floor * jnp.sqrt(points) * channel_std
+    first, second = (jnp.moveaxis(a, -1, 2) for a in (prediction, target))  # channels follow the frames
+    return relative_l2(first, second, leading=3, floor=floor.reshape(1, 1, -1)).mean(-1)
 
 
-def _losses(objective: Objective, new: int, predictions: Prediction, targets, weights, scale) -> Losses:
-    predictions, targets, scale = jax.tree.map(lambda a: a[..., -new:], (predictions, targets, scale))
-    prediction = frame_errors(objective, predictions.next, targets, scale).mean(1).sum()
-    if predictions.auxiliary is None:
+def _predict_through_time(
+    objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
+) -> tuple[Prediction, Any]:
+    prepared = model.prepare(params, model_state, given.parameters)
+
+    @jax.checkpoint
+    def advance(carry, at):
+        previous, model_state = carry
+        t, truth = at
+        if objective.truncate:
+            previous = jnp.where(t % objective.truncate == 0, jax.lax.stop_gradient(previous), previous)
+        autoregressive = (t > 0) & (t < given.schedule.autoregressive)
+        noise = given.noise(objective.noise, t, truth.shape)
+        u = jnp.where(autoregressive, previous + noise_of_new_frames(model, noise), truth + noise)
+        prediction, model_state = model.predict(params, model_state, u, prepared)
+        return (prediction.next, model_state), prediction
+
+    steps = (jnp.arange(given.transitions), given.frames[:-1])
+    (_, model_state), predictions = jax.lax.scan(advance, (given.frames[0], model_state), steps)
+    return predictions, model_state
+
+
+def _losses(
+    objective: Objective,
+    new_channels: int,
+    predictions: Prediction,
+    targets: Float[Array, "time batch *space channel"],
+    weights: Float[Array, "time 2"],
+    channel_std: Float[Array, " channel"],
+) -> Losses:
+    new = jax.tree.map(lambda a: a[..., -new_channels:], (predictions, targets, channel_std))
+    predictions, targets, channel_std = new
+    prediction = frame_errors(objective, predictions.next, targets, channel_std).mean(1).sum()
+    if predictions.first_guess is None:
         return Losses(prediction, prediction, jnp.zeros_like(prediction))
-    each = frame_errors(objective, predictions.auxiliary, targets, scale).mean(1)
+    each = frame_errors(objective, predictions.first_guess, targets, channel_std).mean(1)
     auxiliary, weighted = (weights * each[:, None]).sum(0)
     return Losses(prediction + objective.auxiliary * weighted, prediction, auxiliary)
 
 
 def _step_weights(objective: Objective, time: int) -> Float[Array, "time 2"]:
-    """How much each step's auxiliary loss counts: in the figure reported, and in the total."""
+    """Return the weights of each step's auxiliary loss in the reported figure and in the total."""
     if not objective.auxiliary_accumulates:
         return jnp.ones((time, 2))
-    left = jnp.arange(time - 1, -1, -1, dtype=jnp.float32)  # the last step counts in neither
+    left = jnp.arange(time - 1, -1, -1, dtype=jnp.float32)  # the last step has weight 0 in both
     return jnp.stack([jnp.minimum(left, 1.0), left], -1)
 
 
 def _steps_together(time: int, points: int) -> int:
-    """Choose how many steps of a batch with `points` points are taken at once on a CPU: a divisor of `time`."""
+    """Choose how many steps of a batch with `points` points a CPU processes at once: a divisor of `time`."""
     most = max(1, _POINTS_IN_CACHE // points)
     return max(n for n in range(1, time + 1) if time % n == 0 and n <= most)
-
-
-def _of_new(model: Model, noise: Array) -> Array:
-    """Leave out the noise of frames of a state that were known before: they have theirs."""
-    old = noise.shape[-1] - model.new if model.new else 0
-    return noise.at[..., :old].set(0.0) if old > 0 else noise
-
-
-def _noise(objective: Objective, key, t, shape, scale) -> Array:
-    if objective.noise == 0:
-        return jnp.zeros((1,) * len(shape))
-    drawn = jax.random.normal(jax.random.fold_in(key, t), shape)
-    return objective.noise * scale.reshape((1,) * (len(shape) - 1) + (-1,)) * drawn

@@ -1,37 +1,63 @@
-"""Data curricula: which trajectories of the training data an epoch draws from, and how often.
+"""Samplings: with what probability each training trajectory is drawn in an epoch.
 
-A data curriculum is data, like the curriculum of inputs (cape/training/curriculum.py). It answers one question,
-`chances(progress, difficulty)`: with what probability each trajectory is drawn. Progress is that of `Curriculum.plan`;
-the difficulty of a trajectory is what `by` names: a PDE parameter, "loss", the error of the model's own rollout at the
-beginning of the epoch, or "random", a number that it keeps.
+A sampling answers one question, `probabilities(progress, difficulty)`. Progress is that of `Curriculum.plan`. The
+setting `by` selects the difficulty of a trajectory: the name of a PDE parameter; "loss", the error of the model's
+own rollout at the beginning of the epoch; or "random", a fixed random number.
 """
 
+import abc
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from cape.config import nearest
 from cape.datasets.trajectories import Trajectories
+from cape.registry import Registry, nearest
 
 PerTrajectory = Float[np.ndarray, " trajectory"]
 LOSS, RANDOM = "loss", "random"
-_LARGEST = 1e6  # of the losses of trajectories that left the range of numbers
+_LARGEST_LOSS = 1e6  # stands for the loss of trajectories that diverged
 
 
+class Sampling(abc.ABC):
+    """A sampling: a frozen dataclass of its settings.
+
+    Attributes:
+        by: what the difficulty is.
+        every_once: every trajectory comes once an epoch, in random order. `probabilities` is then not used.
+    """
+
+    by: str = RANDOM
+    every_once: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def probabilities(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
+        """Return the probability with which each trajectory is drawn; they sum to 1."""
+
+
+SAMPLINGS: Registry[type[Sampling]] = Registry("sampling", Sampling, ["cape.training.sampling", "cape.paper"])
+
+
+@SAMPLINGS.register("every-trajectory")
 @dataclasses.dataclass(frozen=True)
-class EveryTrajectory:
-    """Every trajectory once an epoch, in random order."""
+class EveryTrajectory(Sampling):
+    """Draw every trajectory once an epoch, in random order."""
+
+    every_once: ClassVar[bool] = True
+
+    def probabilities(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
+        return np.full(len(difficulty), 1 / len(difficulty))
 
 
+@SAMPLINGS.register("ordered")
 @dataclasses.dataclass(frozen=True)
-class Ordered:
-    """Draw from a part of the trajectories that grows from `start` to all of them at progress `end`.
+class Ordered(Sampling):
+    """Draw from a part of the trajectories that grows from the fraction `start` to all of them at progress `end`.
 
-    The part begins with those of the least difficulty, or of the largest with `descending`.
+    The part begins with the least difficult ones, or with the most difficult ones if `descending`.
     """
 
     by: str = LOSS
@@ -43,18 +69,18 @@ class Ordered:
         if not (0 < self.start <= 1 and 0 < self.end <= 1):
             raise ValueError(f"sampling: expected start and end in (0, 1], got {self.start} and {self.end}")
 
-    def chances(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
+    def probabilities(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
         part = min(self.start + (1 - self.start) * progress / self.end, 1.0)
         return _first(part, difficulty, self.descending)
 
 
+@SAMPLINGS.register("cyclical")
 @dataclasses.dataclass(frozen=True)
-class Cyclical:
-    """Draw from a part that shrinks from all trajectories to `smallest` and grows again, `cycles` times."""
+class Cyclical(Sampling):
+    """Draw from a random part that shrinks from all trajectories to `smallest` and grows again, `cycles` times."""
 
     smallest: float = 0.25
     cycles: int = 4
-    by = RANDOM
 
     def __post_init__(self):
         if not (0 < self.smallest <= 1 and self.cycles >= 1):
@@ -63,37 +89,38 @@ class Cyclical:
                 f"{self.smallest} and {self.cycles}"
             )
 
-    def chances(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
+    def probabilities(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
         swing = (1 + math.cos(2 * math.pi * self.cycles * progress)) / 2
         return _first(self.smallest + (1 - self.smallest) * swing, difficulty, False)
 
 
+@SAMPLINGS.register("weighted")
 @dataclasses.dataclass(frozen=True)
-class Weighted:
-    """Draw by chances proportional to a power of the difficulty; a negative one spares what is hard."""
+class Weighted(Sampling):
+    """Draw with probabilities proportional to a power of the difficulty. A negative power prefers easy trajectories."""
 
     by: str = LOSS
     power: float = 1.0
 
-    def chances(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
+    def probabilities(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
         weights = np.maximum(difficulty, 1e-3 * difficulty.max()) ** self.power
         return weights / weights.sum()
 
 
-Sampling = EveryTrajectory | Ordered | Cyclical | Weighted
+class TrajectorySampler:
+    """Compute the probabilities of each epoch.
 
-
-class Draw:
-    """The chances of the present epoch, `now`; None where every trajectory comes once.
+    Attributes:
+        probabilities: those of the present epoch, or None if every trajectory comes once.
 
     Args:
-        sampling: the data curriculum.
-        training: its trajectories.
-        measure: trajectories -> (params, rest) -> the loss of each of them, see `Validation`.
-        seed: of what is random.
+        sampling: the settings.
+        training: the trajectories that are drawn from.
+        measure: trajectories -> (params, model_state) -> loss of each of them, see `Validation`.
+        seed: of everything random.
 
     Raises:
-        ValueError: `by` names no parameter of the data.
+        ValueError: `by` is not the name of a parameter of the data, "loss" or "random".
     """
 
     def __init__(
@@ -103,29 +130,30 @@ class Draw:
         measure: Callable[[Trajectories], Callable[[Any, Any], PerTrajectory]],
         seed: int,
     ):
-        self.sampling, self.now = sampling, None
-        by = getattr(sampling, "by", RANDOM)
+        self.sampling, self.probabilities = sampling, None
         names = training.parameter_names
-        if by not in (*names, LOSS, RANDOM):
-            raise ValueError(f"training.sampling.by: got {by!r}; {nearest(by, (*names, LOSS, RANDOM))}")
-        self.losses = measure(training) if by == LOSS else None
-        if by in names:
-            self.difficulty = training.parameters[:, names.index(by)]
+        if sampling.by not in (*names, LOSS, RANDOM):
+            known = nearest(sampling.by, (*names, LOSS, RANDOM))
+            raise ValueError(f"training.sampling.by: got {sampling.by!r}; {known}")
+        self._losses = measure(training) if sampling.by == LOSS else None
+        if sampling.by in names:
+            self._difficulty = training.parameters[:, names.index(sampling.by)]
         else:
-            self.difficulty = np.random.default_rng(seed).random(training.samples)
+            self._difficulty = np.random.default_rng(seed).random(training.samples)
 
-    def begin(self, progress: float, params: Any, rest: Any) -> None:
-        """Set the chances of an epoch that begins with these weights."""
-        if isinstance(self.sampling, EveryTrajectory):
+    def begin_epoch(self, progress: float, params: Any, model_state: Any) -> None:
+        """Set the probabilities of an epoch that begins with these weights."""
+        if self.sampling.every_once:
             return
-        difficulty = self.difficulty
-        if self.losses is not None:
-            difficulty = np.nan_to_num(self.losses(params, rest), nan=_LARGEST, posinf=_LARGEST)
-        self.now = self.sampling.chances(progress, difficulty).astype(np.float32)
+        difficulty = self._difficulty
+        if self._losses is not None:
+            losses = self._losses(params, model_state)
+            difficulty = np.nan_to_num(losses, nan=_LARGEST_LOSS, posinf=_LARGEST_LOSS)
+        self.probabilities = self.sampling.probabilities(progress, difficulty).astype(np.float32)
 
 
 def _first(part: float, order: PerTrajectory, descending: bool) -> PerTrajectory:
-    """Give the first `part` of an order equal chances, and the others none."""
+    """Give equal probabilities to the first `part` of an order, and zero to the others."""
     rank = np.argsort(np.argsort(-order if descending else order, kind="stable"))
     chosen = rank < max(round(part * len(order)), 1)
     return chosen / chosen.sum()

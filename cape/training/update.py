@@ -1,121 +1,143 @@
-"""The jitted updates of a training: all weights, or in the warm-up the conditioning's own guess alone."""
+"""The jitted updates of a training: of all weights, or in the warm-up of the first guess only."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from flax import nnx
 from jaxtyping import Array, Float
 
-from cape.training import objective as objectives
-from cape.training.objective import Losses, Model, Objective, Schedule
-from cape.training.optimisers import Optimiser
+from cape.solvers.layers.initialisation import ElementwiseParam
+from cape.surrogate import Surrogate
+from cape.training.functional_model import FunctionalModel
+from cape.training.inputs import Schedule, UpdateInput
+from cape.training.objective import Losses, Objective, evaluate_first_guess, value_and_gradient
+from cape.training.optimisers import OptimiserConfig, WeightPath
 
-State = dict[str, Any]
+TrainingState = dict[str, Any]
 
 
-class Recipe(NamedTuple):
-    """All of an update that never changes in a training. Equal recipes share one compiled program.
+class UpdateSettings(NamedTuple):
+    """Everything about an update that never changes in a training. Equal settings share one compiled program.
 
-    `updates` is the length of the optimiser's schedule, `ema` the decay of the average of the weights (0: none).
+    Attributes:
+        model, objective, optimiser: what is trained, on what, and how.
+        updates: length of the optimiser's schedule.
+        updates_per_epoch: number of updates in an epoch.
+        seed: of the noise.
+        ema: decay of the exponential moving average of the weights; 0: no average.
+        first_guess: names of the modules that compute the first guess, see `Conditioning.first_guess_modules`.
+        elementwise: paths of the weights that are not maps between channels, see `OptimiserConfig.build`.
     """
 
-    model: Model
+    model: FunctionalModel
     objective: Objective
-    optimiser: Optimiser
+    optimiser: OptimiserConfig
     updates: int
     updates_per_epoch: int
     seed: int
-    ema: float
+    ema: float = 0.0
+    first_guess: tuple[str, ...] = ()
+    elementwise: frozenset[WeightPath] = frozenset()
 
     @property
     def transformation(self) -> optax.GradientTransformation:
-        return self.optimiser.build(self.updates, self.updates_per_epoch)
+        return self.optimiser.build(self.updates, self.updates_per_epoch, self.elementwise)
 
 
-def initial_state(params, rest, update: Recipe, warm_up: Recipe) -> State:
-    """Make the training state: a dictionary of arrays, saved and restored as it is."""
-    # copies: an update donates its state, and the module that `params` come from shall live on
-    params, rest = jax.tree.map(jnp.array, (params, rest))
-    block = params["conditioned"].get("block", {})
+def elementwise_weights(surrogate: Surrogate) -> frozenset[WeightPath]:
+    """Return the paths of the weights that are not maps between channels, and of all weights of the first guess."""
+    first_guess = [("conditioning", name) for name in surrogate.conditioning.first_guess_modules]
+    weights = nnx.to_flat_state(nnx.state(surrogate, nnx.Param))
+    return frozenset(
+        tuple(map(str, path))
+        for path, weight in weights
+        if isinstance(weight, ElementwiseParam) or tuple(path[:2]) in first_guess
+    )
+
+
+def initial_state(params, model_state, training: UpdateSettings, warm_up: UpdateSettings) -> TrainingState:
+    """Return the training state: a dictionary of arrays that is saved and restored unchanged."""
+    # Copies, because an update donates its state and the caller's arrays must stay valid.
+    params, model_state = jax.tree.map(jnp.array, (params, model_state))
     return {
         "step": jnp.int32(0),
         "params": params,
-        "rest": rest,
-        "optimiser": update.transformation.init(params),
-        "warmup": warm_up.transformation.init(block),
-        "ema": jax.tree.map(jnp.array, params) if update.ema else (),
+        "model_state": model_state,
+        "optimiser": training.transformation.init(params),
+        "warm_up": warm_up.transformation.init(_first_guess(params, warm_up.first_guess)),
+        "ema": jax.tree.map(jnp.array, params) if training.ema else (),
     }
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
 def update(
-    recipe: Recipe,
-    scale: Float[Array, "channel"],
-    state: State,
+    settings: UpdateSettings,
+    channel_std: Float[Array, " channel"],
+    state: TrainingState,
     frames: Float[Array, "batch time *space channel"],
     p: Float[Array, "batch parameter"],
     schedule: Schedule,
-) -> tuple[State, Losses]:
-    """Apply one update of all weights; arguments as in `objective.evaluate`, but frames batch-major."""
-    losses, rest, grads = objectives.value_and_gradient(
-        recipe.objective,
-        recipe.model,
-        state["params"],
-        state["rest"],
-        jnp.moveaxis(frames, 1, 0),
-        p,
-        schedule,
-        _key(recipe, state),
-        scale,
+) -> tuple[TrainingState, Losses]:
+    """Apply one update of all weights. The state passed in is donated: use the one returned."""
+    given = _input(settings, channel_std, state, frames, p, schedule)
+    losses, model_state, grads = value_and_gradient(
+        settings.objective, settings.model, state["params"], state["model_state"], given
     )
-    changes, moments = recipe.transformation.update(grads, state["optimiser"], state["params"])
+    transformation = settings.transformation
+    changes, optimiser = transformation.update(grads, state["optimiser"], state["params"])
     params = optax.apply_updates(state["params"], changes)
     return state | {
         "step": state["step"] + 1,
         "params": params,
-        "rest": rest,
-        "optimiser": moments,
-        "ema": average(state["ema"], params, recipe.ema, state["step"]),
+        "model_state": model_state,
+        "optimiser": optimiser,
+        "ema": average(state["ema"], params, settings.ema, state["step"]),
     }, losses
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
-def warm_up(recipe: Recipe, scale, state: State, frames, p) -> tuple[State, Losses]:
-    """Apply one update of the conditioning's block alone, on the auxiliary loss; arguments as in `update`."""
+def warm_up_update(
+    settings: UpdateSettings,
+    channel_std: Float[Array, " channel"],
+    state: TrainingState,
+    frames: Float[Array, "batch time *space channel"],
+    p: Float[Array, "batch parameter"],
+    schedule: Schedule,
+) -> tuple[TrainingState, Losses]:
+    """Apply one update of the first guess only, on the auxiliary loss. The state passed in is donated."""
+    given = _input(settings, channel_std, state, frames, p, schedule)
     params = state["params"]
 
-    def with_block(block):
-        return params | {"conditioned": params["conditioned"] | {"block": block}}
+    def with_guess(guess):
+        return params | {"conditioning": params["conditioning"] | guess}
 
-    def objective(block):
-        return objectives.evaluate_guess(
-            recipe.objective,
-            recipe.model,
-            with_block(block),
-            state["rest"],
-            jnp.moveaxis(frames, 1, 0),
-            p,
-            _key(recipe, state),
-            scale,
+    def objective(guess):
+        return evaluate_first_guess(
+            settings.objective, settings.model, with_guess(guess), state["model_state"], given
         )
 
-    block = params["conditioned"]["block"]
-    (_, (losses, rest)), grads = jax.value_and_grad(objective, has_aux=True)(block)
-    changes, moments = recipe.transformation.update(grads, state["warmup"], block)
-    params = with_block(optax.apply_updates(block, changes))
+    guess = _first_guess(params, settings.first_guess)
+    (_, (losses, model_state)), grads = jax.value_and_grad(objective, has_aux=True)(guess)
+    changes, optimiser = settings.transformation.update(grads, state["warm_up"], guess)
+    params = with_guess(optax.apply_updates(guess, changes))
     return state | {
         "step": state["step"] + 1,
         "params": params,
-        "rest": rest,
-        "warmup": moments,
-        "ema": params if recipe.ema else (),
+        "model_state": model_state,
+        "warm_up": optimiser,
+        "ema": params if settings.ema else (),
     }, losses
 
 
 def average(averaged, params, decay: float, step):
-    """Move the average of the weights; the first updates count more, so that it forgets where it started."""
+    """Update the exponential moving average of the weights.
+
+    The first updates have a larger weight, so that the average forgets the initial weights.
+    """
     if not decay:
         return ()
     count = step.astype(jnp.float32)
@@ -123,5 +145,11 @@ def average(averaged, params, decay: float, step):
     return jax.tree.map(lambda a, b: kept * a + (1.0 - kept) * b, averaged, params)
 
 
-def _key(recipe: Recipe, state: State):
-    return jax.random.fold_in(jax.random.key(recipe.seed), state["step"])
+def _input(settings: UpdateSettings, channel_std, state: TrainingState, frames, p, schedule) -> UpdateInput:
+    key = jax.random.fold_in(jax.random.key(settings.seed), state["step"])
+    return UpdateInput(jnp.moveaxis(frames, 1, 0), p, schedule, key, channel_std)
+
+
+def _first_guess(params, names: Sequence[str]) -> dict[str, Any]:
+    """Select the weights of the first guess."""
+    return {name: params["conditioning"][name] for name in names}

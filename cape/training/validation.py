@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
@@ -13,14 +13,24 @@ from cape.training.objective import Objective, frame_errors
 
 
 class Validation:
-    """The mean error over the rollout of every validation trajectory, for any weights of one surrogate.
+    """Compute the mean error over the rollout of every validation trajectory, for any weights of one surrogate.
 
     Args:
-        batch: trajectories rolled out together.
-        scale: see `objective.evaluate`.
+        surrogate: gives the structure of the model.
+        data: the validation trajectories.
+        objective: gives the error of a frame.
+        batch: number of trajectories in one rollout.
+        channel_std: standard deviation of each channel, see `UpdateInput`.
     """
 
-    def __init__(self, surrogate: Surrogate, data: Trajectories, objective: Objective, batch: int, scale):
+    def __init__(
+        self,
+        surrogate: Surrogate,
+        data: Trajectories,
+        objective: Objective,
+        batch: int,
+        channel_std: Float[Array, " channel"],
+    ):
         self.truth = data.read()
         self.parameters = data.parameters.astype(np.float32)
         self.batch = min(batch, data.samples)
@@ -28,32 +38,35 @@ class Validation:
         window = surrogate.window
 
         @jax.jit
-        def errors(params, rest, truth, p):
-            step, given = nnx.merge(graphdef, params, rest).at(p), window.history
+        def errors(params, model_state, truth, p):
+            step, given = nnx.merge(graphdef, params, model_state).at(p), window.history
             prediction = window.rollout(step, truth[:, :given], truth.shape[1] - given)
-            return frame_errors(objective, prediction, truth[:, given:], scale).mean(1)
+            return frame_errors(objective, prediction, truth[:, given:], channel_std).mean(1)
 
         self._errors = errors
 
-    def __call__(self, params: Any, rest: Any) -> Float[np.ndarray, " trajectory"]:
+    def __call__(self, params: Any, model_state: Any) -> Float[np.ndarray, " trajectory"]:
         samples = len(self.truth)
         each = []
         for first in range(0, samples, self.batch):
-            chosen = np.arange(first, first + self.batch) % samples  # the last batch is filled up, then cut
-            each.append(np.asarray(self._errors(params, rest, self.truth[chosen], self.parameters[chosen])))
+            chosen = (
+                np.arange(first, first + self.batch) % samples
+            )  # fills the last batch; the surplus is cut off
+            errors = self._errors(params, model_state, self.truth[chosen], self.parameters[chosen])
+            each.append(np.asarray(errors))
         return np.concatenate(each)[:samples]
 
 
 def no_worse(errors: Float[np.ndarray, " trajectory"], lowest: Float[np.ndarray, " trajectory"]) -> bool:
-    """Tell whether weights do as well as the best ones so far, as far as the validation trajectories can tell.
+    """Return whether the errors of some weights are within the noise of the lowest errors so far.
 
-    They do unless their mean error is larger by more than the standard error of the difference: validation data are
-    few, the learning rate falls, and of weights that cannot be told apart the later ones are the better choice.
+    They are unless their mean is larger by more than the standard error of the difference. Validation data are few and
+    the learning rate falls, so among weights that cannot be distinguished the later ones are the better choice.
     """
     if not np.isfinite(errors).all():
         return False
     if not np.isfinite(lowest).all():
         return True
     more = errors - lowest
-    chance = more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else 0.0
-    return bool(more.mean() <= chance)
+    noise = more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else 0.0
+    return bool(more.mean() <= noise)

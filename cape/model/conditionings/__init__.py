@@ -1,0 +1,1 @@
+"""The conditionings: one file each."""

@@ -1,0 +1,1 @@
+"""The normalisations: one file each."""

@@ -1,0 +1,73 @@
+"""The configuration of a training."""
+
+import dataclasses
+from typing import Literal
+
+from cape.datasets.augmentation import Augmentation
+from cape.training.curriculum import Curriculum, TanhTransition
+from cape.training.objective import Objective
+from cape.training.optimisers import AdamW, Muon, OptimiserConfig
+from cape.training.sampling import EveryTrajectory, Sampling
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How a surrogate is trained.
+
+    Attributes:
+        epochs: passes over the training data, warm-up included.
+        batch: trajectories per update.
+        seed: of the initial weights, the order of the batches and the noise.
+        warmup_epochs: epochs that train only the conditioning's first guess, on the auxiliary loss. Conditionings
+            without a first guess skip the warm-up.
+        warmup: optimiser of the warm-up.
+        objective: what is minimised.
+        curriculum: which inputs are the model's own predictions.
+        optimiser: how it is minimised.
+        sampling: how often each trajectory is drawn. Only "every-trajectory" works with storage = "stream".
+        augmentation: exact images of the trajectories under the equation's symmetries, drawn anew for every batch.
+        ema: decay of the exponential moving average of the weights that is validated and kept; 0: no average.
+        validate_every: epochs between two validations (and checkpoints).
+        storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from disk, one
+            batch ahead.
+        tensorboard: also write TensorBoard records (extra `tensorboard`).
+
+    Raises:
+        ValueError: a number is out of range, or two settings exclude each other.
+    """
+
+    epochs: int = 20
+    batch: int = 10
+    seed: int = 0
+    warmup_epochs: int = 1
+    warmup: OptimiserConfig = AdamW(learning_rate=3e-2, weight_decay=0.0, rise=0.0, final=0.1)
+    objective: Objective = Objective()
+    curriculum: Curriculum = TanhTransition(center=0.85, width=0.1)
+    optimiser: OptimiserConfig = Muon()
+    sampling: Sampling = EveryTrajectory()
+    augmentation: Augmentation = Augmentation()
+    ema: float = 0.0
+    validate_every: int = 1
+    storage: Literal["device", "stream"] = "device"
+    tensorboard: bool = False
+
+    def __post_init__(self):
+        for name in ("epochs", "batch", "validate_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"training.{name}: expected at least 1, got {getattr(self, name)}")
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise ValueError(
+                f"training.warmup_epochs: expected 0 to {self.epochs - 1} of {self.epochs} epochs, "
+                f"got {self.warmup_epochs}"
+            )
+        if self.curriculum.pushes_forward and self.objective.gradients == "through_time":
+            raise ValueError(
+                "training.curriculum: pushforward has no backpropagation through time; set "
+                'objective.gradients = "stop_gradient"'
+            )
+        if self.storage == "stream" and not self.sampling.every_once:
+            raise ValueError(
+                'training.sampling: streamed data are drawn once an epoch; set storage = "device"'
+            )
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"training.ema: expected a decay in [0, 1), got {self.ema}")

@@ -1,0 +1,90 @@
+"""The inputs of a trajectory's steps under a curriculum: true frames or the model's own predictions, plus noise."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from cape.training.functional_model import FunctionalModel
+
+
+class Schedule(NamedTuple):
+    """A curriculum's plan (see `curriculum.Plan`) as traced integers, so that it can change without compiling again.
+
+    `pushes` is None for a curriculum that never pushes forward. That part of the program is then not compiled.
+    """
+
+    autoregressive: Int[Array, ""]
+    pushes: Int[Array, ""] | None = None
+
+
+class UpdateInput(NamedTuple):
+    """Everything one update is computed from, besides the weights. T transitions need T + 1 frames.
+
+    Attributes:
+        frames: true frames (or states of several frames, see `Window`) in physical units, time first.
+        parameters: PDE parameters.
+        schedule: which inputs are the model's own predictions.
+        key: random key of the noise.
+        channel_std: standard deviation of each channel, the unit of the noise and of the error floor.
+    """
+
+    frames: Float[Array, "frame batch *space channel"]
+    parameters: Float[Array, "batch parameter"]
+    schedule: Schedule
+    key: PRNGKeyArray
+    channel_std: Float[Array, " channel"]
+
+    @property
+    def transitions(self) -> int:
+        return self.frames.shape[0] - 1
+
+    def noise(self, level: float, t: Array | int, shape: tuple[int, ...]) -> Float[Array, "..."]:
+        """Draw Gaussian noise of `level` standard deviations of each channel; `t` selects the random stream."""
+        if level == 0:
+            return jnp.zeros((1,) * len(shape))
+        drawn = jax.random.normal(jax.random.fold_in(self.key, t), shape)
+        return level * self.channel_std.reshape((1,) * (len(shape) - 1) + (-1,)) * drawn
+
+    def noisy_frames(self, level: float) -> Float[Array, "time batch *space channel"]:
+        """Return the true inputs of all transitions with noise."""
+        return self.frames[:-1] + self.noise(level, 0, self.frames[:-1].shape)
+
+
+def make_inputs(
+    level: float, model: FunctionalModel, params, model_state, given: UpdateInput
+) -> Float[Array, "time batch *space channel"]:
+    """Compute the T inputs of a trajectory's T steps: true frames, or predictions where the schedule says so.
+
+    All inputs have noise of `level` standard deviations. The number of autoregressive steps is traced, so one compiled
+    program serves the whole curriculum.
+    """
+    prepared = model.prepare(params, model_state, given.parameters)
+    inputs = given.noisy_frames(level)
+    transitions = given.transitions
+
+    def predict_input(t, inputs):
+        prediction, _ = model.predict(params, model_state, inputs[t - 1], prepared)
+        noise = noise_of_new_frames(model, given.noise(level, t, prediction.next.shape))
+        return inputs.at[t].set(prediction.next + noise)
+
+    last = jnp.minimum(given.schedule.autoregressive, transitions)
+    inputs = jax.lax.fori_loop(1, last, predict_input, inputs)
+    if given.schedule.pushes is None:
+        return inputs
+
+    def push(i, inputs):
+        predictions, _ = model.predict_all(params, model_state, inputs, given.parameters)
+        noise = noise_of_new_frames(model, given.noise(level, transitions + i, inputs.shape))
+        pushed = jnp.concatenate([inputs[:1], (predictions.next + noise)[:-1]])
+        autoregressive = jnp.arange(transitions) < given.schedule.autoregressive
+        return jnp.where(autoregressive.reshape(-1, *(1,) * (inputs.ndim - 1)), inputs, pushed)
+
+    return jax.lax.fori_loop(0, given.schedule.pushes, push, inputs)
+
+
+def noise_of_new_frames(model: FunctionalModel, noise: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Set the noise of the known frames of a state to zero: these frames have noise already."""
+    old = noise.shape[-1] - model.new_channels if model.new_channels else 0
+    return noise.at[..., :old].set(0.0) if old > 0 else noise

@@ -1,0 +1,58 @@
+"""The phases of a training: a warm-up of the first guess, then the training of all weights."""
+
+from typing import NamedTuple
+
+from flax import nnx
+
+from cape.datasets.batches import steps_per_epoch
+from cape.surrogate import Surrogate
+from cape.training.config import TrainingConfig
+from cape.training.functional_model import FunctionalModel
+from cape.training.update import UpdateSettings, elementwise_weights
+
+
+class Phases(NamedTuple):
+    """The warm-up and the training after it.
+
+    Attributes:
+        warm_up, training: what their updates do.
+        warmup_epochs: epochs of the warm-up; 0 for a conditioning without a first guess.
+        epochs: epochs of both together.
+        updates_per_epoch: number of updates in an epoch.
+    """
+
+    warm_up: UpdateSettings
+    training: UpdateSettings
+    warmup_epochs: int
+    epochs: int
+    updates_per_epoch: int
+
+    def warming(self, epoch: int) -> bool:
+        return epoch < self.warmup_epochs
+
+    def progress(self, epoch: int) -> float:
+        """Return the progress in [0, 1) that curricula and samplings take; 0 during the warm-up."""
+        return max((epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs), 0.0)
+
+
+def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> Phases:
+    """Return the phases of a training on `samples` trajectories."""
+    per_epoch = steps_per_epoch(samples, config.batch)
+    first_guess = surrogate.conditioning.first_guess_modules
+    warmup_epochs = config.warmup_epochs if first_guess else 0
+    surrogate.train()
+    graphdef, _, _ = nnx.split(surrogate, nnx.Param, ...)
+    surrogate.eval()
+    training = UpdateSettings(
+        model=FunctionalModel(graphdef, surrogate.new_channels),
+        objective=config.objective,
+        optimiser=config.optimiser,
+        updates=(config.epochs - warmup_epochs) * per_epoch,
+        updates_per_epoch=per_epoch,
+        seed=config.seed,
+        ema=config.ema,
+        first_guess=first_guess,
+        elementwise=elementwise_weights(surrogate),
+    )
+    warm_up = training._replace(optimiser=config.warmup, updates=max(warmup_epochs, 1) * per_epoch)
+    return Phases(warm_up, training, warmup_epochs, config.epochs, per_epoch)

@@ -1,0 +1,76 @@
+"""The folder of a run: what it was started with, and whether it may be continued."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from cape.atomic import write_text
+from cape.config import differences, load_json, to_dict
+from cape.datasets.trajectories import Trajectories
+
+CONFIG, SPLIT = "config.json", "split.json"
+
+
+def refuse_other(experiment: Any, folder: Path) -> None:
+    """Check that a folder does not hold a run of another configuration with at least one checkpoint.
+
+    Raises:
+        ValueError: it does; the message names settings that differ.
+    """
+    file = folder / CONFIG
+    if not (file.exists() and _has_checkpoint(folder)):
+        return
+    differing = differences(load_json(type(experiment), file), experiment)
+    if differing:
+        shown = ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if differing[3:] else "")
+        raise ValueError(
+            f"{folder}: holds a run of another configuration ({shown}); choose another folder, or remove it"
+        )
+
+
+def claim(experiment: Any, training: Trajectories, validation: Trajectories, folder: Path) -> None:
+    """Write config.json, and split.json with the initial conditions of the training and the validation data.
+
+    Raises:
+        ValueError: the folder holds another run, see `refuse_other`.
+    """
+    refuse_other(experiment, folder)
+    parts = {"training": training, "validation": validation}
+    split = {name: np.unique(part.initial_conditions).tolist() for name, part in parts.items()}
+    write_text(folder / SPLIT, json.dumps(split) + "\n")
+    write_text(folder / CONFIG, json.dumps(to_dict(experiment), indent=1) + "\n")
+
+
+def abandon(folder: Path) -> None:
+    """Remove the files of a run that stopped before its first checkpoint."""
+    if _has_checkpoint(folder):
+        return
+    for name in (CONFIG, SPLIT, "metrics.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def trained_on(folder: Path) -> Int[np.ndarray, " n"] | None:
+    """Return the initial conditions used for training or validation, or None if the folder does not record them.
+
+    Raises:
+        ValueError: split.json is damaged.
+    """
+    file = Path(folder) / SPLIT
+    if not file.is_file():
+        return None
+    try:
+        content = json.loads(file.read_text())
+        return np.union1d(content["training"], content["validation"]).astype(np.int64)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file}: expected lists `training` and `validation` ({error!r})") from error
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    return any(path.name.isdigit() for path in folder.glob("checkpoints/*"))

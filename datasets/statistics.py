@@ -1,0 +1,48 @@
+"""Statistics of the channels of training data."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from cape.datasets.trajectories import Trajectories
+
+
+class ChannelStatistics(NamedTuple):
+    """Statistics of each channel over all trajectories, in physical units.
+
+    Attributes:
+        mean, std: mean and standard deviation over samples, frames and space.
+        lowest: smallest value.
+        drift: root mean square over samples and frames of the change, since the first frame, of the mean over space.
+    """
+
+    mean: Float[np.ndarray, " channel"]
+    std: Float[np.ndarray, " channel"]
+    lowest: Float[np.ndarray, " channel"]
+    drift: Float[np.ndarray, " channel"]
+
+
+def channel_statistics(trajectories: Trajectories, at_once: int = 64) -> ChannelStatistics:
+    """Compute the statistics of all samples, reading `at_once` samples at a time.
+
+    Raises:
+        ValueError: there are no samples, or a value is not finite.
+    """
+    if trajectories.samples == 0:
+        raise ValueError("no training data: expected at least one sample")
+    # Relative to the first value and in float64, so that a large mean does not cost the digits of a small deviation.
+    first, total, squares, drifts, lowest, count = None, 0.0, 0.0, 0.0, np.inf, 0
+    for start in range(0, trajectories.samples, at_once):
+        fields = trajectories.read(np.arange(start, min(start + at_once, trajectories.samples)))
+        values = fields.reshape(*fields.shape[:2], -1, fields.shape[-1]).astype(np.float64)
+        first = values[0, 0, 0].copy() if first is None else first
+        values -= first
+        means = values.mean(2)  # [sample, time, channel]
+        drifts = drifts + ((means - means[:, :1]) ** 2).mean(1).sum(0)
+        values = values.reshape(-1, values.shape[-1])
+        lowest = np.minimum(lowest, values.min(0))
+        total, squares, count = total + values.sum(0), squares + (values**2).sum(0), count + len(values)
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    return ChannelStatistics(first + mean, std, first + lowest, np.sqrt(drifts / trajectories.samples))
