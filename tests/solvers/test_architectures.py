@@ -7,38 +7,15 @@ import numpy as np
 import pytest
 from flax import nnx
 from scipy.special import erf
+from solver_checks import RANDOM, apply, close, field, inside, leading
 
-from cape.solvers.convnext_unet import ConvNextBlock, ConvNextUNet, pairs_to_channels
+from cape.solvers.convnext_unet import ConvNextBlock, ConvNextUNet
 from cape.solvers.factorised_fno import AxisSpectralConvolution, FactorisedFNO
-from cape.solvers.fno import unmodulated
-from cape.solvers.layers.layout import trail
+from cape.solvers.layers.layout import channels_last
 from cape.solvers.layers.normalisation import LayerNorm
+from cape.solvers.layers.resampling import pairs_to_channels
 from cape.solvers.message_passing import MessageLayer, MessagePassing
-
-RANDOM = np.random.default_rng(0)
-
-
-def field(*shape):
-    return jnp.asarray(RANDOM.normal(size=shape), jnp.float32)
-
-
-@nnx.jit
-def apply(model, u):
-    return model(u)
-
-
-def leading(u):
-    """Move channels to the front, where they are inside a solver."""
-    return jnp.moveaxis(u, -1, 0)
-
-
-@nnx.jit
-def inside(layer, u):
-    return trail(layer(leading(u)))
-
-
-def close(a, b, tolerance=2e-5):
-    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(np.asarray(b)).max())
+from cape.solvers.solver import unmodulated
 
 
 def gelu(x):
@@ -70,8 +47,8 @@ def neighbours(i, space, boundaries, radius):
     for offset in product(range(-radius, radius + 1), repeat=len(space)):
         if 0 < sum(o * o for o in offset) <= radius**2:
             ends = zip(i, offset, space, boundaries, strict=True)
-            yield tuple((a + o) % n if kind == "periodic" else min(max(a + o, 0), n - 1)
-                        for a, o, n, kind in ends), np.asarray(offset)  # fmt: skip
+            yield tuple((a + o) % n if boundary == "periodic" else min(max(a + o, 0), n - 1)
+                        for a, o, n, boundary in ends), np.asarray(offset)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -96,9 +73,9 @@ def test_a_message_layer_is_a_loop_over_the_edges_of_the_graph(space, boundaries
             )
             for j, offset in neighbours(i, space, boundaries, radius)
         ]
-        heard = np.concatenate([normal[i], np.mean(messages, axis=0)])
-        expected[i] = hs[i] + linear(layer.last, gelu(linear(layer.update, heard)))
-    close(trail(found)[0], expected)
+        received = np.concatenate([normal[i], np.mean(messages, axis=0)])
+        expected[i] = hs[i] + linear(layer.last, gelu(linear(layer.update, received)))
+    close(channels_last(found)[0], expected)
 
 
 def test_messages_travel_radius_times_layers_points():
@@ -148,7 +125,7 @@ def test_a_spectral_layer_keeps_the_variance_of_what_it_resolves(dimension):
 @pytest.mark.parametrize("space", [(6,), (4, 6), (2, 4, 6)])
 def test_pairs_become_channels_and_nothing_is_lost(space):
     u = np.asarray(field(2, *space, 3))
-    cells = trail(pairs_to_channels(leading(jnp.asarray(u))))
+    cells = channels_last(pairs_to_channels(leading(jnp.asarray(u))))
     assert cells.shape == (2, *(n // 2 for n in space), 3 * 2 ** len(space))
     for place, corner in enumerate(product((0, 1), repeat=len(space))):
         part = u[(slice(None), *(slice(c, None, 2) for c in corner))]
@@ -163,7 +140,7 @@ def test_a_convnext_block_is_its_formula():
     taps = np.asarray(block.depthwise.weight[...], float)
     wide = sum(padded[:, j : j + 9] * taps[j] for j in range(5)) + np.asarray(block.depthwise.bias[...])
     inner = gelu(linear(block.first, 2.0 * normalised(block.norm, wide)))
-    close(trail(found), np.asarray(h, float) + linear(block.second, inner))
+    close(channels_last(found), np.asarray(h, float) + linear(block.second, inner))
 
 
 def test_a_wide_kernel_goes_around_a_grid_narrower_than_itself():
