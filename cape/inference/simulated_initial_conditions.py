@@ -89,10 +89,10 @@ def _training_points(problem: Problem) -> int:
 
 def _find_equation(problem: Problem) -> Equation:
     """Find the equation to simulate, and check that it is the surrogate's problem."""
-    equation = EQUATIONS.get(problem.equation)
+    equation = EQUATIONS.parts.get(problem.equation)
     if equation is None:
         raise ValueError(
-            f"no simulator of the surrogate's equation {problem.equation!r} (there are {', '.join(EQUATIONS)}); "
+            f"no simulator of the surrogate's equation {problem.equation!r} (there are {', '.join(EQUATIONS.parts)}); "
             "give files with initial conditions"
         )
     for name, found, expected in (

@@ -6,13 +6,14 @@ from cape import locate
 from cape.data import DataConfig, SimulationConfig, prepare
 from cape.evaluation import files
 from cape.evaluation.evaluate import evaluate
-from cape.experiment import Experiment, build, claim
+from cape.experiment import Experiment, build
 from cape.model.conditionings.cape import CAPEConfig
 from cape.model.config import ModelConfig
 from cape.pretrained import save
 from cape.release.publish import publish
 from cape.solvers.fno import FNOConfig
-from cape.training.fit import TrainingConfig
+from cape.training.config import TrainingConfig
+from cape.training.run_folder import claim
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def run(tmp_path_factory):
     )
     data = prepare(experiment.data, progress=False)
     surrogate = build(experiment, data.training)
-    claim(experiment, data, root / "run")
+    claim(experiment, data.training, data.validation, root / "run")
     save(surrogate, root / "run" / "model")
     evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values, examples=False)
     files.write(evaluation, root / "run" / "evaluation")

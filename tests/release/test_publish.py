@@ -13,7 +13,8 @@ from cape import cli
 from cape.config import load_json
 from cape.data import prepare
 from cape.datasets.opening import open_files
-from cape.experiment import Experiment, trained_on
+from cape.datasets.split_file import read_split
+from cape.experiment import Experiment
 from cape.pretrained import load, summary
 from cape.release.publish import publish
 
@@ -49,7 +50,7 @@ def test_what_lies_beside_the_card_repeats_the_data(run, published, tmp_path, mo
 
 
 def test_the_sample_holds_trajectories_that_training_never_saw(published):
-    sample, known = open_files(published / "sample.hdf5"), trained_on(published)
+    sample, known = open_files(published / "sample.hdf5"), read_split(published)
     load(published).problem.check_trajectories(sample)
     assert sample.equation == "advection" and sample.frames == 5
     assert sorted(sample.parameters[:, 0]) == [0.4, 1.0, 2.0]
