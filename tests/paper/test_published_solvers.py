@@ -44,7 +44,6 @@ def test_batch_norm_switches_between_batch_and_running_statistics():
             (9, 9),
         ),  # the published 2D block: 16 rows, two blocks of 9, the second overwrites rows 7 and 8
         ((6, 5, 8), (4, 4, 5)),  # overlaps on both two-sided axes
-        ((6, 8), (7, 3)),  # fewer points than modes
     ],
 )
 def test_the_spectral_branch_pools_convolves_and_repeats(space, modes):

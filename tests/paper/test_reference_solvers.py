@@ -7,8 +7,8 @@ from differences import difference, largest_difference
 from flax import nnx
 
 from cape.paper.conversion.weights import load_fno, load_unet, unet_blocks
-from cape.solvers.fno import FNO
-from cape.solvers.unet import UNet
+from cape.paper.fno import PaperFNO
+from cape.paper.unet import PaperUNet
 
 TOLERANCE = 1e-5  # max|a - b| / max|b|, float32 against float32
 
@@ -42,15 +42,8 @@ def test_fno_equals_the_published_one(reference, name, channels, width, origin, 
     arrays = dict(np.load(reference / f"{name}.npz"))
 
     def build(seed):
-        return FNO(
-            channels,
-            channels,
-            boundaries=("periodic",) * dimension,
-            width=width,
-            coordinates=((origin, 1.0),) * dimension,
-            pad=2,
-            rngs=nnx.Rngs(seed),
-        )
+        coordinates = ((origin, 1.0),) * dimension
+        return PaperFNO(channels, channels, coordinates=coordinates, width=width, rngs=nnx.Rngs(seed))
 
     model = load_fno(build(0), arrays, "sd.")
     y, gradients = output_and_gradients(model, jnp.asarray(arrays["x"]))
@@ -66,8 +59,7 @@ def test_unet_equals_the_published_one(reference, name, channels, features, dime
     arrays = dict(np.load(reference / f"{name}.npz"))
 
     def build(seed):
-        published = {"boundaries": ("zeros",) * dimension, "normalization": "batch", "activation": "tanh"}
-        return UNet(channels, channels, features=features, **published, rngs=nnx.Rngs(seed))
+        return PaperUNet(channels, channels, dimension=dimension, features=features, rngs=nnx.Rngs(seed))
 
     u = channels_last(arrays["x"])
     for mode in ("eval", "train"):
