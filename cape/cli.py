@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 import tyro
 
 from cape.commands.convert import convert
-from cape.commands.data import download, inspect, simulate
+from cape.commands.download import download
 from cape.commands.evaluate import evaluate
 from cape.commands.export import export
+from cape.commands.inspect import inspect
 from cape.commands.models import models
 from cape.commands.predict import predict
 from cape.commands.publish import publish
+from cape.commands.simulate import simulate
 from cape.commands.train import train
 from cape.registry import nearest
 

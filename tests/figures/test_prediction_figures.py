@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cape.datasets.arrays import in_memory
 from cape.datasets.simulate.writer import write
-from cape.datasets.trajectories import from_arrays
 from cape.figures import prediction_figures
 
 
@@ -19,14 +19,14 @@ def test_pictures_in_two_and_three_dimensions(points, tmp_path):
     file = write(
         tmp_path / "p.hdf5", u, initial_conditions=np.array([3, 4, 3, 4]), attributes=attributes, **layout
     )
-    assert Image.open(prediction_figures.draw(file, tmp_path / "p.png")).width > 500
+    assert Image.open(prediction_figures.draw_prediction(file, tmp_path / "p.png")).width > 500
 
 
 def test_titles_tell_what_differs_and_the_caption_what_does_not():
     u = np.zeros((3, 2, 8, 1))
     data = {"channel_names": ("u",), "coordinates": (np.arange(8.0),), "times": (0.0, 1.0)}
     data |= {"boundaries": ("periodic",)}
-    several = from_arrays(u, [[0.1, 1], [0.1, 2], [0.1, 3]], ("a", "b"), **data)
+    several = in_memory(u, [[0.1, 1], [0.1, 2], [0.1, 3]], ("a", "b"), **data)
     assert prediction_figures._titles(several) == (["b = 1", "b = 2", "b = 3"], "prediction   a = 0.1")
     assert prediction_figures._titles(several.select([1])) == (["prediction"], "a = 0.1, b = 2")
     assert prediction_figures._titles(several.select([1, 1]))[0] == ["(1)", "(2)"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cape.datasets.trajectories import from_arrays
+from cape.datasets.arrays import in_memory
 from cape.release.sample import choose_sample
 
 
@@ -17,7 +17,7 @@ from cape.release.sample import choose_sample
     ],
 )
 def test_a_sample_is_small(shape, expected):
-    data = from_arrays(
+    data = in_memory(
         np.zeros(shape, np.float32),
         np.arange(shape[0])[:, None] % 2,
         ("a",),
