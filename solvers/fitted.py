@@ -14,9 +14,7 @@ from cape.solvers.solver import BaseSolver, Domain, SolverConfig
 BuildSolver = Callable[[int, int], BaseSolver]
 
 
-def fitted(
-    config: SolverConfig, domain: Domain, *, position_channels: bool = False, rngs: nnx.Rngs
-) -> BuildSolver:
+def fitted(config: SolverConfig, domain: Domain, *, position_channels: bool, rngs: nnx.Rngs) -> BuildSolver:
     """Return a function (in_channels, out_channels) -> solver that builds a base solver for a domain.
 
     `Bounded` wraps the solver if the domain is not periodic and the configuration does not handle boundaries by itself.
@@ -51,19 +49,20 @@ def fitted(
     return build
 
 
-def check_contract(solver: Any, in_channels: int, out_channels: int, domain: Domain) -> None:
+def check_contract(solver: BaseSolver, in_channels: int, out_channels: int, domain: Domain) -> None:
     """Check that a solver meets the contract of `BaseSolver`, without computing anything.
 
     Raises:
-        ValueError: an attribute is missing, the output has the wrong shape, or `modulate` is not called once on each
+        ValueError: the solver is no `nnx.Module`, an attribute is missing, the output has the wrong shape, or `modulate` is not called once on each
             feature map of `hidden_channels`.
     """
     name = f"base solver {type(solver).__name__}"
     contract = "see the contract BaseSolver in solvers/solver.py"
-    if missing := [
-        part for part in ("hidden_channels", "scale_output", "__call__") if not hasattr(solver, part)
-    ]:
-        raise ValueError(f"{name}: {', '.join(missing)} is missing; {contract}")
+    if not isinstance(solver, nnx.Module):
+        raise ValueError(f"{name}: expected an nnx.Module; {contract}")
+    members = ("hidden_channels", "scale_output", "__call__")
+    if missing := [member for member in members if not hasattr(solver, member)]:
+        raise ValueError(f"{name}: expected the attributes {', '.join(missing)}; {contract}")
     graph, state = nnx.split(solver)
     modulated: list[tuple[int, int]] = []
 

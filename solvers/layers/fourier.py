@@ -1,7 +1,7 @@
-"""Discrete Fourier transforms on grids whose size is a number or, while a program is exported, a symbol.
+"""Discrete Fourier transforms on grids whose size is a number or, during an export, a symbol.
 
-XLA's FFT wants its length as a number. Where `jax.export` leaves the size of a grid open, N = r·m with r a number
-and m a symbol, the transform of length m is a product with a matrix that the program computes itself.
+XLA's FFT needs its length as a number. `jax.export` can leave the size of a grid open: N = r·m with a number r and a
+symbol m. The transform of length m is then a product with a matrix that the program computes.
 """
 
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ _RADICES = (64, 32, 16, 8, 4, 2, 1)
 
 
 def fixed(sizes: Sequence[Size]) -> bool:
-    """Tell whether all sizes are numbers, none a symbol of `jax.export`."""
+    """Return whether all sizes are numbers, and none is a symbol of `jax.export`."""
     return all(isinstance(n, int) for n in sizes)
 
 
 def counting(points: Size) -> ArrayLike:
-    """Count 0..N-1: a constant, or in the program where N is a symbol."""
+    """Return 0..N-1 as a constant, or as a computation of the program if N is a symbol."""
     return np.arange(points) if fixed((points,)) else jnp.arange(points)
 
 
 def cosine_sine(points: Size, frequencies: tuple[int, ...]) -> tuple[ArrayLike, ArrayLike]:
-    """Compute cos(2πkn/N) and sin(2πkn/N), each [n, k]: float64 constants, or float32 in the program."""
+    """Compute cos(2πkn/N) and sin(2πkn/N), each [n, k]: float64 constants, or float32 if N is a symbol."""
     if fixed((points,)):
         return _constants(points, frequencies)
-    return _turning(counting(points)[:, None] * jnp.asarray(frequencies)[None], points)
+    return _cosine_sine_of_turns(counting(points)[:, None] * jnp.asarray(frequencies)[None], points)
 
 
 @lru_cache(maxsize=256)
@@ -41,9 +41,11 @@ def _constants(points: int, frequencies: tuple[int, ...]) -> tuple[np.ndarray, n
     return np.cos(phase), np.sin(phase)
 
 
-def _turning(product: Array, points: Size) -> tuple[Array, Array]:
-    """Compute cos and sin of 2π/N times integers [float32], as accurately on a large grid as on a small one:
-    the integers are reduced to an eighth of a turn before anything is rounded."""
+def _cosine_sine_of_turns(product: Array, points: Size) -> tuple[Array, Array]:
+    """Compute cos and sin of 2π/N times integers in float32, equally accurate on every grid.
+
+    The integers are reduced to an eighth of a turn before anything is rounded.
+    """
     turn = product % points
     quarter = (8 * turn + points) // (2 * points)
     phase = (4 * turn - quarter * points).astype(jnp.float32) / points * (np.pi / 2)
@@ -54,7 +56,7 @@ def _turning(product: Array, points: Size) -> tuple[Array, Array]:
 
 
 def rfftn(u: Float[Array, "..."], axes: tuple[int, ...]) -> Complex[Array, "..."]:
-    """Transform a real array, one-sided along the last of `axes`: `jnp.fft.rfftn`, on any grid."""
+    """Transform a real array, one-sided along the last of `axes`, as `jnp.fft.rfftn` does, on any grid."""
     if fixed([u.shape[axis] for axis in axes]):
         return jnp.fft.rfftn(u, axes=axes)
     z = jax.lax.complex(u, jnp.zeros_like(u))
@@ -64,11 +66,11 @@ def rfftn(u: Float[Array, "..."], axes: tuple[int, ...]) -> Complex[Array, "..."
 
 
 def irfftn(z: Complex[Array, "..."], grid: tuple[Size, ...], axes: tuple[int, ...]) -> Float[Array, "..."]:
-    """Transform back to a real array of `grid` points along `axes`: `jnp.fft.irfftn`, on any grid of even sizes."""
+    """Transform back to a real array of `grid` points along `axes`, as `jnp.fft.irfftn` does; symbols must be even."""
     if fixed(grid):
         return jnp.fft.irfftn(z, s=grid, axes=axes)
     last, n = axes[-1], grid[-1]
-    # the missing half is the mirror image of this one: its share of the real part is that of modes 1..N/2-1 again
+    # the missing half mirrors this one, so it adds the real part of modes 1..N/2-1 a second time
     k = jax.lax.broadcasted_iota(jnp.int32, z.shape, last)
     z = jnp.conj(z) * jnp.where((k == 0) | (2 * k == n), 1.0, 2.0)
     z = jnp.pad(z, [(0, n - n // 2 - 1 if axis == last else 0) for axis in range(z.ndim)])
@@ -78,21 +80,21 @@ def irfftn(z: Complex[Array, "..."], grid: tuple[Size, ...], axes: tuple[int, ..
 
 
 def _fft(z: Complex[Array, "..."], axis: int) -> Complex[Array, "..."]:
-    """Transform one axis of N = r·m points: by a product of size m, a twist and an FFT of size r (Cooley, Tukey)."""
+    """Transform one axis of N = r·m points: a product of size m, twiddle factors, an FFT of size r (Cooley, Tukey)."""
     z = jnp.moveaxis(z, axis, -1)
     shape, n = z.shape, z.shape[-1]
     radix = next(r for r in _RADICES if n % r == 0)
     m = n // radix
     z = z.reshape(-1, m, radix)
-    # in full float32, as an FFT is, also on devices that would round the factors of a product
+    # full float32 as in an FFT, also on devices that round the factors of a product by default
     matrix = _unit(counting(m)[:, None] * counting(m)[None], m)
     z = jnp.einsum("znr,nk->zkr", z, matrix, precision=jax.lax.Precision.HIGHEST)
-    twist = _unit(counting(m)[:, None] * np.arange(radix, dtype=np.int32)[None], n)
-    z = jnp.fft.fft(z * twist[None], axis=-1)
+    twiddle = _unit(counting(m)[:, None] * np.arange(radix, dtype=np.int32)[None], n)
+    z = jnp.fft.fft(z * twiddle[None], axis=-1)
     return jnp.moveaxis(jnp.swapaxes(z, -1, -2).reshape(shape), -1, axis)
 
 
 def _unit(turns: Array, points: Size) -> Complex[Array, "..."]:
     """Compute exp(-2πi turns/N)."""
-    c, s = _turning(turns, points)
+    c, s = _cosine_sine_of_turns(turns, points)
     return jax.lax.complex(c, -s)

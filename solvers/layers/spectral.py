@@ -138,12 +138,12 @@ def multipliers(
 def multiply_modes(
     h: Float[Array, "in batch *space"],
     weight: Float[Array, "mode both_in both_out"],
-    analyse: Sequence[Float[Array, "n parts part k"]],
-    synthesise: Sequence[Float[Array, "part k parts n"]],
+    analyse: Sequence[Float[Array, "_n _parts _part _k"]],
+    synthesise: Sequence[Float[Array, "_part _k _parts _n"]],
 ) -> Float[Array, "out batch *space"]:
     """Transform h with the matrices `analyse`, multiply its modes by `weight` and transform back by `synthesise`.
 
-    There is one matrix per axis, see `analysis` and `synthesis`. The weights are those of `multipliers`.
+    There is one matrix per axis, of the shapes that `analysis` and `synthesis` give. `weight` comes from `multipliers`.
     """
     z = h[..., None, None]  # [channel, batch, *axes left, part, modes so far]
     for matrix in reversed(analyse):

@@ -201,6 +201,11 @@ class Coarse(Scaled):
         return super().__call__(u, modulate)[:, ::2]
 
 
+class Alien:
+    def __init__(self, channels):
+        self.channels = channels
+
+
 class Bare(nnx.Module):
     def __init__(self, channels):
         self.channels = channels
@@ -215,7 +220,14 @@ def test_a_solver_that_meets_the_contract_is_used_as_it_is():
 @pytest.mark.parametrize(
     ("solver", "message"),
     [
-        (Bare, "base solver Bare: hidden_channels, scale_output, __call__ is missing; see the contract"),
+        (
+            Bare,
+            "base solver Bare: expected the attributes hidden_channels, scale_output, __call__; see the contract",
+        ),
+        (
+            Alien,
+            "base solver Alien: expected an nnx.Module; see the contract BaseSolver in solvers/solver.py",
+        ),
         (
             Coarse,
             r"base solver Coarse: expected output of shape \(2, 8, 2\) for input \(2, 8, 2\), got \(2, 4, 2\)",
