@@ -1,6 +1,4 @@
-"""Normalisation of every frame by itself: the formula by a second route, what it must leave alone, what it tells."""
-
-import dataclasses
+"""Normalisation of every frame by its own statistics: the formula by a second route, what it leaves unchanged."""
 
 import jax
 import jax.numpy as jnp
@@ -8,14 +6,30 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from cape.model.config import FNO, AdaGroupNorm, Cape, Channels, Film, ModelConfig, Unaware
+from cape.model.conditionings.adagn import AdaGNConfig
+from cape.model.conditionings.cape import CAPEConfig
+from cape.model.conditionings.channels import ParameterChannelsConfig
+from cape.model.conditionings.film import FiLMConfig
+from cape.model.conditionings.unconditioned import UnconditionedConfig
+from cape.model.config import ModelConfig
 from cape.model.embedding import logarithmic
-from cape.model.normalisation import SampleNormalisation
+from cape.model.normalisations.sample import SampleNormalisation
 from cape.problem import Problem
+from cape.solvers.fno import FNOConfig
 from cape.surrogate import Surrogate
 
-BASE = FNO(width=4, modes=3, layers=1, projection=4, kernel=3)
-CONDITIONINGS = [Cape(heads=2, width=4), Film(width=4), AdaGroupNorm(width=4), Channels(), Unaware()]
+BASE = FNOConfig(width=4, modes=3, layers=1, projection=4, kernel=3)
+
+
+CONDITIONINGS = [
+    CAPEConfig(heads=2, width=4),
+    FiLMConfig(width=4),
+    AdaGNConfig(width=4),
+    ParameterChannelsConfig(),
+    UnconditionedConfig(),
+]
+
+
 P = jnp.asarray([[0.7], [1.6]])
 
 
@@ -62,70 +76,70 @@ def test_a_step_is_what_its_formula_says(conditioning):
     mean, scale = u.mean(1), u.std(1)
     q = np.concatenate([P, scale, mean], -1).astype(np.float32)
     v = jnp.asarray((u - mean[:, None]) / scale[:, None], jnp.float32)
-    inner = surrogate.conditioned
+    inner = surrogate.conditioning
     following, guess = inner(v, inner.prepare(jnp.asarray(q)))
     following, guess = np.asarray(following), None if guess is None else np.asarray(guess)
     start = np.asarray(v) if guess is None else guess
-    seen = surrogate.normalisation.seen
-    logs = np.asarray(logarithmic(jnp.asarray(q), seen.low, seen.high))
-    logs = logs[:, 1:] if isinstance(conditioning, Unaware) else logs
+    inner_problem = surrogate.normalisation.inner_problem
+    logs = np.asarray(logarithmic(jnp.asarray(q), inner_problem.low, inner_problem.high))
+    logs = logs[:, 1:] if isinstance(conditioning, UnconditionedConfig) else logs
     gain = np.exp(logs @ np.asarray(surrogate.normalisation.gain[...]))[:, None]
     expected = mean[:, None] + scale[:, None] * (start + gain * (following - start))
     np.testing.assert_allclose(advance(surrogate, u), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_without_conditioning_a_step_commutes_with_scaling_and_offset():
-    """Nothing is told of what is taken away, so it comes back as it went."""
-    surrogate, u = surrogate_of(Unaware()), fields()
+    """The model does not see the amplitude and the mean that are taken away, and they are put back afterwards."""
+    surrogate, u = surrogate_of(UnconditionedConfig()), fields()
     factor, offset = np.array([20.0, 0.01]), np.array([-7.0, 3.0])
     moved = advance(surrogate, factor * u + offset)
     np.testing.assert_allclose(moved, factor * advance(surrogate, u) + offset, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS[:-1], ids=lambda c: type(c).__name__)
-def test_conditionings_are_told_amplitude_and_mean(conditioning):
+def test_conditionings_see_amplitude_and_mean(conditioning):
     surrogate, u = surrogate_of(conditioning), fields()
-    surrogate.conditioned.base.out.weight[...] *= 10
+    surrogate.conditioning.base.out.weight[...] *= 10
     shape = np.diff(advance(surrogate, u), axis=1)
     assert np.abs(np.diff(advance(surrogate, 2.0 * u), axis=1) / 2 - shape).max() > 1e-3
     assert np.abs(np.diff(advance(surrogate, u + 2.0), axis=1) - shape).max() > 1e-3
 
 
-def test_a_model_that_is_not_told_the_parameters_does_not_learn_them_from_its_gain():
-    surrogate, u = surrogate_of(Unaware(), gain=1.0), fields()
+def test_the_gain_of_an_unconditioned_model_does_not_use_the_parameters():
+    surrogate, u = surrogate_of(UnconditionedConfig(), gain=1.0), fields()
     np.testing.assert_array_equal(advance(surrogate, u), advance(surrogate, u, 3.0 * P))
-    told = surrogate_of(Film(width=4), gain=1.0)
-    assert np.abs(advance(told, u) - advance(told, u, 1.2 * P)).max() > 1e-3
+    conditioned = surrogate_of(FiLMConfig(width=4), gain=1.0)
+    assert np.abs(advance(conditioned, u) - advance(conditioned, u, 1.2 * P)).max() > 1e-3
 
 
 def test_means_of_positive_channels_are_seen_on_a_logarithmic_scale():
-    seen = SampleNormalisation(problem_of(), told=True).seen
-    named = dict(zip(seen.parameters, zip(seen.low, seen.high, strict=True), strict=True))
+    inner = SampleNormalisation(problem_of(), uses_parameters=True, history=1).inner_problem
+    named = dict(zip(inner.parameters, zip(inner.low, inner.high, strict=True), strict=True))
     assert named["mean of density"] == pytest.approx((0.9, 6.0))
     assert named["mean of velocity"] == (-2.0, 2.0)
     assert named["scale of density"] == pytest.approx((0.05, 0.5)) and named["a"] == (0.5, 2.0)
-    unknown = SampleNormalisation(problem_of(channel_low=()), told=True).seen
+    unknown = SampleNormalisation(problem_of(channel_low=()), uses_parameters=True, history=1).inner_problem
     assert dict(zip(unknown.parameters, unknown.low, strict=True))["mean of density"] == -0.5
 
 
 def test_at_first_heads_move_by_the_parameters_alone():
-    block = surrogate_of(Cape(heads=3)).conditioned.block
+    propagator = surrogate_of(CAPEConfig(heads=3)).conditioning.propagator
     p = jnp.asarray([[2.0, 0.3, 1.0, 3.0, 0.5]])
     same_parameter = p.at[:, 1:].multiply(7.0)
-    np.testing.assert_array_equal(block.rates(p)[0], block.rates(same_parameter)[0])
-    assert np.abs(np.asarray(block.rates(p)[0] - block.rates(2 * p)[0])).max() > 0.1
+    np.testing.assert_array_equal(propagator.rates(p)[0], propagator.rates(same_parameter)[0])
+    assert np.abs(np.asarray(propagator.rates(p)[0] - propagator.rates(2 * p)[0])).max() > 0.1
 
 
 def test_a_head_that_moves_with_the_mean_obeys_galilean_boosts():
     """If u(x, t) is a solution then so is u(x − c t, t) + c: the boosted step is the step, moved and raised."""
     channel = {"channels": ("u",), "channel_mean": (0.1,), "channel_std": (2.0,), "channel_low": (-4.0,)}
-    surrogate = surrogate_of(Cape(heads=1, width=4), **channel)
-    block, dt, points = surrogate.conditioned.block, surrogate.problem.dt, 16
-    mean = 1 + surrogate.normalisation.seen.parameters.index("mean of u")
-    block.displacement[...] = jnp.zeros_like(block.displacement[...]).at[0, mean].set(dt * 2.0)
-    block.log_diffusion[...] = jnp.full_like(block.log_diffusion[...], -jnp.inf)
-    surrogate.conditioned.base.out.weight[...] *= 0
-    surrogate.conditioned.base.out.bias[...] *= 0
+    surrogate = surrogate_of(CAPEConfig(heads=1, width=4), **channel)
+    propagator, dt, points = surrogate.conditioning.propagator, surrogate.problem.dt, 16
+    mean = 1 + surrogate.normalisation.inner_problem.parameters.index("mean of u")
+    propagator.displacement[...] = jnp.zeros_like(propagator.displacement[...]).at[0, mean].set(dt * 2.0)
+    propagator.log_diffusion[...] = jnp.full_like(propagator.log_diffusion[...], -jnp.inf)
+    surrogate.conditioning.base.out.weight[...] *= 0
+    surrogate.conditioning.base.out.bias[...] *= 0
     u, cells = fields(points=points)[..., 1:], 3
     boost = cells / points / dt
     moved = np.roll(advance(surrogate, u), cells, axis=1) + boost
@@ -134,12 +148,12 @@ def test_a_head_that_moves_with_the_mean_obeys_galilean_boosts():
 
 
 def test_uniform_fields_are_steps_with_finite_gradients():
-    surrogate = surrogate_of(Cape(heads=2, width=4), gain=1.0)
-    graphdef, params, rest = nnx.split(surrogate, nnx.Param, ...)
+    surrogate = surrogate_of(CAPEConfig(heads=2, width=4), gain=1.0)
+    graphdef, params, model_state = nnx.split(surrogate, nnx.Param, ...)
     u = jnp.asarray(np.ones((2, 16, 2)) * [3.0, 0.0], jnp.float32)
 
     def size(params, u):
-        return jnp.square(nnx.merge(graphdef, params, rest).at(P)(u)).sum()
+        return jnp.square(nnx.merge(graphdef, params, model_state).at(P)(u)).sum()
 
     value, gradients = jax.value_and_grad(size, (0, 1))(params, u)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((value, gradients)))
@@ -147,37 +161,29 @@ def test_uniform_fields_are_steps_with_finite_gradients():
 
 
 def test_the_gain_stays_bounded_far_outside_of_training():
-    surrogate = surrogate_of(Film(width=4), gain=100.0)
+    surrogate = surrogate_of(FiLMConfig(width=4), gain=100.0)
     assert np.isfinite(advance(surrogate, 1e5 * fields(), jnp.asarray([[1e6], [1e-9]]))).all()
 
 
 def test_an_unknown_normalisation_is_refused():
-    with pytest.raises(ValueError, match="model.normalise: expected one of .*'sample'.*got 'batch'"):
-        ModelConfig(normalise="batch")
-
-
-def test_a_problem_without_smallest_values_is_read():
-    """Folders of converted weights say nothing of the data."""
-    stated = dataclasses.asdict(problem_of())
-    del stated["channel_low"], stated["channel_drift"]
-    read = Problem.from_dict(stated)
-    assert read.channel_low == read.channel_drift == () and read.conserved == (False, False)
-    with pytest.raises(ValueError, match="expected 2 entries of channel_low"):
-        Problem.from_dict(stated | {"channel_low": [1.0]})
+    with pytest.raises(
+        ValueError, match="model.normalisation: unknown normalisation 'batch'; known are .*sample"
+    ):
+        ModelConfig(normalisation="batch")
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS, ids=lambda c: type(c).__name__)
-@pytest.mark.parametrize("normalise", ["sample", "channel", "off"])
-def test_a_conserved_mean_stays_to_rounding_and_another_does_not(conditioning, normalise):
+@pytest.mark.parametrize("normalisation", ["sample", "channel", "off"])
+def test_a_conserved_mean_stays_to_rounding_and_another_does_not(conditioning, normalisation):
     problem = problem_of(channel_drift=(1e-3, 0.5))
     assert problem.conserved == (True, False) and problem_of().conserved == (False, False)
     u = fields(points=32)
     for conserve in (True, False):
-        config = ModelConfig(BASE, conditioning, normalise, conserve)
+        config = ModelConfig(BASE, conditioning, normalisation, conserve)
         surrogate = Surrogate(problem, config, rngs=nnx.Rngs(0))
         moved = np.abs((advance(surrogate, u) - u).mean(1)).max(0)
         assert bool(moved[0] < 1e-6) is conserve and moved[1] > 1e-4
-        # what is added is the same at every point: shapes are those of the model left to itself
+        # the correction is the same at every point, so the shapes are those of the model without it
         free = advance(Surrogate(problem_of(), config, rngs=nnx.Rngs(0)), u)
         centred = [a - a.mean(1, keepdims=True) for a in (advance(surrogate, u), free)]
         np.testing.assert_allclose(*centred, atol=1e-5)
