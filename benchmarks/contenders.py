@@ -1,32 +1,36 @@
-"""What the tables of generalisation.py compare: models and trainings as data, under one budget each."""
+"""The models and trainings that the tables of generalisation.py compare, as data.
+
+Each function returns the experiments of one table by name. A budget is a value of `BUDGETS` in budgets.py.
+"""
 
 import dataclasses
-from collections.abc import Callable
 
-from flax import nnx
+from budgets import Budget
+from sizing import counter, match_size
 
-from cape.datasets.symmetries import Augmentation
-from cape.experiment import DataConfig, Experiment
-from cape.model.config import (
-    FNO,
-    AdaGroupNorm,
-    Cape,
-    Channels,
-    Conditioning,
-    ConvNextUNet,
-    FactorisedFNO,
-    Film,
-    MessagePassing,
-    ModelConfig,
-    PaperCape,
-    PaperFNO,
-    Unaware,
-    UNet,
-    match_size,
-)
+from cape.data import DataConfig
+from cape.datasets.augmentation import Augmentation
+from cape.experiment import Experiment
+from cape.model.conditioning import ConditioningConfig
+from cape.model.conditionings.adagn import AdaGNConfig
+from cape.model.conditionings.cape import CAPEConfig
+from cape.model.conditionings.channels import ParameterChannelsConfig
+from cape.model.conditionings.film import FiLMConfig
+from cape.model.conditionings.unconditioned import UnconditionedConfig
+from cape.model.config import ModelConfig
 from cape.model.embedding import EMBEDDINGS
+from cape.paper.adam import PaperAdam
+from cape.paper.cape import PaperCAPEConfig
+from cape.paper.channels import PaperChannelsConfig
+from cape.paper.fno import PaperFNOConfig
+from cape.paper.unconditioned import PaperUnconditionedConfig
 from cape.problem import Problem
-from cape.surrogate import Surrogate, count_parameters
+from cape.solvers.convnext_unet import ConvNextUNetConfig
+from cape.solvers.factorised_fno import FactorisedFNOConfig
+from cape.solvers.fno import FNOConfig
+from cape.solvers.message_passing import MessagePassingConfig
+from cape.solvers.unet import UNetConfig
+from cape.training.config import TrainingConfig
 from cape.training.curriculum import (
     Autoregressive,
     LinearTransition,
@@ -34,19 +38,20 @@ from cape.training.curriculum import (
     TanhTransition,
     TeacherForcing,
 )
-from cape.training.fit import TrainingConfig
 from cape.training.objective import Objective
-from cape.training.optimisers import AdamW, PaperAdam
+from cape.training.optimisers import AdamW
 from cape.training.sampling import Cyclical, Ordered, Sampling, Weighted
 
+OTHERS = {"FiLM": FiLMConfig(), "AdaGN": AdaGNConfig(), "channels": ParameterChannelsConfig()}
 
-def paper_training(budget: dict) -> TrainingConfig:
-    """Make the published training: Adam halved five times, one warm-up epoch in twenty, no symmetries."""
-    adam = PaperAdam(halve_every=budget["epochs"] // 5)
+
+def paper_training(budget: Budget) -> TrainingConfig:
+    """Return the published training for a budget: Adam with a rate halved five times, a short warm-up, no symmetries."""
+    adam = PaperAdam(halve_every=budget.epochs // 5)
     return TrainingConfig(
-        epochs=budget["epochs"],
-        batch=budget["batch"],
-        warmup_epochs=max(budget["epochs"] // 30, 1),
+        epochs=budget.epochs,
+        batch=budget.batch,
+        warmup_epochs=max(budget.epochs // 30, 1),
         warmup=adam,
         optimiser=adam,
         objective=Objective(auxiliary=5.7e-5, auxiliary_accumulates=True, noise=1e-3, floor=0.0),
@@ -54,72 +59,65 @@ def paper_training(budget: dict) -> TrainingConfig:
     )
 
 
-def counter(problem: Problem) -> Callable[[ModelConfig], int]:
-    """Make the function that counts the trained numbers of a model of the problem, without building it."""
-    return lambda model: count_parameters(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
-
-
-def default(budget: dict) -> tuple[ModelConfig, TrainingConfig]:
-    """Make our default model and training for a budget."""
+def default(budget: Budget) -> tuple[ModelConfig, TrainingConfig]:
+    """Return our default model and training for a budget."""
     training = TrainingConfig(
-        epochs=budget["epochs"],
-        batch=budget["batch"],
-        warmup_epochs=budget["warmup"],
-        augmentation=budget["augmentation"],
+        epochs=budget.epochs,
+        batch=budget.batch,
+        warmup_epochs=budget.warmup,
+        augmentation=budget.augmentation,
     )
-    return ModelConfig(FNO(), Cape(heads=budget["heads"])), training
+    return ModelConfig(FNOConfig(), CAPEConfig(heads=budget.heads)), training
 
 
-OTHERS = {"FiLM": Film(), "AdaGN": AdaGroupNorm(), "channels": Channels()}
+def other(cape: ModelConfig, conditioning: ConditioningConfig) -> ModelConfig:
+    """Replace CAPE by another conditioning, and normalise by channel.
 
-
-def other(cape: ModelConfig, conditioning: Conditioning) -> ModelConfig:
-    """Put another conditioning into the place of CAPE, with the statistics of all the training data.
-
-    On frames normalised by themselves they are worse (see `ablations`): they would have to tabulate what a mean does.
+    The other conditionings are worse when frames are normalised by sample (see `ablations`).
     """
-    return dataclasses.replace(cape, conditioning=conditioning, normalise="channel")
+    return dataclasses.replace(cape, conditioning=conditioning, normalisation="channel")
 
 
-def conditionings(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List conditionings around one base at equal parameter count, under one training."""
+def conditionings(budget: Budget, problem: Problem) -> dict[str, Experiment]:
+    """Compare conditionings around one base solver, with equal numbers of weights and the same training."""
     count = counter(problem)
     cape, training = default(budget)
     models = {"CAPE (default)": cape, "CAPE, 3 substeps": dataclasses.replace(cape, substeps=3)}
-    for name, conditioning in (OTHERS | {"none": Unaware()}).items():
+    for name, conditioning in (OTHERS | {"none": UnconditionedConfig()}).items():
         models[name] = match_size(other(cape, conditioning), count(cape), count)
     return {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
 
 
-def published(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List the published forms at the published widths, under the published training."""
-    form = {"normalise": "off", "conserve": False}
+def published(budget: Budget, problem: Problem) -> dict[str, Experiment]:
+    """Compare the published forms at the published widths, with the published training."""
+    form = {"normalisation": "off", "conserve": False}
     models = {
-        "CAPE (paper)": ModelConfig(PaperFNO(width=20), PaperCape(), **form),
-        "channels (paper)": ModelConfig(PaperFNO(width=36), Channels(residual=False), **form),
-        "none (paper)": ModelConfig(PaperFNO(width=36), Unaware(residual=False), **form),
+        "CAPE (paper)": ModelConfig(PaperFNOConfig(width=20), PaperCAPEConfig(), **form),
+        "channels (paper)": ModelConfig(PaperFNOConfig(width=36), PaperChannelsConfig(), **form),
+        "none (paper)": ModelConfig(PaperFNOConfig(width=36), PaperUnconditionedConfig(), **form),
     }
     training = paper_training(budget)
     return {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
 
 
-def ablations(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List the default without one of its parts each, and frames normalised by themselves for other conditionings."""
+def ablations(budget: Budget, problem: Problem) -> dict[str, Experiment]:
+    """Change one part of the default at a time; also normalise by sample with other conditionings."""
     count = counter(problem)
     cape, training = default(budget)
     models = {
         "CAPE (default)": cape,
         "mean not conserved": dataclasses.replace(cape, conserve=False),
-        "normalised by channel": dataclasses.replace(cape, normalise="channel"),
-        "with a local branch": dataclasses.replace(cape, base=FNO(kernel=5)),
-        "32 wide": dataclasses.replace(cape, base=FNO(width=32)),
+        "normalised by channel": dataclasses.replace(cape, normalisation="channel"),
+        "with a local branch": dataclasses.replace(cape, base=FNOConfig(kernel=5)),
+        "32 wide": dataclasses.replace(cape, base=FNOConfig(width=32)),
     }
     for substeps in (2, 3, 4):
         models[f"{substeps} substeps"] = dataclasses.replace(cape, substeps=substeps)
     models["2 frames in, 1 out"] = dataclasses.replace(cape, history=2)
     models["2 frames in, 2 out"] = dataclasses.replace(cape, history=2, bundle=2)
-    for name, conditioning in {"FiLM, by sample": Film(), "channels, by sample": Channels()}.items():
-        models[name] = match_size(dataclasses.replace(cape, conditioning=conditioning), count(cape), count)
+    for name in ("FiLM", "channels"):
+        conditioning = OTHERS[name]
+        models[f"{name}, by sample"] = match_size(dataclasses.replace(cape, conditioning=conditioning), count(cape), count)
     experiments = {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
     plain = dataclasses.replace(training, augmentation=Augmentation())
     experiments["no symmetries"] = Experiment(DataConfig(), cape, plain)
@@ -128,24 +126,24 @@ def ablations(budget: dict, problem: Problem) -> dict[str, Experiment]:
     return experiments
 
 
-def embeddings(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List what the attention of CAPE and FiLM may be told of a parameter, at equal parameter count."""
+def embeddings(budget: Budget, problem: Problem) -> dict[str, Experiment]:
+    """Compare the embeddings of a parameter in CAPE's attention and in FiLM, with equal numbers of weights."""
     count = counter(problem)
     cape, training = default(budget)
     experiments = {}
-    for way, model in {"CAPE": cape, "FiLM": other(cape, Film())}.items():
+    for way, model in {"CAPE": cape, "FiLM": other(cape, FiLMConfig())}.items():
         for name in EMBEDDINGS:
             conditioning = dataclasses.replace(model.conditioning, embedding=name)
-            told = match_size(dataclasses.replace(model, conditioning=conditioning), count(cape), count)
-            experiments[f"{way}, {name}"] = Experiment(DataConfig(), told, training)
+            resized = match_size(dataclasses.replace(model, conditioning=conditioning), count(cape), count)
+            experiments[f"{way}, {name}"] = Experiment(DataConfig(), resized, training)
     return experiments
 
 
-def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List base solvers under CAPE and under other conditionings, as large as the default one, with its training.
+def bases(budget: Budget, problem: Problem) -> dict[str, Experiment]:
+    """Compare base solvers under several conditionings, with at most the weights of the default model.
 
-    Those without a spectral branch learn at half the rate, which is better for them (6e-3 was tried on all, 3e-3 on
-    these); messages reach 24 points, about as far as Burgers' fronts move in a step.
+    All are trained with AdamW. Solvers without a spectral branch use half its learning rate, which is better for them
+    (6e-3 was tried on all, 3e-3 on these). Messages travel 24 points, about as far as Burgers' fronts move in a step.
     """
     count = counter(problem)
     cape, training = default(budget)
@@ -153,11 +151,11 @@ def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
     conditioned = {"CAPE": cape} | {name: other(cape, conditioning) for name, conditioning in OTHERS.items()}
     experiments = {}
     for name, base, optimiser in (
-        ("FNO", FNO(), AdamW()),
-        ("F-FNO", FactorisedFNO(), AdamW()),
-        ("U-Net", UNet(levels=2), AdamW(learning_rate=3e-3)),
-        ("ConvNeXt U-Net", ConvNextUNet(levels=2), AdamW(learning_rate=3e-3)),
-        ("message passing", MessagePassing(layers=4, radius=6), AdamW(learning_rate=3e-3)),
+        ("FNO", FNOConfig(), AdamW()),
+        ("F-FNO", FactorisedFNOConfig(), AdamW()),
+        ("U-Net", UNetConfig(levels=2), AdamW(learning_rate=3e-3)),
+        ("ConvNeXt U-Net", ConvNextUNetConfig(levels=2), AdamW(learning_rate=3e-3)),
+        ("message passing", MessagePassingConfig(layers=4, radius=6), AdamW(learning_rate=3e-3)),
     ):
         slower = dataclasses.replace(training, optimiser=optimiser)
         for way, model in conditioned.items():
@@ -166,8 +164,8 @@ def bases(budget: dict, problem: Problem) -> dict[str, Experiment]:
     return experiments
 
 
-def trainings(budget: dict, problem: Problem) -> dict[str, Experiment]:
-    """List trainings of the default model that differ from the default one in one thing each."""
+def trainings(budget: Budget, problem: Problem) -> dict[str, Experiment]:
+    """Train the default model, and change one setting of its training at a time."""
     cape, training = default(budget)
     objective = training.objective
     changes: dict[str, dict] = {

@@ -1,10 +1,11 @@
-"""Print the 2D tables of the README: conditionings of one size under the training of a preset.
+"""Print the 2D tables of docs/results.md and docs/generalisation.md: conditionings under the training of a preset.
 
     python benchmarks/flows.py [cns2d | navierstokes2d | grayscott2d] [--seeds 0 1] [--only CAPE FiLM]
 
-The data are simulated as the preset says; errors are on initial conditions that no training saw. The base solver of
-every contender is made as wide as the parameters of the preset's own model allow. Runs are kept in --out and used
-again. Some 10 minutes a contender on two CPU cores.
+The preset defines the simulated data and the training. Errors are on initial conditions that no training saw. Every
+contender has the largest base solver that keeps its number of weights at or below that of the preset's model.
+
+Runs are kept in --out and used again. A contender takes some 10 minutes on two CPU cores.
 """
 
 import argparse
@@ -12,14 +13,16 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from contenders import OTHERS, counter
-from generalisation import result, spread
+from contenders import OTHERS
+from runs import evaluation_and_seconds
+from sizing import counter, match_size
+from table_text import spread
 
 from cape.commands.train import presets
 from cape.config import load_toml
 from cape.data import prepare
 from cape.experiment import Experiment
-from cape.model.config import Unaware, match_size
+from cape.model.conditionings.unconditioned import UnconditionedConfig
 from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import count_parameters
@@ -28,15 +31,15 @@ KINDS = ("seen", "interpolated", "extrapolated", "unseen")
 
 
 def contenders(experiment: Experiment) -> dict[str, Experiment]:
-    """List the preset's model, other conditionings around its base at no more parameters, and it without places."""
+    """Return the preset's experiment, the same with other conditionings, and the same without position channels."""
     problem = Problem.of(prepare(experiment.data).training)
     count = counter(problem)
     models = {"CAPE": experiment.model}
-    for name, conditioning in (OTHERS | {"none": Unaware()}).items():
+    for name, conditioning in (OTHERS | {"none": UnconditionedConfig()}).items():
         other = dataclasses.replace(experiment.model, conditioning=conditioning)
         models[name] = match_size(other, count(experiment.model), count)
-    if experiment.model.place:
-        models["CAPE, not shown places"] = dataclasses.replace(experiment.model, place=False)
+    if experiment.model.position_channels:
+        models["CAPE, no position channels"] = dataclasses.replace(experiment.model, position_channels=False)
     return {name: dataclasses.replace(experiment, model=model) for name, model in models.items()}
 
 
@@ -60,7 +63,7 @@ def main() -> None:
                 experiment, training=dataclasses.replace(experiment.training, seed=seed)
             )
             folder = asked.out / asked.preset / f"{name}-{seed}"
-            evaluation, spent = result(one, folder, figures=True)
+            evaluation, spent = evaluation_and_seconds(one, folder, figures=True)
             summaries.append(evaluation.summary)
             seconds.append(spent)
         rows.append((name, count_parameters(load(folder)), summaries, float(np.median(seconds))))
@@ -68,21 +71,21 @@ def main() -> None:
 
 
 def markdown(preset: str, rows: list) -> str:
-    """Lay out the nRMSE (RMSE) by kind of parameter value, mean and standard deviation over seeds."""
+    """Format the nRMSE (RMSE) for each kind of parameter value, mean and standard deviation over seeds."""
     kinds = [kind for kind in KINDS if kind in rows[0][2][0]]
     lines = [
         f"| {preset} | parameters | {' | '.join(kinds)} | CPU s |",
         "|" + "---|" * (3 + len(kinds)),
     ]
-    for name, size, summaries, seconds in rows:
+    for name, weights, summaries, seconds in rows:
         each = [
             f"{spread([s[kind]['nRMSE'] for s in summaries])} "
             f"({np.mean([s[kind]['RMSE'] for s in summaries]):.3f})"
             for kind in kinds
         ]
-        lines.append(f"| {name} | {size / 1000:.0f}k | {' | '.join(each)} | {seconds:.0f} |")
-    still = [f"{rows[0][2][0][kind]['persistence_nRMSE']:.3f}" for kind in kinds]
-    return "\n".join([*lines, f"| persistence | 0 | {' | '.join(still)} | |"]) + "\n"
+        lines.append(f"| {name} | {weights / 1000:.0f}k | {' | '.join(each)} | {seconds:.0f} |")
+    persistence = [f"{rows[0][2][0][kind]['persistence_nRMSE']:.3f}" for kind in kinds]
+    return "\n".join([*lines, f"| persistence | 0 | {' | '.join(persistence)} | |"]) + "\n"
 
 
 if __name__ == "__main__":

@@ -22,10 +22,11 @@ from generalisation import spread
 
 from cape.datasets.equations import incompressible
 from cape.datasets.equations.equation import Equation, find_equation
-from cape.datasets.fields import MemoryStore, whole
+from cape.datasets.fields import whole
+from cape.datasets.stores import MemoryStore
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.simulation import simulate
-from cape.datasets.symmetries import Augmentation
+from cape.datasets.augmentation import Augmentation
 from cape.datasets.trajectories import Trajectories
 from cape.experiment import Experiment, build
 from cape.model.config import Cape, FactorisedFNO, ModelConfig

@@ -10,7 +10,8 @@ import numpy as np
 
 from cape import config
 from cape.datasets.statistics import channel_statistics
-from cape.datasets.trajectories import BOUNDARIES, Trajectories, check_names
+from cape.datasets.names import check_names
+from cape.datasets.trajectories import BOUNDARIES, Trajectories
 from cape.solvers.solver import Domain
 
 _MOST_LISTED_VALUES = 256

@@ -1,1 +1,1 @@
-"""What is on disk: trajectories of PDE solutions, their readers, splits and batches."""
+"""Data sets: trajectories of PDE solutions, their readers, splits and batches, and the simulation of equations."""

@@ -1,13 +1,13 @@
-"""NAME=VALUE: how parameter values are named on the command line and in presets."""
+"""NAME=VALUE: the form of parameter values on the command line and in presets."""
 
 from collections.abc import Iterable
 
 
 def assignments(texts: Iterable[str], where: str) -> dict[str, str]:
-    """Read ("Nu=0.01", "rho=1") as {"Nu": "0.01", "rho": "1"}.
+    """Return {"Nu": "0.01", "rho": "1"}, given ("Nu=0.01", "rho=1").
 
     Args:
-        where: name of the option or setting, for messages.
+        where: the option or setting that holds the texts, for messages.
 
     Raises:
         ValueError: a text is not NAME=VALUE, or a name is given twice.
@@ -24,7 +24,14 @@ def assignments(texts: Iterable[str], where: str) -> dict[str, str]:
 
 
 def numbers(texts: Iterable[str], where: str) -> dict[str, float]:
-    """Read ("Nu=0.01", "rho=1") as {"Nu": 0.01, "rho": 1.0}; errors as in `assignments`, or not a number."""
+    """Return {"Nu": 0.01, "rho": 1.0}, given ("Nu=0.01", "rho=1").
+
+    Args:
+        where: the option or setting that holds the texts, for messages.
+
+    Raises:
+        ValueError: a text is not NAME=VALUE, a name is given twice, or a value is not a number.
+    """
     return {name: _number(value, f"{where}: {name}") for name, value in assignments(texts, where).items()}
 
 

@@ -1,4 +1,4 @@
-"""Shuffled batches as a pure function of (seed, step), from resident arrays or streamed from disk."""
+"""Shuffled batches as a pure function of (seed, step), of arrays in memory or streamed from disk."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from cape.datasets.trajectories import Trajectories
 
 
 def steps_per_epoch(samples: int, batch: int) -> int:
-    """Count the batches that go once through all samples; the last may reach into the next epoch."""
+    """Return the number of batches in one pass through all samples; the last may reach into the next epoch."""
     return -(-samples // batch)
 
 
 def batch_indices(seed, step, samples: int, batch: int) -> Int[Array, " batch"]:
-    """Samples of batch number `step`: positions [step·batch, (step+1)·batch) of an endless shuffled stream.
+    """Return the samples of batch number `step`: positions [step·batch, (step+1)·batch) of an endless shuffled stream.
 
-    The stream is one permutation of 0..samples-1 after another, permutation e drawn from (seed, e). So every
-    sample comes once an epoch, and a run continued at step n sees what an uninterrupted one sees.
-    Traceable in `seed` and `step`; exact for every step an int32 can hold.
+    The stream is a sequence of permutations of 0..samples-1; permutation e is drawn from (seed, e). Every sample
+    therefore appears once per epoch, and a run that is continued at step n gets the batches of an uninterrupted one.
+    jax can trace the function in `seed` and `step`. It is exact for every step that an int32 can hold.
 
     Raises:
-        ValueError: for a batch larger than the number of samples.
+        ValueError: the batch is empty or larger than the number of samples.
     """
     if not 1 <= batch <= samples:
-        raise ValueError(f"expected a batch of 1 to {samples} (all the samples there are), got {batch}")
+        raise ValueError(f"expected a batch of 1 to {samples} (all samples), got {batch}")
     step = jnp.asarray(step).astype(jnp.int32)
-    # position = step * batch would overflow int32; the pattern repeats after `cycle` steps, `epochs` epochs.
+    # step * batch would overflow int32; the pattern repeats after `cycle` steps, which are `epochs` epochs
     cycle, epochs = samples // gcd(samples, batch), batch // gcd(samples, batch)
     position = (step % cycle) * batch
     epoch, first = (step // cycle) * epochs + position // samples, position % samples
@@ -54,10 +54,13 @@ def stream(
 ]:
     """Yield (step, u, parameters) from `start_step` on, without end, for data that do not fit in memory.
 
-    The batches are those of `batch_indices`, as float32. A thread reads the next batch while this one is
-    used; closing the iterator ends it. An error of reading is raised at the batch that met it.
+    The batches are those of `batch_indices`, as float32. A thread reads the next batch while this one is used;
+    closing the iterator stops the thread. If a batch cannot be read, the error is raised when it is due.
+
+    Raises:
+        ValueError: the batch is empty or larger than the number of samples.
     """
-    if not 1 <= batch <= trajectories.samples:  # at the call, not at the first batch
+    if not 1 <= batch <= trajectories.samples:  # raised here, and not when the first batch is asked for
         raise ValueError(f"expected a batch of 1 to {trajectories.samples} (all samples), got {batch}")
     return _stream(trajectories, seed, batch, start_step)
 

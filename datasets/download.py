@@ -23,7 +23,7 @@ TIMEOUT = 60.0  # seconds without a byte
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One file of PDEBench (doi:10.18419/darus-2986): where it is and what it must hash to."""
+    """One file of PDEBench (doi:10.18419/darus-2986): its place and its MD5."""
 
     equation: str
     name: str
@@ -34,7 +34,7 @@ class PublishedFile:
 
 @cache
 def published_files() -> tuple[PublishedFile, ...]:
-    """List the published files, as in pdebench_files.csv beside this file."""
+    """Return the published files, which pdebench_files.csv lists."""
     with TABLE.open(newline="") as file:
         return tuple(
             PublishedFile(r["PDE"], r["Filename"], r["URL"], r["Path"], r["MD5"])
@@ -43,19 +43,19 @@ def published_files() -> tuple[PublishedFile, ...]:
 
 
 def find_published(names_or_globs: str | Sequence[str]) -> list[PublishedFile]:
-    """Find published files by name, in the order asked for, each once: "1D_Burgers_*" is a pattern.
+    """Return the published files with these names or patterns such as "1D_Burgers_*", in this order, each once.
 
-    Upper and lower case are the same and the ending may be left out.
+    Case is ignored, and the ending may be left out.
 
     Raises:
-        ValueError: where nothing has this name or matches this pattern, with names that come close.
+        ValueError: nothing has a name or matches a pattern; the message suggests names.
     """
     asked = [names_or_globs] if isinstance(names_or_globs, str) else list(names_or_globs)
     found: dict[str, PublishedFile] = {}
     for pattern in asked:
         matches = [f for f in published_files() if _matches(f.name, pattern)]
         if not matches:
-            raise ValueError(f"no published file {pattern!r}{_close(pattern)}")
+            raise ValueError(f"no published file {pattern!r}{_suggestions(pattern)}")
         found.update({f.name: f for f in matches})
     return list(found.values())
 
@@ -63,15 +63,19 @@ def find_published(names_or_globs: str | Sequence[str]) -> list[PublishedFile]:
 def download(
     names: str | Sequence[str | PublishedFile], folder: str | Path, progress: bool = True
 ) -> list[Path]:
-    """Download published files (names, patterns or entries of the table) into a folder; give their paths.
+    """Download published files into a folder; return their paths.
 
-    A file already there with the right MD5 is left alone. While it comes it is NAME.part, which a later call
-    continues; only when its MD5 is right does it get its name.
+    A file is downloaded as NAME.part and gets its name once its MD5 is verified. A later call continues an interrupted
+    download. An existing file with the right MD5 is left as it is.
+
+    Args:
+        names: names, patterns or entries of `published_files`.
+        progress: show a progress bar.
 
     Raises:
-        ValueError: for an unknown name, or a wrong MD5 (the part is removed; a file of the same name that was
-            there before is left as it is).
-        OSError: where the transfer fails (the part is kept, to be continued by the same call).
+        ValueError: a name is unknown, or an MD5 is wrong. A downloaded file with a wrong MD5 is removed; an existing
+            one is left as it is.
+        OSError: the transfer fails; the same call continues it.
     """
     files: list[PublishedFile] = []
     for name in [names] if isinstance(names, str) else names:
@@ -88,14 +92,14 @@ def _download_one(file: PublishedFile, folder: Path, progress: bool) -> Path:
         if found == file.md5:
             return final
         raise ValueError(
-            f"{final}: already there with MD5 {found}, expected {file.md5}; it is not the published file: "
-            "move or delete it to download again"
+            f"{final}: already there with MD5 {found}, expected {file.md5}: this is not the published file. "
+            "Move or delete it to download again"
         )
     digest = _transfer(file, part, progress)
     if digest != file.md5:
         part.unlink()
         raise ValueError(
-            f"{file.url}: {file.name} came with MD5 {digest}, expected {file.md5}; what came was removed, "
+            f"{file.url}: {file.name} came with MD5 {digest}, expected {file.md5}; it was removed, "
             "download it again"
         )
     part.replace(final)
@@ -103,15 +107,13 @@ def _download_one(file: PublishedFile, folder: Path, progress: bool) -> Path:
 
 
 def _transfer(file: PublishedFile, part: Path, progress: bool) -> str:
-    """Bring the part to its full length from where it is; give the MD5 of the whole."""
+    """Download what is missing of the part; return the MD5 of the whole file."""
     done = part.stat().st_size if part.exists() else 0
     response = _request(file, done)
-    if response is None:  # nothing beyond what is there: it is complete, or not this file
+    if response is None:  # the server has no more bytes: the part is complete, or another file
         return _md5(part).hexdigest()
     with response:
-        continued = (
-            response.status == 206
-        )  # a server that ignores Range sends the file from its start, as 200
+        continued = response.status == 206  # with status 200, the server sends the file from its start
         digest = _md5(part) if continued else _new_md5()
         done = done if continued else 0
         length = response.headers.get("Content-Length")
@@ -128,7 +130,7 @@ def _transfer(file: PublishedFile, part: Path, progress: bool) -> str:
 
 
 def _request(file: PublishedFile, done: int) -> HTTPResponse | None:
-    """Ask for the file from byte `done` on; None where the server has nothing from there."""
+    """Request the file from byte `done` on; return None if the server has no more bytes."""
     headers = {"User-Agent": "cape-jax"} | ({"Range": f"bytes={done}-"} if done else {})
     try:
         return urllib.request.urlopen(urllib.request.Request(file.url, headers=headers), timeout=TIMEOUT)
@@ -176,7 +178,7 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern) or name.rsplit(".", 1)[0] == pattern
 
 
-def _close(pattern: str) -> str:
+def _suggestions(pattern: str) -> str:
     names = {f.name.lower(): f.name for f in published_files()}
     close = difflib.get_close_matches(pattern.lower().strip("*"), names, n=3, cutoff=0.5)
     if close:

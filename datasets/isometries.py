@@ -1,92 +1,83 @@
-"""The isometries of an interval, a square or a cube, by which isotropic equations give new trajectories from old."""
+"""Random isometries and translations of trajectories on an interval, a square or a cube.
+
+Values are moved between grid points, never interpolated, so that images are exact.
+"""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from cape.datasets.symmetries import Isometry
 
-def turn(
+
+def random_isometry(
     frames: Float[Array, "batch time *space channel"],
     key: PRNGKeyArray,
     *,
     vector: tuple[int, ...] | None,
     exchange: bool,
 ) -> Float[Array, "batch time *space channel"]:
-    """Move every trajectory by a random isometry of its domain: axes are reflected and, on request, exchanged.
+    """Apply to every trajectory a random isometry of its domain: reflections and, if asked for, exchanges of axes.
 
     Args:
-        vector: the channel of the component along each axis of a vector field, whose components move with the
-            axes; None where all channels are scalars.
-        exchange: also exchange axes; they must have the same length and the same number of points.
+        vector: the channel of the component along each axis of a vector field, whose components change with the
+            axes; None if all channels are scalars.
+        exchange: also exchange axes, which must have the same length and number of points.
     """
     batch, _, *space, channels = frames.shape
     for axis in range(len(space)):
         key, drawn = jax.random.split(key)
-        mirrored = jnp.flip(frames, 2 + axis)
+        reflected = jnp.flip(frames, 2 + axis)
         if vector is not None:
             signs = jnp.ones(channels, frames.dtype).at[vector[axis]].set(-1.0)
-            mirrored = mirrored * signs.reshape((1,) * (frames.ndim - 1) + (-1,))
-        frames = _where(jax.random.bernoulli(drawn, 0.5, (batch,)), mirrored, frames)
-    for last in range(1, len(space) if exchange else 0):  # Fisher and Yates: every order equally often
+            reflected = reflected * signs.reshape((1,) * (frames.ndim - 1) + (-1,))
+        frames = _where(jax.random.bernoulli(drawn, 0.5, (batch,)), reflected, frames)
+    for last in range(
+        1, len(space) if exchange else 0
+    ):  # the Fisher-Yates shuffle: all orders are equally likely
         key, drawn = jax.random.split(key)
         chosen = jax.random.randint(drawn, (batch,), 0, last + 1)
-        unturned = frames
+        before = frames
         for other in range(last):
-            frames = _where(chosen == other, _exchanged(unturned, vector, other, last), frames)
+            frames = _where(chosen == other, _exchange(before, vector, other, last), frames)
     return frames
 
 
-def translate(
-    frames: Float[Array, "batch time *space channel"], key: PRNGKeyArray, *, way: tuple[int, ...]
+def random_translation(
+    frames: Float[Array, "batch time *space channel"], key: PRNGKeyArray, *, step: tuple[int, ...]
 ) -> Float[Array, "batch time *space channel"]:
-    """Move every trajectory around a periodic domain by a random multiple of `way`, given in cells along each axis."""
-    times = jax.random.randint(key, frames.shape[:1], 0, max(frames.shape[2:-1]))
-    axes = tuple(range(1, 1 + len(way)))
-    return jax.vmap(lambda one, n: jnp.roll(one, n * jnp.asarray(way), axes))(frames, times)
+    """Translate every trajectory on its periodic domain by a random multiple of `step`, in cells along each axis."""
+    multiples = jax.random.randint(key, frames.shape[:1], 0, max(frames.shape[2:-1]))
+    axes = tuple(range(1, 1 + len(step)))
+    return jax.vmap(lambda one, n: jnp.roll(one, n * jnp.asarray(step), axes))(frames, multiples)
 
 
-class Move(NamedTuple):
-    """The image v(x) = sign · u(Ax + shift) of a scalar on a periodic square or cube whose axes are alike.
-
-    Attributes:
-        exchange, reverse: A exchanges the first two axes, and is −1 along every axis.
-        sign: ±1.
-        shift: along every axis, in domain lengths.
-    """
-
-    exchange: bool = False
-    reverse: bool = False
-    sign: int = 1
-    shift: float = 0.0
-
-
-def moved(
-    frames: Float[Array, "batch time *space channel"], key: PRNGKeyArray, move: Move
+def apply_to_half(
+    isometry: Isometry, frames: Float[Array, "batch time *space channel"], key: PRNGKeyArray
 ) -> Float[Array, "batch time *space channel"]:
-    """Move half of the trajectories, given at the cells' centres.
+    """Replace each trajectory, with probability one half, by its image. Values are at the cell centres.
 
     Raises:
-        ValueError: the shift is no whole number of cells.
+        ValueError: the shift of the isometry is not a whole number of cells.
     """
     space = tuple(range(2, frames.ndim - 1))
-    cells = frames.shape[2] * move.shift
+    cells = frames.shape[2] * isometry.shift
     if cells % 1:
         raise ValueError(
-            f"augmentation.isometries: expected a number of points that is divisible by {round(1 / move.shift)}, got "
+            f"augmentation.isometries: expected a number of points divisible by {round(1 / isometry.shift)}, got "
             f"{frames.shape[2]}"
         )
-    image = jnp.swapaxes(frames, 2, 3) if move.exchange else frames
-    image = jnp.flip(image, space) if move.reverse else image
-    image = move.sign * jnp.roll(image, (int(cells) if move.reverse else -int(cells),) * len(space), space)
+    image = jnp.swapaxes(frames, 2, 3) if isometry.exchange else frames
+    image = jnp.flip(image, space) if isometry.reverse else image
+    shift = int(cells) if isometry.reverse else -int(cells)
+    image = isometry.sign * jnp.roll(image, (shift,) * len(space), space)
     return _where(jax.random.bernoulli(key, 0.5, frames.shape[:1]), image, frames)
 
 
-def _exchanged(frames: Array, vector: tuple[int, ...] | None, first: int, second: int) -> Array:
-    """Exchange two axes of space, and the components along them."""
+def _exchange(frames: Array, vector: tuple[int, ...] | None, first: int, second: int) -> Array:
+    """Exchange two axes of space, and the components of the vector field along them."""
     frames = jnp.swapaxes(frames, 2 + first, 2 + second)
     if vector is None:
         return frames
@@ -95,5 +86,6 @@ def _exchanged(frames: Array, vector: tuple[int, ...] | None, first: int, second
     return frames[..., jnp.asarray(order)]
 
 
-def _where(chosen: Array, there: Array, here: Array) -> Array:
-    return jnp.where(chosen.reshape(-1, *(1,) * (here.ndim - 1)), there, here)
+def _where(chosen: Array, images: Array, frames: Array) -> Array:
+    """Return the images of the chosen trajectories, and the other trajectories as they are."""
+    return jnp.where(chosen.reshape(-1, *(1,) * (frames.ndim - 1)), images, frames)

@@ -1,4 +1,4 @@
-"""Stores for files whose samples lie in groups of their own, or whose datasets lack axes or have components."""
+"""A store for files whose datasets lack axes or have components."""
 
 from __future__ import annotations
 
@@ -10,47 +10,18 @@ import h5py
 import numpy as np
 from jaxtyping import Float
 
-from cape.datasets.fields import cut
-
-
-@dataclass(frozen=True)
-class GroupStore:
-    """One dataset [time, *space, channel] in a group per sample of one HDF5 file."""
-
-    path: Path
-    groups: tuple[str, ...]
-    dataset: str
-    sample_shape: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        return str(self.path)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (len(self.groups), *self.sample_shape)
-
-    def blocks(
-        self, runs: Sequence[tuple[int, int]], window: tuple[slice, ...]
-    ) -> Iterator[Float[np.ndarray, "sample time *space channel"]]:
-        with h5py.File(self.path, "r") as file:
-            for run in runs:
-                with np.errstate(over="ignore", invalid="ignore"):
-                    samples = [
-                        cut(file[f"{self.groups[i]}/{self.dataset}"], (), window).astype(np.float32)
-                        for i in range(*run)
-                    ]
-                yield np.stack(samples)
+from cape.datasets.hdf5_windows import read_window
 
 
 @dataclass(frozen=True)
 class Slab:
-    """A dataset [sample, time, *space, *component] in which some of the first axes may be absent.
+    """A dataset [sample, time, *space, *component] in which sample, time and space axes may be absent.
 
     Attributes:
-        varies: for sample, time and each axis of space, whether the dataset has it; where not, its values are
-            the same all along.
-        components: number of each component, in C order, that is a channel; (0,) where there are none.
+        dataset: its name.
+        varies: for sample, time and each axis of space, whether the dataset has this axis. Along an absent axis, its
+            values are constant.
+        components: the components that are channels, numbered in C order; (0,) for a scalar.
     """
 
     dataset: str
@@ -60,7 +31,7 @@ class Slab:
 
 @dataclass(frozen=True)
 class SlabStore:
-    """Slabs of one HDF5 file, repeated along the axes they lack; the channels of the first come first."""
+    """Slabs of one HDF5 file, repeated along their absent axes. Channels are in the order of the slabs."""
 
     path: Path
     slabs: tuple[Slab, ...]
@@ -93,10 +64,12 @@ class SlabStore:
 
 
 def _read(file: h5py.File, slab: Slab, rows: tuple[slice, ...], window: tuple[slice, ...]) -> np.ndarray:
-    """Read the window of a slab as [sample or 1, time or 1, *space or 1, component]."""
+    """Read the window of a slab as [sample, time, *space, component]; absent axes have length 1."""
     field = file[slab.dataset]
     seen = tuple(s for s, varies in zip(window, slab.varies[1:], strict=True) if varies)
-    values = cut(field, rows, seen) if slab.varies[1] else field[rows][(slice(None),) * len(rows) + seen]
+    values = (
+        read_window(field, rows, seen) if slab.varies[1] else field[rows][(slice(None),) * len(rows) + seen]
+    )
     axes = len(rows) + len(seen)
     values = values.reshape(*values.shape[:axes], -1)
     absent = [i for i, varies in enumerate(slab.varies) if not varies]

@@ -1,4 +1,4 @@
-"""Splits by initial condition (train, validation, test) and by parameter value (seen, interpolated, ...)."""
+"""Splits by initial condition (train, validation, test) and by parameter value (seen, interpolated, extrapolated)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from numpy.typing import ArrayLike
 from cape.datasets.trajectories import Trajectories
 
 Kind = Literal["seen", "interpolated", "extrapolated"]
-SAME = 1e-6  # relative difference below which two parameter values are one
+SAME = 1e-6  # two parameter values are equal if they differ by less than this, relatively
 
 
 @dataclass(frozen=True)
 class InitialConditionSplit:
-    """Part trajectories by initial condition, so that none is in two parts.
+    """Splits trajectories by initial condition, so that no initial condition is in two parts.
 
-    Files of one benchmark start from the same initial conditions: a split by position would put the same
-    start, at another parameter value, into training and test. Which initial condition goes where depends on
-    `seed` and on the set of initial conditions only.
+    Files of one data set often share their initial conditions. A split by position would put one initial condition, at
+    different parameter values, into training and test. The split depends on `seed` and on the set of initial
+    conditions only.
 
     Attributes:
         validation, test: fractions of the initial conditions, 0 for an empty part.
-        seed: of the permutation.
+        seed: seed of the permutation of initial conditions.
+
+    Raises:
+        ValueError: fractions are negative or leave nothing to train on.
     """
 
     validation: float = 0.1
@@ -39,10 +42,10 @@ class InitialConditionSplit:
             )
 
     def split(self, trajectories: Trajectories) -> tuple[Trajectories, Trajectories, Trajectories]:
-        """Give (train, validation, test), reading nothing; samples keep their order.
+        """Return (train, validation, test), reading nothing; samples keep their order.
 
         Raises:
-            ValueError: where a part that was asked for would hold no initial condition.
+            ValueError: a part that is asked for would have no initial condition.
         """
         ids = np.unique(trajectories.initial_conditions)
         counts = {name: round(getattr(self, name) * len(ids)) for name in ("validation", "test")}
@@ -64,10 +67,14 @@ class InitialConditionSplit:
 
 
 def kind_of(values: ArrayLike, training_values: ArrayLike) -> Kind:
-    """Tell how one parameter vector [parameter] lies to those of training [n, parameter].
+    """Compare one parameter vector [parameter] with those of the training [n, parameter].
 
-    "seen": equal to one of them to relative 1e-6; "interpolated": each parameter within the range it had in
-    training; "extrapolated": otherwise.
+    Returns:
+        "seen" if it equals one of them to relative 1e-6; "interpolated" if each parameter is within its range in the
+        training; "extrapolated" otherwise.
+
+    Raises:
+        ValueError: shapes do not fit.
     """
     values = np.asarray(values, np.float64)
     trained = np.asarray(training_values, np.float64)

@@ -16,7 +16,7 @@ from cape.config import differences, from_dict, load_json, load_toml, nearest, t
 from cape.data import held_out_samples
 from cape.datasets.equations.equation import find_equation
 from cape.datasets.simulate.simulation import simulate
-from cape.datasets.symmetries import symmetries_of
+from cape.datasets.augmentation import symmetries_of
 from cape.experiment import Experiment
 from cape.model.config import FNO, Film, ModelConfig, UNet
 from cape.problem import Problem
@@ -122,8 +122,8 @@ def test_presets_hold_out_what_they_simulate_and_augment_as_the_equation_allows(
 
     monkeypatch.setattr(preparation, "simulate", unsolved)
     preset = load_toml(Experiment, presets()[name])
-    own = min(preset.data.simulation.own, 8)
-    small = dataclasses.replace(preset.data.simulation, samples=10, own=own, resolution=16, frames=2)
+    unshared = min(preset.data.simulation.unshared, 8)
+    small = dataclasses.replace(preset.data.simulation, samples=10, unshared=unshared, resolution=16, frames=2)
     data = dataclasses.replace(
         preset.data, simulation=small, folder=str(tmp_path), space_stride=1, time_stride=1
     )

@@ -12,9 +12,11 @@ from small_files import scalar_field, write_compressible, write_scalar
 
 from cape import data as preparation
 from cape.data import DataConfig, SimulationConfig, held_out_samples, prepare, simulated, value_list
-from cape.datasets.fields import MemoryStore, whole
+from cape.datasets.fields import whole
+from cape.datasets.stores import MemoryStore
 from cape.datasets.opening import open_files
-from cape.datasets.trajectories import Trajectories, from_arrays
+from cape.datasets.arrays import in_memory
+from cape.datasets.trajectories import Trajectories
 from cape.experiment import (
     Data,
     Experiment,
@@ -57,7 +59,7 @@ def small(conditioning=None, base=None) -> ModelConfig:
 def advection(beta, samples=4, points=16, frames=3) -> Trajectories:
     u = np.random.default_rng(0).normal(size=(samples, frames, points, 1))
     x = (np.arange(points) + 0.5) / points
-    return from_arrays(
+    return in_memory(
         u,
         np.broadcast_to(np.asarray(beta, float).reshape(-1, 1), (samples, 1)),
         ("beta",),
@@ -104,7 +106,7 @@ def test_samples_limits_what_is_trained_on_and_the_others_are_tested(files):
 
 
 def test_own_initial_conditions_are_trained_on_and_common_ones_evaluated_on(tmp_path):
-    simulation = dataclasses.replace(SMALL, samples=10, own=8)
+    simulation = dataclasses.replace(SMALL, samples=10, unshared=8)
     config = DataConfig(simulation=simulation, folder=str(tmp_path), held_out=("beta=1",), validation=0.25)
     parts = prepare(config, progress=False)
     known = np.concatenate([parts.training.initial_conditions, parts.validation.initial_conditions])
@@ -115,14 +117,14 @@ def test_own_initial_conditions_are_trained_on_and_common_ones_evaluated_on(tmp_
     assert len(each) == 2 and (counts == trained + 1).all() and not np.isin(each, known).any()
     fewer = prepare(dataclasses.replace(config, samples=4), progress=False)
     assert fewer.training.samples + fewer.validation.samples <= 4
-    all_own = dataclasses.replace(config, simulation=dataclasses.replace(simulation, own=10))
+    all_own = dataclasses.replace(config, simulation=dataclasses.replace(simulation, unshared=10))
     left = prepare(all_own, progress=False).test.initial_conditions
     assert len(left) == len(np.unique(left)) == 10 + trained  # those held out, and a tenth of the others
 
 
 def test_files_that_are_given_are_split_whatever_would_be_simulated(files):
     plain, other = (
-        prepare(DataConfig(files=files, simulation=s)) for s in (SMALL, dataclasses.replace(SMALL, own=8))
+        prepare(DataConfig(files=files, simulation=s)) for s in (SMALL, dataclasses.replace(SMALL, unshared=8))
     )
     for name in ("training", "validation", "test"):
         expected, found = (getattr(parts, name).initial_conditions for parts in (plain, other))

@@ -1,1 +1,1 @@
-"""Equations that can be simulated: one file each."""
+"""The equations that can be simulated: one file each, besides the contract in equation.py."""

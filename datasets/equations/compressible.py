@@ -1,32 +1,93 @@
-"""Compressible Navier-Stokes equations of an ideal gas in one to three dimensions, by finite volumes in float64."""
+"""Compressible flow of an ideal gas (Navier-Stokes) in one to three dimensions, solved by finite volumes."""
 
-from functools import partial
+import functools
+from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Complex, Float
 
-from cape.datasets.simulate.gas import (
-    DENSITY,
-    GAMMA,
-    PRESSURE,
-    VELOCITY,
-    State,
-    conserved,
-    hllc_flux,
-    primitive,
-    sound_speed,
-)
-from cape.datasets.simulate.initial_conditions import cell_centres
-from cape.datasets.simulate.random_flow import RandomFlow
-from cape.datasets.simulate.viscosity import PerSample, Stress, along, as_in_benchmark, diffuse, pad
+from cape.datasets.equations.equation import EQUATIONS, Equation, Parameter
+from cape.datasets.simulate.cells import cell_centres
+from cape.datasets.simulate.random_numbers import uniform_numbers
+from cape.datasets.symmetries import Symmetries
 
-COURANT = 0.7  # (|v| + c) dt/dx along any axis at the beginning of a pair of steps; stable below 1
-FIRST_ORDER_FRACTION = 0.2  # of the usual step, below which slopes are left out
-SMALLEST_FRACTION = 1e-4  # of the usual step, below which a sample is given up (and becomes NaN)
-CELLS_AT_ONCE = 4096  # on a processor: what its cache holds is several times faster
-PADDING = {"periodic": "wrap", "outgoing": "edge"}
+GAMMA = 5 / 3  # ratio of specific heats
+HIGHEST_WAVE_NUMBER = 4
+POINTS = 32  # per axis of the grid on which disturbances are scaled; it does not depend on the resolution
+
+
+@dataclass(frozen=True)
+class RandomFlow:
+    """Periodic flows around a uniform state on the unit interval, square or cube, for any Mach number.
+
+    ρ = ρ₀ (1 + f₁), p = p₀ (1 + f₂), v = M √(γp₀/ρ₀) (f₃, …). Every f is Re ∑ₖ cₖ exp(2πi k·x), where the components of
+    k are ±1, …, ±4. Arrays have one row per sample.
+    """
+
+    density: np.ndarray  # [sample]: ρ₀
+    pressure: np.ndarray  # [sample]: p₀
+    mach: np.ndarray  # [sample]: M, if `__call__` gets none
+    modes: np.ndarray  # complex [sample, field, *wave numbers], see `wave_numbers`
+
+    def __call__(
+        self, x: Float[np.ndarray, " n"], mach: Float[np.ndarray, " sample"] | None = None
+    ) -> Float[np.ndarray, "sample *space channel"]:
+        """Evaluate density, pressure and velocity on the grid of points x along every axis; return float64."""
+        fields = _evaluate(self.modes, x)
+        mach = self.mach if mach is None else np.asarray(mach, np.float64)
+        speed = mach * np.sqrt(GAMMA * self.pressure / self.density)
+        scales = [self.density, self.pressure, *[speed] * (fields.shape[1] - 2)]
+        scales = np.stack(scales, axis=1).reshape(*fields.shape[:2], *[1] * (fields.ndim - 2))
+        fields[:, :2] += 1.0
+        return np.moveaxis(scales * fields, 1, -1)
+
+    def select(self, samples: slice | np.ndarray) -> "RandomFlow":
+        """Return these samples only."""
+        return RandomFlow(*(getattr(self, name)[samples] for name in self.__dataclass_fields__))
+
+
+def random_flow(dimension: int, seed: int, samples: int) -> RandomFlow:
+    """Draw flows like those of PDEBench's files of random fields.
+
+    ρ₀ and p₀/ρ₀ are uniform in [1, 10). The modes of each field have amplitudes uniform in [0, 1) times |k|^(−½), and
+    phases uniform in [0, 2π). Density is then scaled to a largest disturbance uniform in [0.1, 0.7), pressure to one
+    uniform in [0.05, 0.4). Velocity is scaled to a mean speed of M times the speed of sound of the uniform state. M is
+    uniform in [0.1, 1) unless it is a parameter.
+
+    Sample i depends on `seed` and i only.
+
+    Raises:
+        ValueError: fewer than one sample is asked for.
+    """
+    k = np.meshgrid(*wave_numbers(dimension), indexing="ij")
+    shape = (2, samples, 2 + dimension, *k[0].shape)
+    numbers = uniform_numbers(seed, f"random-flow-{dimension}", samples, 5 + shape[2] * 2 * k[0].size)
+    amplitudes, phases = numbers[:, 5:].reshape(samples, 2, *shape[2:]).swapaxes(0, 1)
+    modes = amplitudes * sum(a**2 for a in k) ** -0.25 * np.exp(2j * np.pi * phases)
+    density, temperature, mach = 1 + 9 * numbers[:, 0], 1 + 9 * numbers[:, 1], 0.1 + 0.9 * numbers[:, 2]
+    largest = np.stack([0.1 + 0.6 * numbers[:, 3], 0.05 + 0.35 * numbers[:, 4]], axis=1)
+    for i in range(samples):
+        fields = _evaluate(modes[i : i + 1], cell_centres(POINTS))[0]
+        reached = np.abs(fields[:2]).reshape(2, -1).max(axis=1)
+        speed = np.sqrt((fields[2:] ** 2).sum(axis=0)).mean()
+        scales = np.append(largest[i] / reached, np.full(dimension, 1 / speed))
+        modes[i] *= scales.reshape(-1, *[1] * dimension)
+    return RandomFlow(density, density * temperature, mach, modes)
+
+
+def wave_numbers(dimension: int) -> list[Float[np.ndarray, " k"]]:
+    """Return the wave numbers along each axis: ±1, …, ±4, but only positive ones along the first (fields are real)."""
+    positive = np.arange(1.0, HIGHEST_WAVE_NUMBER + 1)
+    return [positive] + [np.concatenate([-positive[::-1], positive])] * (dimension - 1)
+
+
+def _evaluate(
+    modes: Complex[np.ndarray, "sample field *k"], x: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "sample field *space"]:
+    """Return Re ∑ₖ cₖ exp(2πi k·x) on the grid of points x along every axis; sum over one axis after the other."""
+    for k in wave_numbers(modes.ndim - 2):
+        modes = np.tensordot(modes, np.exp(2j * np.pi * np.outer(k, x)), axes=(2, 0))
+    return modes.real.copy()
 
 
 def solve(
@@ -36,186 +97,52 @@ def solve(
     times: Float[np.ndarray, " time"],
     boundary: str = "periodic",
 ) -> Float[np.ndarray, "sample time *space channel"]:
-    """Solve the equations of `evolve` from random flows on the unit interval, square or cube.
+    """Solve the compressible Navier-Stokes equations (`schemes.compressible.evolve`) from random flows.
 
     Args:
-        initial: the random flows.
-        parameters: Mach number M (two and three dimensions only), shear viscosity η, bulk viscosity ζ.
+        initial: the random flows on the unit interval, square or cube.
+        parameters: Mach number M (two and three dimensions only), shear viscosity η, bulk viscosity ζ, each [sample].
         resolution: cells along each axis.
-        times: increasing times of the frames; the first one is that of the initial condition.
+        times: increasing times of the frames; the first one is the time of the initial condition.
         boundary: "periodic" or "outgoing".
 
     Returns:
-        density, pressure and velocity at the cells' centres, float32.
+        Density, pressure and velocity at the cell centres, float32.
     """
+    from cape.datasets.schemes import compressible as scheme
+
     *mach, eta, zeta = parameters
     w = initial(cell_centres(resolution), *mach)
-    return evolve(w, eta, zeta, times, boundary=boundary, dtype=np.float32)
+    return scheme.evolve(w, eta, zeta, times, boundary=boundary, dtype=np.float32)
 
 
-def evolve(
-    initial: Float[np.ndarray, "sample *space channel"],
-    eta: Float[np.ndarray, " sample"],
-    zeta: Float[np.ndarray, " sample"],
-    times: Float[np.ndarray, " time"],
-    *,
-    length: float = 1.0,
-    boundary: str = "periodic",
-    stress: Stress = as_in_benchmark,
-    dtype: type = np.float64,
-) -> Float[np.ndarray, "sample time *space channel"]:
-    """Advance density ρ, pressure p and velocity v (one component per axis) to each of the times.
-
-    ∂ₜρ + ∇·(ρv) = 0, ∂ₜ(ρv) + ∇·(ρvv + p) = ∇·σ, ∂ₜE + ∇·((E + p)v) = ∇·(σv), E = p/(γ − 1) + ρ|v|²/2,
-    γ = 5/3, with the viscous stress σ; heat is not conducted.
-
-    Strang splitting into sweeps along the axes and viscosity, over pairs of steps: x, y, z, viscosity over both
-    steps, z, y, x. A sweep is MUSCL-Hancock (van Leer 1979; 1984) with HLLC fluxes. All is of second order
-    where the flow is smooth, and conserves mass, momentum and energy to rounding. Every sample has its own time
-    step, so that it does not depend on those computed with it. One that cannot be gone on with becomes NaN.
-
-    Args:
-        initial: ρ, p, v on square cells.
-        length: of the domain along its first axis.
-        boundary: "periodic", or "outgoing" (a flow that continues unchanged beyond the edge).
-        stress: `viscosity.as_in_benchmark` or `viscosity.newtonian`: which tensor σ is.
-        dtype: of the result.
-
-    Raises:
-        ValueError: for shapes that do not fit, times that do not increase, or values out of range.
-    """
-    w, eta, zeta, times = (np.asarray(a, np.float64) for a in (initial, eta, zeta, times))
-    _check(w, eta, zeta, times, boundary)
-    out = np.empty((len(w), len(times), *w.shape[1:]), dtype)
-    out[:, 0] = w
-    dx = length / w.shape[1]
-    at_once = max(1, CELLS_AT_ONCE // w[0, ..., 0].size) if jax.default_backend() == "cpu" else len(w)
-    at_once = min(at_once, len(w))
-    for start in range(0, len(w), at_once):
-        rows = np.arange(start, start + at_once) % len(w)  # the last ones are filled up: one compilation
-        frames = _frames(w[rows], eta[rows], zeta[rows], times, dx, boundary, stress)
-        for number, frame in enumerate(frames, start=1):
-            out[rows, number] = frame
-    return out
+def _equation(dimension: int, resolution: int, file_suffix: str) -> Equation:
+    viscosities = (
+        Parameter("eta", "Eta", 0.0, meaning="kinematic shear viscosity η"),
+        Parameter("zeta", "Zeta", 0.0, meaning="kinematic bulk viscosity ζ"),
+    )
+    mach = Parameter("M", "M", 0.0, zero=False, meaning="Mach number M of the initial condition")
+    velocity = ("Vx", "Vy", "Vz")[:dimension]
+    return Equation(
+        f"compressible{dimension}d",
+        viscosities if dimension == 1 else (mach, *viscosities),
+        solve,
+        f"{dimension}D_CFD_Rand",
+        functools.partial(random_flow, dimension),
+        title="compressible flow of an ideal gas (Navier-Stokes)",
+        formula="∂ₜρ + ∇·(ρv) = 0,  ∂ₜ(ρv) + ∇·(ρvv + p) = ∇·σ,  ∂ₜE + ∇·((E + p)v) = ∇·(σv),  "
+        "E = 3p/2 + ρ|v|²/2,  σₐₐ = ρ(ζ + 4η/3) ∂ₐvₐ,  σₐᵢ = ρη ∂ₐvᵢ",
+        scheme="by a finite-volume scheme of second order (MUSCL-Hancock, HLLC), in float64",
+        dimension=dimension,
+        channels=("density", "pressure", *velocity),
+        resolution=resolution,
+        frames=21,
+        t_end=1.0,
+        file_suffix=file_suffix,
+        symmetries=Symmetries(isometries=velocity),
+    )
 
 
-def _frames(
-    w, eta, zeta, times, dx: float, boundary: str, stress: Stress
-) -> list[Float[np.ndarray, "sample *space channel"]]:
-    ones, frames = (1, len(w), *[1] * (w.ndim - 2)), []
-    with jax.enable_x64(True):
-        q = conserved(jnp.asarray(np.moveaxis(w, -1, 0)))
-        viscosities = [jnp.asarray(a.reshape(ones)) for a in (eta, zeta)]
-        for duration in np.diff(times):
-            q, now = _advance(
-                q, jnp.asarray(duration), *viscosities, dx=dx, mode=PADDING[boundary], stress=stress
-            )
-            frames.append(np.moveaxis(np.asarray(now), 0, -1))
-    return frames
-
-
-def _check(w, eta, zeta, times, boundary) -> None:
-    dimension = w.ndim - 2
-    if dimension not in (1, 2, 3) or w.shape[-1] != 2 + dimension:
-        raise ValueError(
-            "expected initial values (sample, *space, channel) of density, pressure and as many components of "
-            f"velocity as axes, got {w.shape}"
-        )
-    if eta.shape != w.shape[:1] or zeta.shape != w.shape[:1]:
-        raise ValueError(
-            f"expected eta and zeta (sample,) for {len(w)} samples, got {eta.shape} and {zeta.shape}"
-        )
-    if not ((eta >= 0).all() and (zeta >= 0).all()):
-        raise ValueError(f"expected viscosities of at least zero, got {eta.min()} and {zeta.min()}")
-    if not (np.isfinite(w).all() and (w[..., :2] > 0).all()):
-        raise ValueError("expected finite initial values, with positive density and pressure")
-    if times.ndim != 1 or not (np.diff(times) > 0).all():
-        raise ValueError("expected times (time,) that increase from frame to frame")
-    if boundary not in PADDING:
-        raise ValueError(f"boundary {boundary!r}, expected one of {', '.join(PADDING)}")
-
-
-@partial(jax.jit, static_argnames=("dx", "mode", "stress"))
-def _advance(
-    q: State,
-    duration: Float[Array, ""],
-    eta: PerSample,
-    zeta: PerSample,
-    *,
-    dx: float,
-    mode: str,
-    stress: Stress,
-) -> tuple[State, State]:
-    """Advance by `duration`. A pair of steps that leaves density or pressure not positive is repeated at half the
-    time step and, where that fails again and again, at first order.
-    """
-
-    def pair(carry):
-        q, remaining, fraction = carry
-        pairs = jnp.maximum(jnp.ceil(0.5 * remaining / (fraction * _longest_step(q, dx))), 1.0)
-        dt = 0.5 * remaining / pairs
-        new = _pair(q, dt, fraction, eta, zeta, dx, mode, stress)
-        good = _is_positive(new)
-        lost = ~good & (fraction < SMALLEST_FRACTION)
-        q = jnp.where(good, new, jnp.where(lost, jnp.nan, q))
-        left = jnp.where(pairs == 1.0, 0.0, remaining - 2 * dt)
-        remaining = jnp.where(good, left, jnp.where(lost, 0.0, remaining))
-        return q, remaining, jnp.where(good, jnp.minimum(2 * fraction, 1.0), 0.5 * fraction)
-
-    start = q, jnp.full(eta.shape, duration), jnp.ones(eta.shape)
-    q, _, _ = jax.lax.while_loop(lambda carry: (carry[1] > 0).any(), pair, start)
-    return q, primitive(q)
-
-
-def _pair(
-    q: State, dt: PerSample, fraction: PerSample, eta, zeta, dx: float, mode: str, stress: Stress
-) -> State:
-    axes = range(q.ndim - 2)
-    for axis in axes:
-        q = _sweep(q, dt, fraction, dx, axis, mode)
-    q = diffuse(q, 2 * dt, eta, zeta, dx, mode, stress)
-    for axis in reversed(axes):
-        q = _sweep(q, dt, fraction, dx, axis, mode)
-    return q
-
-
-def _is_positive(q: State) -> Bool[Array, "1 sample *ones"]:
-    w = primitive(q)[:2]
-    return ((w > 0) & (w < jnp.inf)).all(axis=(0, *range(2, w.ndim)), keepdims=True)
-
-
-def _longest_step(q: State, dx: float) -> PerSample:
-    w = primitive(q)
-    speed = jnp.abs(w[VELOCITY:]).max(axis=0) + sound_speed(w)
-    return COURANT * dx / speed.max(axis=tuple(range(1, speed.ndim)), keepdims=True)[None]
-
-
-def _sweep(q: State, dt: PerSample, fraction: PerSample, dx: float, axis: int, mode: str) -> State:
-    """Advance the flow along one axis: limited slopes, edges half a step on, the flux between them."""
-    w = primitive(pad(q, axis, 2, mode))
-    steps = along(w, axis, 1, None) - along(w, axis, 0, -1)
-    w, slope = along(w, axis, 1, -1), _limited(along(steps, axis, 0, -1), along(steps, axis, 1, None))
-    drift = dt / dx * _drift(w, slope, axis)
-    safe = (
-        jnp.abs(drift[:2]) + jnp.abs(slope[:2]) < 1.9 * w[:2]
-    )  # else density or pressure might turn negative
-    safe = safe.all(axis=0, keepdims=True) & (fraction > FIRST_ORDER_FRACTION)
-    drift, slope = jnp.where(safe, drift, 0.0), jnp.where(safe, slope, 0.0)
-    low, high = w + 0.5 * (drift - slope), w + 0.5 * (drift + slope)
-    flux = hllc_flux(along(high, axis, 0, -1), along(low, axis, 1, None), axis)
-    return q - dt / dx * (along(flux, axis, 1, None) - along(flux, axis, 0, -1))
-
-
-def _limited(backward: State, forward: State) -> State:
-    """Van Leer's slope: the harmonic mean of both differences, zero at extrema."""
-    product = backward * forward
-    return jnp.where(product > 0, 2 * product / jnp.where(product > 0, backward + forward, 1.0), 0.0)
-
-
-def _drift(w: State, slope: State, axis: int) -> State:
-    """dx ∂ₜw from the Euler equations for primitive variables, given slopes along the axis."""
-    n = VELOCITY + axis
-    v, squeeze = w[n], slope[n]
-    drift = v[None] * slope
-    drift = drift.at[DENSITY].add(w[DENSITY] * squeeze).at[PRESSURE].add(GAMMA * w[PRESSURE] * squeeze)
-    return -drift.at[n].add(slope[PRESSURE] / w[DENSITY])
+compressible1d = EQUATIONS.register("compressible1d")(_equation(1, 256, "_periodic_Train"))
+compressible2d = EQUATIONS.register("compressible2d")(_equation(2, 64, "_periodic_{resolution}_Train"))
+compressible3d = EQUATIONS.register("compressible3d")(_equation(3, 32, "_periodic_Train"))

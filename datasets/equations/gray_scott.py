@@ -1,19 +1,67 @@
-"""Gray-Scott reaction and diffusion in two dimensions: Fourier modes and exponential time steps in float64."""
+"""The Gray-Scott reaction with diffusion in two dimensions, solved by Fourier modes."""
 
-from functools import partial
+import functools
+from dataclasses import dataclass, replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from cape.datasets.simulate import etd
-from cape.datasets.simulate.initial_fields import Spots
+from cape.datasets.equations.equation import EQUATIONS, Equation, Parameter
+from cape.datasets.simulate.random_numbers import uniform_numbers
+from cape.datasets.symmetries import Symmetries
 
 LENGTH = 2.0  # side of the periodic square
-DIFFUSION = (2e-5, 1e-5)  # of A and of B, as in the public files of this equation
-POINTS = 128  # fewest internal points per unit of length: half as many leave errors up to 10%
+DIFFUSION = (2e-5, 1e-5)  # of A and of B, as in public files of this equation
+POINTS = 128  # fewest internal points per unit of length; half as many leave errors up to 10%
 STEP = 2.0  # longest time step
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Bell-shaped spots of B in A: B = 1 − ∏ₘ (1 − hₘ gₘ), A = 1 − B, with Gaussians gₘ; channels A and B.
+
+    Everything is periodic with period `length`. Arrays have one row per sample; a spot of height zero is absent.
+    """
+
+    centres: np.ndarray  # [sample, spot, 2]
+    widths: np.ndarray  # [sample, spot]: standard deviations
+    heights: np.ndarray  # [sample, spot]
+    length: float
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> Float[np.ndarray, "sample x y 2"]:
+        """Evaluate on the grid of points x and y; return float64 in [0, 1]."""
+        along_x, along_y = (self._bell(points, axis) for axis, points in enumerate((x, y)))
+        a = np.ones((len(self.centres), len(x), len(y)))
+        for spot in range(self.centres.shape[1]):
+            a *= 1 - self.heights[:, spot, None, None] * along_x[:, spot, :, None] * along_y[:, spot, None, :]
+        return np.stack([a, 1 - a], axis=-1)
+
+    def _bell(self, points: np.ndarray, axis: int) -> Float[np.ndarray, "sample spot point"]:
+        distance = points - self.centres[:, :, axis, None]
+        distance = (distance + self.length / 2) % self.length - self.length / 2  # to the nearest image
+        return np.exp(-0.5 * (distance / self.widths[..., None]) ** 2)
+
+    def select(self, samples: slice | np.ndarray) -> "Spots":
+        """Return these samples only."""
+        return Spots(self.centres[samples], self.widths[samples], self.heights[samples], self.length)
+
+
+def random_spots(seed: int, samples: int, *, length: float = LENGTH) -> Spots:
+    """Draw 2.5 to 10 spots per unit of area: centre anywhere, width in [0.03, 0.1), height in [0.3, 0.9).
+
+    Raises:
+        ValueError: fewer than one sample is asked for.
+    """
+    fewest, most = max(round(2.5 * length**2), 1), max(round(10 * length**2), 1)
+    uniform = uniform_numbers(seed, "random-spots", samples, 1 + 4 * most)
+    x, y, widths, heights = uniform[:, 1:].reshape(samples, 4, most).swapaxes(0, 1)
+    count = fewest + np.floor((most - fewest + 1) * uniform[:, :1])
+    return Spots(
+        centres=length * (np.stack([x, y], axis=-1) - 0.5),
+        widths=0.03 + 0.07 * widths,
+        heights=np.where(np.arange(most) < count, 0.3 + 0.6 * heights, 0.0),
+        length=length,
+    )
 
 
 def solve(
@@ -27,89 +75,70 @@ def solve(
     points: int = POINTS,
     step: float = STEP,
 ) -> Float[np.ndarray, "sample time x y 2"]:
-    """Solve Gray-Scott on the periodic square of this length around the origin; channels A and B.
+    """Solve Gray-Scott on a periodic square around the origin; channels A and B.
 
     ∂ₜA = 2·10⁻⁵ ∇²A − A B² + F (1 − A),  ∂ₜB = 10⁻⁵ ∇²B + A B² − (F + k) B
 
-    The scheme (see `evolve`) runs on a grid of at least `points` per unit of length that contains every cell's centre.
+    The scheme (`schemes.gray_scott.evolve`) runs on a finer grid that contains every cell's centre.
 
     Args:
         initial: the functions A₀ and B₀ ≥ 0, both channels of every sample.
         feed: F of each sample, per unit of time.
         kill: k of each sample, per unit of time.
         resolution: cells along each axis; values are given at their centres.
-        times: increasing times of the frames; the first one is that of the initial condition.
-        length: side of the square, [−1, 1)² unless told; the diffusion coefficients stay what they are.
+        times: increasing times of the frames; the first one is the time of the initial condition.
+        length: side of the square. The diffusion coefficients do not depend on it.
         points: fewest internal points per unit of length.
         step: longest time step.
 
     Returns:
         Point values u[sample, time, x, y, channel], float64.
     """
+    from cape.datasets.schemes import gray_scott as scheme
+
     factor = int(np.ceil(points * length / resolution))
     fine = length * ((0.5 + np.arange(factor * resolution) / factor) / resolution - 0.5)
-    frames = evolve(initial(fine, fine), feed, kill, times, length=length, step=step)
+    frames = scheme.evolve(initial(fine, fine), feed, kill, times, length=length, step=step)
     return frames[:, :, ::factor, ::factor]
 
 
-def evolve(
-    u0: Float[np.ndarray, "sample x y 2"],
-    feed: Float[np.ndarray, " sample"],
-    kill: Float[np.ndarray, " sample"],
-    times: Float[np.ndarray, " time"],
-    *,
-    length: float = LENGTH,
-    step: float = STEP,
-) -> Float[np.ndarray, "sample time x y 2"]:
-    """Advance point values on an equidistant grid of a periodic square to each of the times.
-
-    Fourier collocation; diffusion and decay are the linear part of ETDRK4, A B² and the feed the rest.
-
-    Raises:
-        ValueError: for shapes that do not fit, times that do not increase, or F or k below zero.
-    """
-    u0, feed, kill, times = (np.asarray(a, np.float64) for a in (u0, feed, kill, times))
-    if u0.ndim != 4 or u0.shape[3] != 2 or feed.shape != u0.shape[:1] or kill.shape != feed.shape:
-        raise ValueError(
-            f"expected u0 (sample, x, y, 2), feed (sample,) and kill (sample,), "
-            f"got {u0.shape}, {feed.shape} and {kill.shape}"
-        )
-    if not ((feed >= 0).all() and (kill >= 0).all()):
-        raise ValueError(
-            f"expected F >= 0 and k >= 0 for every sample, got {feed.min()} and {kill.min()} at least"
-        )
-    intervals, steps = etd.steps_between(times, step)
-    with jax.enable_x64(True):
-        arrays = (np.moveaxis(u0, 3, 1), feed, kill, np.float64(length), intervals, steps)
-        frames = np.asarray(_evolve(*(jnp.asarray(a) for a in arrays)))
-    return np.concatenate([u0[:, None], np.moveaxis(frames, 2, 4)], axis=1)
-
-
-@jax.jit
-def _evolve(
-    u: Float[Array, "sample 2 x y"], feed, kill, length, intervals, steps
-) -> Float[Array, "sample interval 2 x y"]:
-    space = u.shape[2:]
-    transform = partial(jnp.fft.rfft2, axes=(2, 3))
-    decay = jnp.stack([feed, feed + kill], axis=1)[:, :, None, None]
-    diffusion = jnp.asarray(DIFFUSION)[None, :, None, None]
-    rates = -diffusion * _squared_wave_numbers(*space)[None, None] / length**2 - decay
-    source = transform(jnp.zeros_like(u).at[:, 0].set(feed[:, None, None]))
-
-    def react(spectrum):
-        a, b = jnp.moveaxis(jnp.fft.irfft2(spectrum, space, axes=(2, 3)), 1, 0)
-        converted = transform((a * b * b)[:, None])
-        return source + jnp.concatenate([-converted, converted], axis=1)
-
-    def interval(spectrum, duration_and_steps):
-        spectrum = etd.advance(spectrum, rates, react, *duration_and_steps)
-        return spectrum, jnp.fft.irfft2(spectrum, space, axes=(2, 3))
-
-    _, frames = jax.lax.scan(interval, transform(u), (intervals, steps))
-    return jnp.moveaxis(frames, 0, 1)
-
-
-def _squared_wave_numbers(nx: int, ny: int) -> Float[Array, "kx ky"]:
-    """|k|² of the modes of rfft2 on a square of side one."""
-    kx, ky = 2 * np.pi * np.fft.fftfreq(nx, 1 / nx), 2 * np.pi * np.fft.rfftfreq(ny, 1 / ny)
-    return jnp.asarray(kx[:, None] ** 2 + ky[None, :] ** 2)
+gray_scott = EQUATIONS.register("gray-scott")(
+    Equation(
+        "gray-scott",
+        (
+            Parameter("F", "F", 0.0, meaning="feed rate F"),
+            Parameter("k", "k", 0.0, meaning="kill rate k"),
+        ),
+        solve,
+        "2D_GrayScott",
+        random_spots,
+        title="the Gray-Scott reaction",
+        formula="∂ₜA = 2·10⁻⁵ ∇²A − A B² + F (1 − A),  ∂ₜB = 10⁻⁵ ∇²B + A B² − (F + k) B",
+        scheme="by Fourier modes and exponential time steps of fourth order, in float64 on a finer grid",
+        dimension=2,
+        channels=("A", "B"),
+        length=LENGTH,
+        origin=-1.0,
+        resolution=128,
+        frames=101,
+        t_end=1000.0,
+        finest=256,
+        symmetries=Symmetries(isometries=()),
+    )
+)
+gray_scott_small = EQUATIONS.register("gray-scott-small")(
+    replace(
+        gray_scott,
+        name="gray-scott-small",
+        solve=functools.partial(solve, length=1.0),
+        file_prefix="2D_GrayScottSmall",
+        initial_conditions=functools.partial(random_spots, length=1.0),
+        title="the Gray-Scott reaction on a quarter of the usual area",
+        length=1.0,
+        origin=-0.5,
+        resolution=64,
+        frames=41,
+        t_end=400.0,
+        finest=128,
+    )
+)

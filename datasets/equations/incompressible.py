@@ -1,15 +1,61 @@
-"""Incompressible flow in two dimensions, by its vorticity: Fourier-Galerkin and exponential time steps."""
+"""Forced incompressible flow in two dimensions (Navier-Stokes), solved by Fourier modes of its vorticity."""
 
-import jax
-import jax.numpy as jnp
+import functools
+from dataclasses import dataclass, replace
+
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float
 
-from cape.datasets.simulate import etd
-from cape.datasets.simulate.initial_fields import RandomField
+from cape.datasets.equations.equation import EQUATIONS, Equation, Parameter
+from cape.datasets.simulate.random_numbers import normal_numbers
+from cape.datasets.symmetries import Isometry, Symmetries
 
-REACH = 1.0  # highest wave number times |u| + |v| times dt; the scheme is stable up to 2.8
-PIECE = 0.5  # the step is chosen anew after this time, in which speeds may at most double
+HIGHEST_MODE = 16  # of random fields; higher modes would hold at most 1e-4 of the variance
+
+
+@dataclass(frozen=True)
+class RandomField:
+    """Real Fourier series w(x, y) = Re ∑ c[k, l] exp(2πi (k x + l y)) on the unit torus; one channel.
+
+    k runs from −K to K and l from 0 to K.
+    """
+
+    coefficients: np.ndarray  # complex [sample, 2K + 1, K + 1]
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> Float[np.ndarray, "sample x y 1"]:
+        """Evaluate on the grid of points x and y; return float64."""
+        highest = self.coefficients.shape[2] - 1
+        along_x = np.exp(2j * np.pi * np.outer(np.arange(-highest, highest + 1), x))
+        along_y = np.exp(2j * np.pi * np.outer(np.arange(highest + 1), y))
+        return (along_x.T @ self.coefficients @ along_y).real[..., None]
+
+    def select(self, samples: slice | np.ndarray) -> "RandomField":
+        """Return these samples only."""
+        return RandomField(self.coefficients[samples])
+
+
+def random_vorticity(
+    seed: int, samples: int, *, alpha: float = 2.5, tau: float = 7.0, size: float | None = None
+) -> RandomField:
+    """Draw Gaussian random fields of mean zero and covariance τ^(2α − 2) (−∇² + τ²)^(−α) on the unit torus.
+
+    Args:
+        size: expected root mean square of the fields; None leaves it as it follows from the covariance: 0.18 for the
+            default α and τ.
+
+    Raises:
+        ValueError: fewer than one sample is asked for.
+    """
+    k = np.arange(-HIGHEST_MODE, HIGHEST_MODE + 1)[:, None]
+    l = np.arange(HIGHEST_MODE + 1)[None, :]  # noqa: E741
+    one_of_each_pair = (l > 0) | (k > 0)
+    deviation = tau ** (alpha - 1) * (4 * np.pi**2 * (k**2 + l**2) + tau**2) ** (-alpha / 2)
+    deviation = np.sqrt(2) * deviation * one_of_each_pair
+    if size is not None:
+        deviation *= size / np.sqrt((deviation**2).sum())
+    normal = normal_numbers(seed, "random-vorticity", samples, 2 * deviation.size)
+    cosine, sine = normal.reshape(samples, 2, *deviation.shape).swapaxes(0, 1)
+    return RandomField(deviation * (cosine - 1j * sine))
 
 
 def solve(
@@ -26,129 +72,79 @@ def solve(
 
     ∂ₜw + (u·∇)w = ν ∇²w + f,  ∇·u = 0,  ∇×u = w,  f = a (sin 2π(x + y) + cos 2π(x + y))
 
-    The scheme (see `evolve`) runs on a finer grid that contains every cell's centre.
+    The scheme (`schemes.incompressible.evolve`) runs on a finer grid that contains every cell's centre.
 
     Args:
         initial: the vorticity w₀ of every sample.
         nu: viscosity ν of each sample.
         amplitude: a of each sample.
         resolution: cells along each axis; values are given at their centres.
-        times: increasing times of the frames; the first one is that of the initial condition.
-        vorticity: usual size of w, for `points_for`.
-        points: fewest internal points along each axis; None leaves it to `points_for`.
+        times: increasing times of the frames; the first one is the time of the initial condition.
+        vorticity: typical size of w, for `points_for`.
+        points: fewest internal points along each axis; None for `points_for`.
 
     Returns:
         Point values w[sample, time, x, y, 1], float64.
     """
+    from cape.datasets.schemes import incompressible as scheme
+
     factor = -(-(points or points_for(nu, vorticity)) // resolution)
-    fine = (0.5 + np.arange(factor * resolution) / factor) / resolution  # past 1: periodic
+    fine = (0.5 + np.arange(factor * resolution) / factor) / resolution  # beyond 1: periodic
     phase = 2 * np.pi * (fine[:, None] + fine[None, :])
     forcing = np.asarray(amplitude, np.float64)[:, None, None] * (np.sin(phase) + np.cos(phase))
-    frames = evolve(initial(fine, fine)[..., 0], nu, forcing, times)
+    frames = scheme.evolve(initial(fine, fine)[..., 0], nu, forcing, times)
     return frames[:, :, ::factor, ::factor, None]
 
 
-def evolve(
-    w0: Float[np.ndarray, "sample x y"],
-    nu: Float[np.ndarray, " sample"],
-    forcing: Float[np.ndarray, "sample x y"],
-    times: Float[np.ndarray, " time"],
-    *,
-    reach: float = REACH,
-) -> Float[np.ndarray, "sample time x y"]:
-    """Advance the vorticity at equidistant points of the unit torus to each of the times.
-
-    The lower two thirds of the Fourier modes are carried, so that products have no aliasing and advection
-    conserves energy and enstrophy of each sample exactly but for the time step; the mean velocity is zero.
-    Viscosity is the linear part of ETDRK4, advection and forcing the rest. The step follows the fastest flow
-    among the samples.
-
-    Raises:
-        ValueError: for shapes that do not fit, times that do not increase, ν that is not positive, or
-            vorticity or forcing whose mean is not zero, which no flow on a torus has.
-    """
-    w0, nu, forcing, times = (np.asarray(a, np.float64) for a in (w0, nu, forcing, times))
-    if w0.ndim != 3 or nu.shape != w0.shape[:1] or forcing.shape != w0.shape:
-        raise ValueError(
-            f"expected w0 (sample, x, y), nu (sample,) and forcing as w0, got {w0.shape}, {nu.shape} and "
-            f"{forcing.shape}"
-        )
-    if not (nu > 0).all():
-        raise ValueError(f"expected a positive viscosity nu for every sample, got {nu.min()}")
-    for name, field in (("vorticity w0", w0), ("forcing", forcing)):
-        mean, largest = np.abs(field.mean(axis=(1, 2))).max(), np.abs(field).max()
-        if not mean <= 1e-6 * largest:
-            raise ValueError(f"expected {name} of mean zero for every sample, got {mean:g}; subtract it")
-    intervals, pieces = etd.steps_between(times, PIECE)
-    with jax.enable_x64(True):
-        arrays = (w0, nu, forcing, np.float64(reach), intervals, pieces)
-        frames = np.asarray(_evolve(*(jnp.asarray(a) for a in arrays)))
-    return np.concatenate([w0[:, None], frames], axis=1)
-
-
 def points_for(nu: Float[np.ndarray, " sample"], vorticity: float = 1.0) -> int:
-    """Return how many points per axis resolve the smallest ν, for vorticity w of this usual size.
+    """Return the number of points per axis that resolves the smallest ν, for vorticity w of this typical size.
 
-    Filaments are about √(ν/w) wide; 0.8 points in each, between 64 and 256 in all, let the highest mode
-    carried, n/3, advance by 1.7 radians over one. (Where 256 is less than that, it is a bound on the work, and
-    what is finer is lost.)
+    Filaments are about √(ν/w) wide. With 0.8 points in each, the highest retained mode, n/3, advances by 1.7 radians
+    over one filament. The result lies between 64 and 256. The upper limit bounds the work: structures that would need
+    more points are lost.
     """
     width = np.sqrt(np.min(nu) / vorticity)
     return int(np.clip(8 * np.ceil(0.1 / width), 64, 256))
 
 
-@jax.jit
-def _evolve(
-    w: Float[Array, "sample x y"], nu, forcing, reach, intervals, pieces
-) -> Float[Array, "sample interval x y"]:
-    space = w.shape[1:]
-    kx, ky, carried = _wave_numbers(*space)
-    squared = kx**2 + ky**2
-    inverse = jnp.where(squared > 0, 1 / jnp.where(squared > 0, squared, 1.0), 0.0)
-    rates = -nu[:, None, None] * squared
+# The force depends on x + y only, so it is constant along (1, −1). It changes its sign under a translation by half a
+# period, as a vorticity does under a reflection. It is even around x = y = 1/16.
+FORCED = Symmetries(
+    translation=(1, -1),
+    forced_isometries=(Isometry(exchange=True, sign=-1, shift=1 / 4), Isometry(reverse=True, shift=1 / 8)),
+)
 
-    def to_modes(field):
-        spectrum = jnp.fft.rfft2(field)
-        return spectrum * carried.astype(spectrum.dtype)
-
-    def velocity(modes):
-        """u = ∂ψ/∂y and v = −∂ψ/∂x with −∇²ψ = w."""
-        gradient = jnp.stack([ky * inverse, -kx * inverse], axis=1)
-        return jnp.moveaxis(jnp.fft.irfft2(1j * gradient.astype(modes.dtype) * modes[:, None], space), 1, 0)
-
-    source = to_modes(forcing)
-
-    def advect(modes):
-        """−∇·(u w) = (∂yy − ∂xx)(u v) + ∂xy(u² − v²) needs no transform of w, two of velocities."""
-        u, v = velocity(modes)
-        across, along = (kx**2 - ky**2).astype(modes.dtype), (kx * ky).astype(modes.dtype)
-        return source + across * to_modes(u * v) - along * to_modes(u * u - v * v)
-
-    def interval(modes, duration_and_pieces):
-        duration, pieces = duration_and_pieces
-        piece = duration / pieces.astype(duration.dtype)
-
-        def advance(_, modes):
-            steps = _steps(velocity(modes), piece, max(space), reach)
-            return etd.advance(modes, rates, advect, piece, steps)
-
-        modes = jax.lax.fori_loop(0, pieces, advance, modes)
-        return modes, jnp.fft.irfft2(modes, space)
-
-    _, frames = jax.lax.scan(interval, to_modes(w), (intervals, pieces))
-    return jnp.moveaxis(frames, 0, 1)
-
-
-def _steps(velocity, duration: Float[Array, ""], points: int, reach: Float[Array, ""]) -> Int[Array, ""]:
-    u, v = velocity
-    fastest = jnp.max(jnp.abs(u) + jnp.abs(v))
-    wanted = duration * 2 * jnp.pi * (points // 3) * fastest / reach
-    return jnp.where(jnp.isfinite(wanted), jnp.clip(jnp.ceil(wanted), 4, 1e6), 1).astype(jnp.int32)
-
-
-def _wave_numbers(nx: int, ny: int):
-    """kx, ky [1, kx, ky] of the modes of rfft2, in radians per unit of length, and which are carried."""
-    x, y = np.fft.fftfreq(nx, 1 / nx)[None, :, None], np.fft.rfftfreq(ny, 1 / ny)[None, None, :]
-    carried = (3 * np.abs(x) < nx) & (3 * y < ny) & ((x != 0) | (y != 0))
-    kx, ky = (2 * np.pi * k * np.ones_like(x * y) for k in (x, y))
-    return jnp.asarray(kx), jnp.asarray(ky), jnp.asarray(carried.astype(np.float64))
+navier_stokes = EQUATIONS.register("navier-stokes")(
+    Equation(
+        "navier-stokes",
+        (
+            Parameter("nu", "nu", 0.0, zero=False, meaning="viscosity ν"),
+            Parameter("forcing", "forcing", 0.0, meaning="amplitude a of the forcing"),
+        ),
+        solve,
+        "2D_NavierStokes",
+        random_vorticity,
+        title="incompressible flow (Navier-Stokes, by its vorticity)",
+        formula="∂ₜw + (u·∇)w = ν ∇²w + a (sin 2π(x + y) + cos 2π(x + y)),  ∇·u = 0,  ∇×u = w",
+        scheme="by Fourier modes without aliasing and exponential time steps of fourth order, in float64",
+        dimension=2,
+        channels=("vorticity",),
+        resolution=64,
+        frames=31,
+        t_end=50.0,
+        finest=128,
+        symmetries=FORCED,
+    )
+)
+navier_stokes_eddies = EQUATIONS.register("navier-stokes-eddies")(
+    replace(
+        navier_stokes,
+        name="navier-stokes-eddies",
+        solve=functools.partial(solve, vorticity=5.0),
+        file_prefix="2D_NavierStokesEddies",
+        initial_conditions=functools.partial(random_vorticity, alpha=4.0, tau=20.0, size=5.0),
+        title="incompressible flow that starts from strong eddies (Navier-Stokes, by its vorticity)",
+        frames=21,
+        t_end=4.0,
+    )
+)

@@ -1,18 +1,50 @@
-"""Reaction-diffusion (Fisher-KPP) by splitting into two parts that are both solved exactly, in float64."""
+"""Reaction and diffusion (Fisher-KPP), solved by splitting."""
 
-import jax
-import jax.numpy as jnp
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from cape.datasets.simulate.initial_conditions import InitialConditions, cell_centres
+from cape.datasets.equations.equation import EQUATIONS, Equation, Parameter
+from cape.datasets.simulate.cells import cell_centres
+from cape.datasets.simulate.waves import Waves, random_waves
+from cape.datasets.symmetries import Symmetries
 
-STEP = 1e-3  # longest step; the splitting error is of second order in it
+STEP = 1e-3  # longest time step; the splitting error is of second order in it
 POINTS = 1024  # fewest internal points
 
 
+@dataclass(frozen=True)
+class NormalisedWaves:
+    """Functions |u₀(x)| / max |u₀| in [0, 1], one per sample.
+
+    The maximum is taken on a fixed grid of 4096 points, so that it does not depend on the resolution.
+    """
+
+    waves: Waves
+    maxima: np.ndarray  # [sample]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Evaluate at points x[point] (shared) or x[sample, point]; return float64 [sample, point]."""
+        return np.minimum(np.abs(self.waves(x)) / self.maxima[:, None], 1.0)
+
+    def select(self, samples: slice | np.ndarray) -> "NormalisedWaves":
+        """Return these samples only."""
+        return NormalisedWaves(self.waves.select(samples), self.maxima[samples])
+
+
+def normalised_waves(seed: int, samples: int) -> NormalisedWaves:
+    """Draw `random_waves` without offset and scale each to [0, 1]; a sample that is zero everywhere stays zero."""
+    waves = random_waves(seed, samples, largest_offset=0.0)
+    x = cell_centres(4096)
+    maxima = np.concatenate(
+        [np.abs(waves.select(slice(i, i + 256))(x)).max(axis=1) for i in range(0, samples, 256)]
+    )
+    return NormalisedWaves(waves, np.where(maxima > 0, maxima, 1.0))
+
+
 def solve(
-    initial: InitialConditions,
+    initial: NormalisedWaves,
     nu: Float[np.ndarray, " sample"],
     rho: Float[np.ndarray, " sample"],
     *,
@@ -20,94 +52,47 @@ def solve(
     times: Float[np.ndarray, " time"],
     step: float = STEP,
     points: int = POINTS,
-) -> Float[np.ndarray, "sample time x"]:
+) -> Float[np.ndarray, "sample time x 1"]:
     """Solve ∂ₜu = ν ∂ₓₓu + ρ u (1 − u) on the periodic [0, 1), 0 ≤ u.
 
-    The scheme (see `evolve`) runs on a finer grid that contains every cell's centre.
+    The scheme (`schemes.reaction_diffusion.evolve`) runs on a finer grid that contains every cell's centre.
 
     Args:
         initial: the functions u₀ ≥ 0, one per sample.
-        nu: diffusion coefficient of each sample.
-        rho: growth rate of each sample, per unit of time.
+        nu: diffusion coefficient ν of each sample.
+        rho: growth rate ρ of each sample, per unit of time.
         resolution: number of cells; values are given at their centres.
-        times: increasing times of the frames; the first one is that of the initial condition.
+        times: increasing times of the frames; the first one is the time of the initial condition.
         step: longest time step.
         points: fewest internal points.
 
     Returns:
-        Point values u[sample, time, x], float64.
+        Point values u[sample, time, x, 1], float64.
     """
+    from cape.datasets.schemes import reaction_diffusion as scheme
+
     factor = int(np.ceil(points / resolution))
     factor += 1 - factor % 2
-    fine = evolve(initial(cell_centres(factor * resolution)), nu, rho, times, step=step)
-    return fine[..., factor // 2 :: factor]
+    fine = scheme.evolve(initial(cell_centres(factor * resolution)), nu, rho, times, step=step)
+    return fine[..., factor // 2 :: factor, None]
 
 
-def evolve(
-    u0: Float[np.ndarray, "sample x"],
-    nu: Float[np.ndarray, " sample"],
-    rho: Float[np.ndarray, " sample"],
-    times: Float[np.ndarray, " time"],
-    *,
-    step: float = STEP,
-) -> Float[np.ndarray, "sample time x"]:
-    """Advance point values on an equidistant grid of [0, 1) to each of the times.
-
-    Strang splitting: half a step of reaction by the logistic closed form u eʳ / (1 + u (eʳ − 1)), r = ρ
-    dt/2; a step of diffusion, exact in Fourier space; half a step of reaction. Where a jump rings below
-    zero after diffusion it is set to zero: the true solution never gets there, and a negative state would
-    grow without bound.
-
-    Raises:
-        ValueError: for shapes that do not fit, times that do not increase, negative u0, ν ≤ 0 or ρ < 0.
-    """
-    u0, nu, rho, times = (np.asarray(a, np.float64) for a in (u0, nu, rho, times))
-    if u0.ndim != 2 or nu.shape != u0.shape[:1] or rho.shape != nu.shape:
-        raise ValueError(
-            f"expected u0 (sample, x), nu (sample,) and rho (sample,), "
-            f"got {u0.shape}, {nu.shape} and {rho.shape}"
-        )
-    if not (nu > 0).all() or not (rho >= 0).all():
-        raise ValueError(
-            f"expected Nu > 0 and rho >= 0 for every sample, got {nu.min()} and {rho.min()} at least"
-        )
-    if not (u0 >= 0).all():
-        raise ValueError(f"expected initial values of at least zero (a density), got {u0.min()}")
-    if times.ndim != 1 or not (np.diff(times) > 0).all():
-        raise ValueError("expected times (time,) that increase from frame to frame")
-    if not step > 0:
-        raise ValueError(f"expected a positive time step, got {step}")
-    with jax.enable_x64(True):
-        intervals = np.diff(times)
-        steps = np.ceil(intervals / step - 1e-9).astype(np.int32)
-        frames = _evolve(*(jnp.asarray(a) for a in (u0, nu, rho, intervals, steps)))
-        return np.concatenate([u0[:, None], np.asarray(frames)], axis=1)
-
-
-@jax.jit
-def _evolve(u: Float[Array, "sample x"], nu, rho, intervals, steps) -> Float[Array, "sample interval x"]:
-    points = u.shape[-1]
-    k = 2 * jnp.pi * jnp.arange(points // 2 + 1, dtype=u.dtype)
-    rates = -nu[:, None] * (k**2)[None, :]
-
-    def interval(u, duration_and_steps):
-        duration, steps = duration_and_steps
-        dt = duration / steps.astype(u.dtype)
-        decay = jnp.exp(dt * rates)
-        growth, half_growth = jnp.exp(rho * dt)[:, None], jnp.exp(0.5 * rho * dt)[:, None]
-
-        def diffuse(u):
-            spectrum = jnp.fft.rfft(u)
-            return jnp.maximum(jnp.fft.irfft(spectrum * decay.astype(spectrum.dtype), points), 0.0)
-
-        u = _react(u, half_growth)  # the closing half of one step and the opening half of the next are one
-        u = jax.lax.fori_loop(0, steps - 1, lambda _, u: _react(diffuse(u), growth), u)
-        u = _react(diffuse(u), half_growth)
-        return u, u
-
-    _, frames = jax.lax.scan(interval, u, (intervals, steps))
-    return jnp.moveaxis(frames, 0, 1)
-
-
-def _react(u: Float[Array, "sample x"], growth: Float[Array, "sample 1"]) -> Float[Array, "sample x"]:
-    return u * growth / (1.0 + u * (growth - 1.0))
+reaction_diffusion = EQUATIONS.register("reaction-diffusion")(
+    Equation(
+        "reaction-diffusion",
+        (
+            Parameter("Nu", "Nu", 0.0, zero=False, meaning="diffusion coefficient ν"),
+            Parameter("rho", "Rho", 0.0, meaning="growth rate ρ"),
+        ),
+        solve,
+        "ReacDiff",
+        normalised_waves,
+        title="reaction and diffusion (Fisher-KPP)",
+        formula="∂ₜu = ν ∂ₓₓu + ρ u (1 − u)",
+        scheme="by splitting into two parts that are both solved exactly, in float64 on a finer grid",
+        finest=1024,
+        symmetries=Symmetries(
+            tiling={"u": 0, "Nu": -2, "rho": 0}, time={"u": 0, "Nu": 1, "rho": 1}, reflection=1
+        ),
+    )
+)

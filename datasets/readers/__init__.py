@@ -1,1 +1,1 @@
-"""Readers of file layouts: one file per layout."""
+"""Readers of file layouts: one file per layout, besides the contract in reader.py."""

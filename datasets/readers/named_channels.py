@@ -1,29 +1,50 @@
-"""Reader of files of our own solvers and surrogates whose fields are none of the benchmark's.
-
-Layout: as the benchmark's (see pdebench.py), with one dataset [sample, time, *space] for each of the names in
-the root attribute `channels`; the root attributes `parameters` (names), `equation` and `boundary`.
-"""
+"""Reader of files of this package whose fields PDEBench does not have (pdebench_layout.py describes the layout)."""
 
 from pathlib import Path
 
 import h5py
 
-from cape.datasets.readers.hdf5 import field_shape, open_hdf5, text, texts
-from cape.datasets.readers.pdebench import AXES, CHANNELS, PARAMETERS, assemble, named_parameters
+from cape.datasets.readers.hdf5 import Hdf5Reader, open_hdf5, text, texts
+from cape.datasets.readers.pdebench_layout import (
+    AXES,
+    CHANNELS,
+    PARAMETERS,
+    SCALAR,
+    assemble,
+    check_shapes,
+    longer_times_note,
+    named_parameters,
+)
+from cape.datasets.readers.reader import READERS
 from cape.datasets.trajectories import Trajectories
 
 
-def is_named_channels(file: h5py.File) -> bool:
-    return CHANNELS in file.attrs
+class NamedChannelsReader(Hdf5Reader):
+    """Reads files that list the names of their fields in an attribute."""
+
+    name = "named channels"
+    description = "one dataset [sample, time, *space] for each name in the root attribute 'channels'"
+
+    def recognises_layout(self, file: h5py.File) -> bool:
+        return CHANNELS in file.attrs and SCALAR not in file
+
+    def open(self, path: Path) -> Trajectories:
+        return open_named_channels(path)
+
+    def notes(self, path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
+        return longer_times_note(path, trajectories)
+
+
+READERS.register(NamedChannelsReader.name)(NamedChannelsReader())
 
 
 def open_named_channels(path: str | Path) -> Trajectories:
-    """Open fields under the names in `channels`, each [sample, time, *space]. Reads no field.
+    """Open a file with one dataset [sample, time, *space] per channel, reading no field.
 
-    Parameters are those that the attribute `parameters` names, in its order.
+    The root attributes `channels` and `parameters` hold the names of channels and parameters, in order.
 
     Raises:
-        ValueError: naming the file and the attribute, dataset or parameter that is missing or does not fit.
+        ValueError: an attribute, dataset or parameter is missing or does not fit; the message names it and the file.
     """
     path = Path(path)
     with open_hdf5(path) as file:
@@ -32,11 +53,6 @@ def open_named_channels(path: str | Path) -> Trajectories:
             if found is None:
                 raise ValueError(f"{path}: root attribute {attribute!r} is missing, expected a list of names")
         axes = tuple(a for a in AXES if a in file) or AXES[:1]
-        shapes = [field_shape(path, file, channel, axes) for channel in channels]
-        for channel, shape in zip(channels, shapes, strict=True):
-            if shape != shapes[0]:
-                raise ValueError(
-                    f"{path}: {channel!r} has axes {list(shape)}, expected {list(shapes[0])} as in {channels[0]!r}"
-                )
+        check_shapes(path, file, channels, axes)
         equation = text(file, "equation") or "unknown"
         return assemble(path, file, channels, channels, axes, names, equation)

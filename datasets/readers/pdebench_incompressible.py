@@ -1,7 +1,7 @@
 """Reader of PDEBench's incompressible flow with a random force: ns_incom_inhom_2d_512-0.h5, -1.h5, ...
 
 Layout: `velocity` [sample, time, x, y, 2], `particles` [sample, time, x, y, 1], `force` [sample, x, y, 2], `t`
-[sample, time]; neither coordinates nor parameters.
+[sample, time]. There are neither coordinates nor parameters.
 """
 
 from __future__ import annotations
@@ -12,26 +12,47 @@ import h5py
 import numpy as np
 
 from cape.datasets.fields import whole
-from cape.datasets.readers.hdf5 import dataset, open_hdf5, sample_times
+from cape.datasets.numbering import number_initial_conditions
+from cape.datasets.readers.hdf5 import Hdf5Reader, dataset, open_hdf5, sample_times
+from cape.datasets.readers.reader import READERS
 from cape.datasets.slabs import Slab, SlabStore
-from cape.datasets.start_numbers import numbered_from
 from cape.datasets.trajectories import Trajectories
 
 FIELDS = {"velocity": ("Vx", "Vy"), "particles": ("particles",), "force": ("force_x", "force_y")}
 
 
-def is_incompressible(file: h5py.File) -> bool:
-    return {*FIELDS, "t"} <= set(file)
+class IncompressibleReader(Hdf5Reader):
+    """Reads incompressible flow, as in ns_incom_inhom_2d_512-0.h5."""
+
+    name = "PDEBench incompressible flow"
+    description = "'velocity' [sample, time, x, y, 2], 'particles', 'force', 't'"
+
+    def recognises_layout(self, file: h5py.File) -> bool:
+        return {*FIELDS, "t"} <= set(file)
+
+    def open(self, path: Path) -> Trajectories:
+        return open_incompressible(path)
+
+    def notes(self, path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
+        return [
+            (
+                "note",
+                "no coordinates in the file: assumed to be cell centres of the unit square with walls around",
+            )
+        ]
+
+
+READERS.register(IncompressibleReader.name)(IncompressibleReader())
 
 
 def open_incompressible(path: str | Path) -> Trajectories:
-    """Open incompressible flow: velocity, particles carried along, and the force, the same in all frames.
+    """Open incompressible flow, reading no field: velocity, advected particles, and the force, constant in time.
 
-    Points are taken as the cell centres of the unit square, its sides as walls (no flow there). There is no
-    parameter. Every sample of every file has an initial condition of its own. Reads no field.
+    Points are assumed to be the cell centres of the unit square, and its sides to be walls (no flow there). There is
+    no parameter. All samples of all files have different initial conditions.
 
     Raises:
-        ValueError: naming the file and the dataset that has the wrong shape.
+        ValueError: a dataset has the wrong shape; the message names it and the file.
     """
     path = Path(path)
     with open_hdf5(path) as file:
@@ -50,16 +71,9 @@ def open_incompressible(path: str | Path) -> Trajectories:
             coordinates=tuple((np.arange(n) + 0.5) / n for n in shape[2:]),
             times=sample_times(path, file, "t", shape[0], [shape[1], shape[1] + 1], "velocity"),
             boundaries=("wall", "wall"),
-            initial_conditions=numbered_from(path.name, shape[0]),
+            initial_conditions=number_initial_conditions(path.name, shape[0]),
             equation="incompressible",
         )
-
-
-def incompressible_notes(path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
-    """Tell what the file does not say."""
-    return [
-        ("note", "no coordinates in the file: taken as cell centres of the unit square, with walls around")
-    ]
 
 
 def _slab(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> Slab:
@@ -68,7 +82,7 @@ def _slab(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> Sla
     axes = tuple(n for n, present in zip(shape, varies, strict=True) if present)
     if field.shape not in ((*axes, components), axes if components == 1 else None):
         raise ValueError(
-            f"{path}: {name!r} has axes {list(field.shape)}, expected {[*axes, components]} to go with 'velocity' "
+            f"{path}: {name!r} has axes {list(field.shape)}, expected {[*axes, components]} to match 'velocity' "
             f"{list(file['velocity'].shape)}"
         )
     return Slab(name, varies, tuple(range(components)))

@@ -1,7 +1,7 @@
 """Reader of PDEBench's files with one group per sample: 2D_diff-react, 1D_diff-sorp and 2D_rdb (.h5).
 
 Layout: groups "0000", "0001", ..., each with `data` [time, x[, y], channel], the coordinates `grid/x`[, `grid/y`]
-and the times `grid/t`; parameters only in the group's attribute `config`, a YAML text.
+and the times `grid/t`. Parameters are in the group's attribute `config`, a YAML text.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import h5py
 import numpy as np
 
 from cape.datasets.fields import whole
-from cape.datasets.readers.hdf5 import axis, dataset, open_hdf5
+from cape.datasets.groups import GroupStore
+from cape.datasets.readers.hdf5 import Hdf5Reader, axis, dataset, open_hdf5
+from cape.datasets.readers.reader import READERS
 from cape.datasets.readers.yaml_text import numbers_of
-from cape.datasets.slabs import GroupStore
 from cape.datasets.trajectories import Trajectories
 
 DATA = "data"
@@ -25,13 +26,14 @@ SEED = re.compile(r"(?m)^\s*seed\s*:.*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What a file of this family does not say itself.
+class Family:
+    """What the files of one equation do not say themselves.
 
     Attributes:
-        parts: parts of the file's name by which it is known.
-        parameters: entries of `config` that are parameters of the equation, also where they never vary.
-        boundary: the nearest of the kinds there are; `at_boundary` says what holds there.
+        parts: parts of the file's name by which it is recognised.
+        parameters: entries of `config` that are parameters of the equation, even if they never vary.
+        boundary: the nearest boundary that this package knows.
+        at_boundary: the boundary condition of the files, for readers.
     """
 
     equation: str
@@ -42,56 +44,73 @@ class Kind:
     at_boundary: str
 
 
-KINDS = (
-    Kind(
+FAMILIES = (
+    Family(
         "diffusion-reaction",
         ("diff-react",),
         ("activator", "inhibitor"),
         ("Du", "Dv", "k"),
         "wall",
-        "no flux through any side, which counts as wall",
+        "no flux through any side: taken as wall",
     ),
-    Kind(
+    Family(
         "diffusion-sorption",
         ("diff-sorp",),
         ("u",),
         ("D", "por", "rho_s", "k_f", "n_f"),
         "outgoing",
-        "the concentration is given on the left and flows out on the right; the nearest kind is outgoing",
+        "the concentration is given on the left and flows out on the right: taken as outgoing",
     ),
-    Kind(
+    Family(
         "shallow-water",
         ("rdb",),
         ("h",),
         ("dam_radius",),
         "outgoing",
-        "no gradient across any side, which counts as outgoing",
+        "no gradient across any side: taken as outgoing",
     ),
 )
 
 
-def is_samples(file: h5py.File) -> bool:
-    first = next(iter(file), None)
-    return first is not None and isinstance(file[first], h5py.Group) and {DATA, "grid"} <= set(file[first])
+class SamplesReader(Hdf5Reader):
+    """Reads files with one group per sample, as 2D_rdb_NA_NA.h5."""
+
+    name = "PDEBench group per sample"
+    description = "groups '0000', '0001', ..., each with 'data' [time, *space, channel] and 'grid'"
+
+    def recognises_layout(self, file: h5py.File) -> bool:
+        first = next(iter(file), None)
+        return (
+            first is not None and isinstance(file[first], h5py.Group) and {DATA, "grid"} <= set(file[first])
+        )
+
+    def open(self, path: Path) -> Trajectories:
+        return open_samples(path)
+
+    def notes(self, path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
+        return [("note", f.at_boundary) for f in FAMILIES if f.equation == trajectories.equation]
+
+
+READERS.register(SamplesReader.name)(SamplesReader())
 
 
 def open_samples(path: str | Path) -> Trajectories:
-    """Open a file of one group per sample; reads no field, but the header and the `config` of every group.
+    """Open a file with one group per sample, reading the header and the `config` of every group, but no field.
 
-    Parameters are the numbers of `config` that the equation is known to have, and those that vary between samples,
-    seeds apart; there may be none. The grid is that of the first group. Initial conditions are numbered as the
-    groups are, as in PDEBench's other files.
+    Parameters are those numbers of `config` that the equation is known to have, and those that vary between samples,
+    except seeds. There may be none. The grid is the grid of the first group. The numbers of the groups are the numbers
+    of the initial conditions.
 
     Raises:
-        ValueError: naming the file and the group, dataset or entry that is missing or does not fit.
+        ValueError: a group, dataset or entry is missing or does not fit; the message names it and the file.
     """
     path = Path(path)
     with open_hdf5(path) as file:
         groups, ids = _groups(path, file)
         configs = [_config(path, file, group) for group in groups]
-        kind = _kind(path, configs[0])
-        shape = _sample_shape(path, file, groups, kind)
-        names, parameters = _parameters(path, groups, configs, kind)
+        family = _family(path, configs[0])
+        shape = _sample_shape(path, file, groups, family)
+        names, parameters = _parameters(path, groups, configs, family)
         first = f"{groups[0]}/{DATA}"
         frames, *resolution, _ = shape
         coordinates = [
@@ -102,25 +121,22 @@ def open_samples(path: str | Path) -> Trajectories:
             fields=whole(GroupStore(path, tuple(groups), DATA, shape)),
             parameters=parameters,
             parameter_names=names,
-            channel_names=kind.channels,
+            channel_names=family.channels,
             coordinates=tuple(coordinates),
             times=axis(path, file, f"{groups[0]}/grid/t", [frames, frames + 1], first),
-            boundaries=(kind.boundary,) * len(resolution),
+            boundaries=(family.boundary,) * len(resolution),
             initial_conditions=ids,
-            equation=kind.equation,
+            equation=family.equation,
         )
 
 
-def sample_notes(path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
-    """Tell what the boundary kind stands for."""
-    return [("note", k.at_boundary) for k in KINDS if k.equation == trajectories.equation]
-
-
 def _groups(path: Path, file: h5py.File) -> tuple[list[str], np.ndarray]:
-    """Names of the samples' groups, in the order of their numbers, and these; positions where they have none."""
-    strangers = [name for name in file if file.get(name, getclass=True) is not h5py.Group]
-    if strangers:
-        raise ValueError(f"{path}: dataset {strangers[0]!r} beside the groups, expected one group per sample")
+    """Return the names of the groups in the order of their numbers, and these numbers; positions if there are none."""
+    datasets = [name for name in file if file.get(name, getclass=True) is not h5py.Group]
+    if datasets:
+        raise ValueError(
+            f"{path}: dataset {datasets[0]!r} next to the groups, expected groups only, one per sample"
+        )
     groups = sorted(file)
     if not all(group.isdecimal() for group in groups):
         return groups, np.arange(len(groups))
@@ -128,11 +144,11 @@ def _groups(path: Path, file: h5py.File) -> tuple[list[str], np.ndarray]:
     return groups, np.array([int(group) for group in groups], np.int64)
 
 
-def _sample_shape(path: Path, file: h5py.File, groups: list[str], kind: Kind) -> tuple[int, ...]:
-    """Shape [time, *space, channel] of every sample, known from headers."""
+def _sample_shape(path: Path, file: h5py.File, groups: list[str], family: Family) -> tuple[int, ...]:
+    """Return the shape [time, *space, channel] of every sample, from the headers."""
     first = dataset(path, file, f"{groups[0]}/{DATA}")
-    expected = f"expected [time, x[, y], channel], channels {', '.join(kind.channels)}"
-    if not 3 <= first.ndim <= 5 or first.shape[-1] != len(kind.channels) or 0 in first.shape:
+    expected = f"expected [time, x[, y], channel], channels {', '.join(family.channels)}"
+    if not 3 <= first.ndim <= 5 or first.shape[-1] != len(family.channels) or 0 in first.shape:
         raise ValueError(f"{path}: '{groups[0]}/{DATA}' has axes {list(first.shape)}, {expected}")
     for group in groups:
         data = dataset(path, file, f"{group}/{DATA}")
@@ -147,13 +163,13 @@ def _sample_shape(path: Path, file: h5py.File, groups: list[str], kind: Kind) ->
 
 
 def _config(path: Path, file: h5py.File, group: str) -> dict[str, float]:
-    """Numbers in the attribute `config` of a group, by their path in it; none where it is absent."""
+    """Return the numbers in the attribute `config` of a group, by their path in it; {} if it is absent."""
     text = file[group].attrs.get("config", "{}")
     text = text.decode() if isinstance(text, bytes) else text
     if not isinstance(text, str):
         raise ValueError(f"{path}: attribute 'config' of group {group!r} is {text!r}, expected a YAML text")
     try:
-        return _numbers(SEED.sub("", text))  # most often only the seed differs: one text to parse, not 10 000
+        return _numbers(SEED.sub("", text))  # usually only the seed differs: parse one text, not 10 000
     except ValueError as error:
         raise ValueError(f"{path}: attribute 'config' of group {group!r}: {error}") from error
 
@@ -163,14 +179,14 @@ def _numbers(text: str) -> dict[str, float]:
     return numbers_of(text)
 
 
-def _kind(path: Path, config: dict[str, float]) -> Kind:
-    """Equation of a file, by its name or by the parameters in the first sample's `config`."""
+def _family(path: Path, config: dict[str, float]) -> Family:
+    """Return the family of a file, by its name or by the parameters in the `config` of the first sample."""
     parts = re.split(r"[_.]", path.name.lower())
     entries = {_last(entry) for entry in config}
-    for kind in KINDS:
-        if set(kind.parts) & set(parts) or set(kind.parameters) <= entries:
-            return kind
-    names = ", ".join(part for kind in KINDS for part in kind.parts)
+    for family in FAMILIES:
+        if set(family.parts) & set(parts) or set(family.parameters) <= entries:
+            return family
+    names = ", ".join(part for family in FAMILIES for part in family.parts)
     raise ValueError(
         f"{path}: equation unknown: expected one of {names} as a part of the file's name (2D_rdb_NA_NA.h5), or "
         "the parameters of one of them in 'config'"
@@ -178,11 +194,11 @@ def _kind(path: Path, config: dict[str, float]) -> Kind:
 
 
 def _parameters(
-    path: Path, groups: list[str], configs: list[dict[str, float]], kind: Kind
+    path: Path, groups: list[str], configs: list[dict[str, float]], family: Family
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names and values [sample, parameter] of what is known as a parameter or varies."""
+    """Return the names and values [sample, parameter] of entries that are known parameters or vary."""
     entries = list(dict.fromkeys(entry for config in configs for entry in config))
-    known = [e for name in kind.parameters for e in entries if _last(e) == name]
+    known = [e for name in family.parameters for e in entries if _last(e) == name]
     others = [e for e in entries if e not in known and "seed" not in _last(e).lower()]
     chosen = known + [e for e in others if len({config.get(e) for config in configs}) > 1]
     values = np.empty((len(configs), len(chosen)))

@@ -1,4 +1,4 @@
-"""Numbers in YAML text, by their path: what parameters and statistics are kept in by some files."""
+"""Numbers in YAML text, by their path. Some files hold parameters and statistics in this form."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import yaml
 
-# The same safe rules; the loader made of C is about ten times faster, where PyYAML was built with it.
+# The loader in C is about ten times faster, if PyYAML was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def numbers_of(text: str) -> dict[str, float]:
-    """Flatten YAML text to its numbers: {"sim.dam_radius": 0.5}; lists count as "name.0", "name.1".
+    """Flatten YAML text to its numbers: {"sim.dam_radius": 0.5}; elements of lists are "name.0", "name.1".
 
-    `1e-3`, which YAML 1.1 takes as text for want of a decimal point, counts as a number; true and false do not.
+    `1e-3`, which is text in YAML 1.1 because it has no decimal point, is a number here; true and false are not.
 
     Raises:
         ValueError: the text is not YAML, or not a mapping.

@@ -1,4 +1,4 @@
-"""Values a parameter takes in simulated data: a list (one file each) or a range (one value per sample)."""
+"""The values of a parameter in simulated data: a list (one file per value) or a range (one value per sample)."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from cape.datasets.simulate.initial_conditions import uniform_numbers
+from cape.datasets.simulate.random_numbers import uniform_numbers
 
 
 @dataclass(frozen=True)
 class Values:
-    """Fixed values; each gets a file of its own."""
+    """Fixed values, with one file each."""
 
     values: tuple[float, ...]
 
@@ -23,7 +23,9 @@ class Values:
         if not all(math.isfinite(v) for v in values):
             raise ValueError(f"expected finite parameter values, got {values}")
         if len(set(values)) != len(values):
-            raise ValueError(f"expected every parameter value once (each has its own file), got {values}")
+            raise ValueError(
+                f"expected every parameter value once (there is one file per value), got {values}"
+            )
 
     @property
     def choices(self) -> tuple["Values", ...]:
@@ -32,7 +34,7 @@ class Values:
 
     @property
     def label(self) -> str:
-        """Text for a file name, such as 0.01."""
+        """Text for file names, such as 0.01."""
         return ",".join(str(v) for v in self.values)
 
     @property
@@ -41,7 +43,7 @@ class Values:
         return min(self.values), max(self.values)
 
     def draw(self, seed: int, name: str, samples: int) -> Float[np.ndarray, " sample"]:
-        """Return the one value for every sample."""
+        """Return [sample] filled with the value; there must be exactly one (see `choices`)."""
         (value,) = self.values
         return np.full(samples, value)
 
@@ -57,7 +59,7 @@ class _Range:
 
     @property
     def choices(self) -> tuple["_Range", ...]:
-        """A range goes into one file."""
+        """The range itself: a range makes one file."""
         return (self,)
 
     @property
@@ -72,17 +74,17 @@ class Uniform(_Range):
 
     @property
     def label(self) -> str:
-        """Text for a file name, such as 0.1-4.0_uniform."""
+        """Text for file names, such as 0.1-4.0_uniform."""
         return f"{float(self.low)}-{float(self.high)}_uniform"
 
     def draw(self, seed: int, name: str, samples: int) -> Float[np.ndarray, " sample"]:
-        """Draw one value per sample, reproducible from the seed and the parameter's name."""
+        """Draw one value per sample; sample i depends on the seed, the parameter's name and i only."""
         return self.low + (self.high - self.low) * uniform_numbers(seed, name, samples, 1)[:, 0]
 
 
 @dataclass(frozen=True)
 class LogUniform(_Range):
-    """One value per sample, its logarithm uniform in [log low, log high); both ends positive."""
+    """One value per sample, whose logarithm is uniform in [log low, log high); both ends are positive."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -91,11 +93,11 @@ class LogUniform(_Range):
 
     @property
     def label(self) -> str:
-        """Text for a file name, such as 0.001-1.0."""
+        """Text for file names, such as 0.001-1.0."""
         return f"{float(self.low)}-{float(self.high)}"
 
     def draw(self, seed: int, name: str, samples: int) -> Float[np.ndarray, " sample"]:
-        """Draw one value per sample, reproducible from the seed and the parameter's name."""
+        """Draw one value per sample; sample i depends on the seed, the parameter's name and i only."""
         return self.low * (self.high / self.low) ** uniform_numbers(seed, name, samples, 1)[:, 0]
 
 
@@ -103,18 +105,18 @@ ParameterValues = Values | Uniform | LogUniform
 
 
 def parse(text: str) -> ParameterValues:
-    """Read parameter values from text: "0.01,0.1", "uniform:0.1:4" or "loguniform:1e-3:1".
+    """Read parameter values from text such as "0.01,0.1", "uniform:0.1:4" or "loguniform:1e-3:1".
 
     Raises:
-        ValueError: when the text is none of these.
+        ValueError: the text has another form.
     """
-    kinds = {"uniform": Uniform, "loguniform": LogUniform}
-    kind, *ends = text.strip().split(":")
+    distributions = {"uniform": Uniform, "loguniform": LogUniform}
+    first, *ends = text.strip().split(":")
     try:
         if not ends:
-            return Values(tuple(_number(part) for part in kind.split(",")))
-        if kind in kinds and len(ends) == 2:
-            return kinds[kind](*(_number(end) for end in ends))
+            return Values(tuple(_number(part) for part in first.split(",")))
+        if first in distributions and len(ends) == 2:
+            return distributions[first](*(_number(end) for end in ends))
     except ValueError as error:
         raise ValueError(f"cannot read the parameter values {text!r}: {error}") from None
     raise ValueError(

@@ -1,4 +1,4 @@
-"""Simulated data sets: one function that writes the files of an equation."""
+"""Simulate an equation and write the files."""
 
 import itertools
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from cape.datasets.simulate.parameters import ParameterValues, parse
 from cape.datasets.simulate.writer import refuse_existing, writing
 
 LOWEST_RESOLUTION = 16
-MOST_SAMPLES = 1_000_000  # numbers of initial conditions: seed * MOST_SAMPLES + sample
-VALUES_PER_BATCH = 2**23  # frames * cells * channels of one batch of samples held in memory
+MOST_SAMPLES = 1_000_000  # the number of an initial condition is seed * MOST_SAMPLES + sample
+VALUES_PER_BATCH = 2**23  # frames * cells * channels of the samples that are solved at once
 
 
 def simulate(
@@ -26,64 +26,58 @@ def simulate(
     resolution: int = 0,
     frames: int = 0,
     t_end: float = 0.0,
-    own: int = 0,
+    unshared: int = 0,
     overwrite: bool = False,
     progress: bool = True,
 ) -> list[Path]:
     """Simulate an equation and write its files in the layout and with the names of PDEBench.
 
-    Listed values (`Values`, or text such as "0.01,0.1") make one file each, several listed parameters one
-    for every combination; ranges ("loguniform:1e-3:1") one value per sample in one file. The name of another
-    parameter ties one to it: with {"eta": "0.01,0.1", "zeta": "eta"} both are equal in every file and for
-    every sample. Sample i starts from the same initial condition in every file of one seed, whatever the
-    parameters, the resolution and the number of samples, and `initial-condition` in the file says so; but for the last
-    `own` of each file, which start where no other one does.
+    Listed values (`Values`, or text such as "0.01,0.1") make one file each; several listed parameters make one file
+    for every combination. Ranges ("loguniform:1e-3:1") give every sample of a file its own value. The name of another
+    parameter ties a parameter to it: with {"eta": "0.01,0.1", "zeta": "eta"} both are equal in every sample.
+
+    Sample i starts from the same initial condition in every file of one seed, for all parameters, resolutions and
+    numbers of samples. The last `unshared` samples of each file are the exception: no other file has their initial
+    conditions. The dataset `initial-condition` of a file holds the numbers of its initial conditions.
 
     Args:
-        equation: a name in `EQUATIONS`, or an `Equation` of your own.
-        folder: where the files go; made when missing.
-        parameters: for every parameter of the equation its values, or the name of another one.
-        samples: trajectories in each file.
-        seed: everything random follows from it.
-        resolution: cells per axis; 0: the equation's own number, and so for frames and t_end.
-        frames: number of frames, the initial condition included, equidistant from 0 to t_end.
-        t_end: time of the last frame.
-        own: how many samples of each file have initial conditions of their own: many more to train on, where those
-            that are the same in all files are to compare parameter values by.
-        overwrite: replace files that are there already.
+        equation: the name of a registered equation, or an `Equation`.
+        folder: where the files go; it is made if it is missing.
+        parameters: for every parameter of the equation, its values or the name of another parameter.
+        samples: number of trajectories in each file.
+        seed: seed of the initial conditions and of drawn parameters.
+        resolution: cells per axis; 0 for the equation's default.
+        frames: number of frames at equal intervals from 0 to t_end, with the initial condition; 0 for the default.
+        t_end: time of the last frame; 0 for the equation's default.
+        unshared: number of samples of each file whose initial conditions are not shared with other files. They make
+            training data more varied; shared ones make parameter values comparable.
+        overwrite: replace existing files.
         progress: show a progress bar.
 
     Returns:
-        The paths of the files written.
+        The paths of the files.
 
     Raises:
-        ValueError: for an unknown equation, missing or unknown parameters, values out of range, a parameter
-            tied to itself or to a tied one, too few samples, frames or cells.
-        FileExistsError: when a file is there already and `overwrite` is false; nothing is written then.
+        ValueError: the equation is unknown; parameters are missing, unknown, out of range, or tied to themselves or
+            to a tied one; or there are too few samples, frames or cells.
+        FileExistsError: a file exists and `overwrite` is false; nothing is written then.
     """
     equation = find_equation(equation) if isinstance(equation, str) else equation
-    sources = _sources(equation, parameters)
-    given = {n: _read(equation, n, parameters[n]) for n, source in sources.items() if n == source}
-    _check_bounds(equation, {name: given[source] for name, source in sources.items()})
     resolution, frames = resolution or equation.resolution, frames or equation.frames
     t_end = t_end or equation.t_end
-    combinations = _combinations(given, sources)
-    _check_sizes(samples, own, len(combinations), seed, resolution, frames, t_end)
-    common, starts = samples - own, samples + own * (len(combinations) - 1)
-    paths = [Path(folder) / equation.file_name(values, resolution) for values in combinations]
+    sources = _sources(equation, parameters)
+    files = _files(equation, parameters, sources)
+    _check_sizes(samples, unshared, len(files), seed, resolution, frames, t_end)
+    paths = [Path(folder) / equation.file_name(values, resolution) for values in files]
     refuse_existing(paths, overwrite)
 
+    shared, starts = samples - unshared, samples + unshared * (len(files) - 1)
     initial = equation.initial_conditions(seed, starts)
     times = np.linspace(0.0, t_end, frames)
-    values_per_sample = (
-        frames * max(resolution, equation.finest) ** equation.dimension * len(equation.channels)
-    )
-    batch = _batch_size(samples, values_per_sample)
     with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
-        for number, (path, values) in enumerate(zip(paths, combinations, strict=True)):
+        for number, (path, values) in enumerate(zip(paths, files, strict=True)):
             bar.set_description(path.name)
-            chosen = np.r_[:common, common + number : starts : len(paths)]
-            u0 = initial.select(chosen)
+            chosen = np.r_[:shared, shared + number : starts : len(paths)]
             columns = [values[name].draw(seed, source, starts)[chosen] for name, source in sources.items()]
             with writing(
                 path,
@@ -96,19 +90,33 @@ def simulate(
                 attributes=_provenance(equation, seed, resolution),
                 overwrite=overwrite,
             ) as put:
-                for start in range(0, samples, batch):
-                    part = slice(start, min(start + batch, samples))
-                    u = equation.solve(
-                        u0.select(part), *(c[part] for c in columns), resolution=resolution, times=times
-                    )
-                    _check_solution(equation, u, (part.stop - part.start, frames, resolution))
+                for part, u in _solutions(equation, initial.select(chosen), columns, resolution, times):
                     put(part, slice(None), u)
-                    bar.update(part.stop - start)
+                    bar.update(part.stop - part.start)
     return paths
 
 
+def _solutions(equation: Equation, initial, columns: list[np.ndarray], resolution: int, times: np.ndarray):
+    """Yield (slice of samples, u of these samples), batch by batch.
+
+    All batches have one size, so that the solver is compiled once: at most 64 samples and VALUES_PER_BATCH values, but
+    at least one sample.
+    """
+    samples, frames = len(columns[0]), len(times)
+    cells = max(resolution, equation.finest) ** equation.dimension
+    most = int(np.clip(VALUES_PER_BATCH // (frames * cells * len(equation.channels)), 1, 64))
+    batch = -(-samples // -(-samples // most))
+    for start in range(0, samples, batch):
+        part = slice(start, min(start + batch, samples))
+        u = equation.solve(
+            initial.select(part), *(column[part] for column in columns), resolution=resolution, times=times
+        )
+        _check_solution(equation, u, (part.stop - part.start, frames, resolution))
+        yield part, u
+
+
 def _sources(equation: Equation, parameters: Mapping[str, ParameterValues | str]) -> dict[str, str]:
-    """Name for every parameter the one whose values it takes: itself, or the one it is tied to."""
+    """Return for every parameter the name of the one whose values it takes: itself, or the one it is tied to."""
     names = equation.parameter_names
     missing, unknown = [n for n in names if n not in parameters], [n for n in parameters if n not in names]
     if missing or unknown:
@@ -121,10 +129,21 @@ def _sources(equation: Equation, parameters: Mapping[str, ParameterValues | str]
     for name, source in tied.items():
         if source in tied:
             raise ValueError(
-                f"{equation.name}: cannot tie {name} to {source}, which is tied to {tied[source]}; expected a "
-                "parameter with values of its own"
+                f"{equation.name}: cannot tie {name} to {source}, which is tied to {tied[source]}; tie it to a "
+                "parameter that has values"
             )
     return {name: tied.get(name, name) for name in names}
+
+
+def _files(
+    equation: Equation, parameters: Mapping[str, ParameterValues | str], sources: Mapping[str, str]
+) -> list[dict[str, ParameterValues]]:
+    """Return the values of every parameter, for each file."""
+    given = {n: _read(equation, n, parameters[n]) for n, source in sources.items() if n == source}
+    _check_bounds(equation, {name: given[source] for name, source in sources.items()})
+    combinations = itertools.product(*(values.choices for values in given.values()))
+    files = [dict(zip(given, combination, strict=True)) for combination in combinations]
+    return [{name: values[source] for name, source in sources.items()} for values in files]
 
 
 def _read(equation: Equation, name: str, values: ParameterValues | str) -> ParameterValues:
@@ -138,15 +157,6 @@ def _read(equation: Equation, name: str, values: ParameterValues | str) -> Param
         raise ValueError(f"{equation.name}: {name}: {error}{hint}") from None
 
 
-def _combinations(
-    given: Mapping[str, ParameterValues], sources: Mapping[str, str]
-) -> list[dict[str, ParameterValues]]:
-    """Return the values of every parameter, for each file."""
-    chosen = itertools.product(*(values.choices for values in given.values()))
-    files = [dict(zip(given, choice, strict=True)) for choice in chosen]
-    return [{name: values[source] for name, source in sources.items()} for values in files]
-
-
 def _check_bounds(equation: Equation, given: Mapping[str, ParameterValues]) -> None:
     for parameter in equation.parameters:
         low, _ = given[parameter.name].bounds
@@ -158,14 +168,14 @@ def _check_bounds(equation: Equation, given: Mapping[str, ParameterValues]) -> N
 
 
 def _check_sizes(
-    samples: int, own: int, files: int, seed: int, resolution: int, frames: int, t_end: float
+    samples: int, unshared: int, files: int, seed: int, resolution: int, frames: int, t_end: float
 ) -> None:
     if not 1 <= samples <= MOST_SAMPLES:
         raise ValueError(f"expected samples between 1 and {MOST_SAMPLES}, got {samples}")
     most = min(samples, MOST_SAMPLES // files)
-    if not 0 <= own <= most:
+    if not 0 <= unshared <= most:
         raise ValueError(
-            f"expected own, of the {samples} samples of each file, between 0 and {most}, got {own}"
+            f"unshared: expected a number of samples of each file between 0 and {most} (of {samples}), got {unshared}"
         )
     if not 0 <= seed < 2**31:
         raise ValueError(f"expected a seed between 0 and 2147483647, got {seed}")
@@ -187,15 +197,8 @@ def _check_solution(equation: Equation, u: np.ndarray, sizes: tuple[int, int, in
         )
     if not np.isfinite(u).all():
         raise ValueError(
-            f"{equation.name}: the solver gave values that are not finite; ask for other parameter values or "
-            "an earlier t_end"
+            f"{equation.name}: the solution is not finite; choose other parameter values or an earlier t_end"
         )
-
-
-def _batch_size(samples: int, values: int) -> int:
-    """Equal batches (one compilation), of at most 64 samples and VALUES_PER_BATCH values, or one sample."""
-    most = int(np.clip(VALUES_PER_BATCH // values, 1, 64))
-    return -(-samples // -(-samples // most))
 
 
 def _provenance(equation: Equation, seed: int, resolution: int) -> dict[str, str | int]:

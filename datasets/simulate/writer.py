@@ -1,9 +1,5 @@
-"""Writing trajectories in PDEBench's layout, one file per parameter value or range: whole files or none."""
+"""Write trajectories in PDEBench's layout, one file per parameter value or range, atomically."""
 
-import glob
-import os
-import platform
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +8,16 @@ import h5py
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-PUBLISHED = (
+from cape.atomic import replacing
+
+IN_ATTRIBUTES = (
     "beta",
     "Nu",
     "rho",
     "eta",
     "zeta",
     "M",
-)  # parameters that the benchmark's files have as attributes
+)  # parameters that PDEBench's files have as attributes
 AXES = ("x-coordinate", "y-coordinate", "z-coordinate")
 Put = Callable[[slice, slice, Shaped[np.ndarray, "sample time *space channel"]], None]
 
@@ -39,74 +37,57 @@ def writing(
 ) -> Iterator[Put]:
     """Open a new file for writing piece by piece: `with writing(...) as put: put(samples, frames, u)`.
 
-    `put` takes a slice of samples, a slice of frames and u [sample, time, *space, channel]. The layout is that
-    of the benchmark: `tensor` [sample, time, *space] for the single channel u, else a dataset per channel,
-    float32 (contiguous); `x-coordinate`, ... (cell centres); `t-coordinate` (one longer than the frames, as
-    published); a root attribute for each of the benchmark's parameters that is the same in every sample.
-    Added to it: a float64 dataset [sample] for every other parameter, the dataset `initial-condition` (equal
-    numbers mean equal initial conditions), the attributes given, `parameters` (names in order) and, where the
-    benchmark has no such fields, `channels` (likewise).
+    `put` takes a slice of samples, a slice of frames and u [sample, time, *space, channel].
 
-    The file is written under a temporary name in the same folder and gets its own name only when complete;
-    after an error nothing is left. What a killed process has left is a file whose name starts with a dot, which
-    readers of folders pass over, and which the next one to write the same file removes.
+    The layout is PDEBench's. Fields are float32 datasets [sample, time, *space]: `tensor` for the single channel u,
+    otherwise one dataset per channel. Coordinates are `x-coordinate`, ... (cell centres) and `t-coordinate`, which is
+    one longer than the frames, as in PDEBench. Those of PDEBench's parameters that are equal in every sample are root
+    attributes.
+
+    The file also holds a float64 dataset [sample] for every other parameter, the dataset `initial-condition` (equal
+    numbers mean equal initial conditions), the given attributes, the attribute `parameters` (names in order) and, for
+    fields that PDEBench does not have, the attribute `channels` (names in order).
+
+    The file is written atomically (see `cape.atomic.replacing`).
 
     Raises:
-        ValueError: when shapes do not fit together.
-        FileExistsError: when the file is there already and `overwrite` is false.
+        ValueError: shapes do not fit, or a channel has the name of another dataset.
+        FileExistsError: the file exists and `overwrite` is false.
     """
     path = Path(path)
     parameters = np.asarray(parameters, np.float64)
-    samples = len(initial_conditions)
-    if parameters.shape != (samples, len(parameter_names)):
-        raise ValueError(
-            f"{path.name}: expected parameters ({samples}, {len(parameter_names)}), one column for each of "
-            f"{tuple(parameter_names)}, got {parameters.shape}"
-        )
-    names = ("tensor",) if tuple(channel_names) == ("u",) else tuple(channel_names)
-    taken = [name for name in names if name in (*parameter_names, *AXES, "t-coordinate", "initial-condition")]
-    if taken:
-        raise ValueError(f"{path.name}: {', '.join(taken)} cannot name both a channel and something else")
+    datasets = ("tensor",) if tuple(channel_names) == ("u",) else tuple(channel_names)
+    _check_layout(path, parameters, parameter_names, datasets, len(initial_conditions))
     refuse_existing([path], overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _clean_up(path)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.name}.{_owner(os.getpid())}.", suffix=".partial", dir=path.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update(dict(attributes))
-            file.attrs["parameters"] = list(parameter_names)
-            if names[0] != "tensor" and not {"density", "pressure"} <= set(names):
-                file.attrs["channels"] = list(names)
-            for column, parameter in enumerate(parameter_names):
-                values = parameters[:, column]
-                if parameter in PUBLISHED and (values == values[0]).all():
-                    file.attrs[parameter] = values[0]
-                else:
-                    file[parameter] = values
-            for name, points in zip(AXES, coordinates, strict=False):
-                file[name] = np.asarray(points, np.float32)
-            file["t-coordinate"] = _one_longer(times).astype(np.float32)
-            file["initial-condition"] = np.asarray(initial_conditions, np.int64)
-            shape = (samples, len(times), *map(len, coordinates))
-            fields = [file.create_dataset(name, shape, np.float32) for name in names]
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(dict(attributes))
+        file.attrs["parameters"] = list(parameter_names)
+        if datasets[0] != "tensor" and not {"density", "pressure"} <= set(datasets):
+            file.attrs["channels"] = list(datasets)
+        _write_parameters(file, parameters, parameter_names)
+        for name, points in zip(AXES, coordinates, strict=False):
+            file[name] = np.asarray(points, np.float32)
+        file["t-coordinate"] = _one_longer(times).astype(np.float32)
+        file["initial-condition"] = np.asarray(initial_conditions, np.int64)
+        shape = (len(initial_conditions), len(times), *map(len, coordinates))
+        fields = [file.create_dataset(name, shape, np.float32) for name in datasets]
 
-            def put(rows: slice, frames: slice, u: np.ndarray) -> None:
-                for channel, field in enumerate(fields):
-                    field[rows, frames] = u[..., channel]
+        def put(rows: slice, frames: slice, u: np.ndarray) -> None:
+            for channel, field in enumerate(fields):
+                field[rows, frames] = u[..., channel]
 
-            yield put
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield put
 
 
 def write(path: Path, u: Shaped[np.ndarray, "sample time *space channel"], **layout) -> Path:
-    """Write a whole array u[sample, time, *space, channel]; further arguments are those of `writing`."""
+    """Write a whole array u[sample, time, *space, channel]; return the path.
+
+    Args:
+        layout: the other arguments of `writing`.
+
+    Raises:
+        ValueError, FileExistsError: see `writing`.
+    """
     space = tuple(map(len, layout["coordinates"]))
     channels = len(layout.get("channel_names", ("u",)))
     expected = (len(layout["initial_conditions"]), len(layout["times"]), *space, channels)
@@ -120,7 +101,7 @@ def write(path: Path, u: Shaped[np.ndarray, "sample time *space channel"], **lay
 
 
 def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
-    """Raise FileExistsError naming the files that are there already, unless they may be overwritten."""
+    """Raise FileExistsError if a file exists and may not be overwritten; the message names all such files."""
     existing = [str(path) for path in paths if Path(path).exists()]
     if existing and not overwrite:
         raise FileExistsError(
@@ -128,39 +109,30 @@ def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
         )
 
 
-def _clean_up(path: Path) -> None:
-    """Remove what processes of this machine that are no more have left of this file."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        owner = left.name.removeprefix(f".{path.name}.").split(".")[0]
-        number = owner.rpartition("-")[2]
-        if number.isdecimal() and owner == _owner(int(number)) and not _runs(int(number)):
-            left.unlink(missing_ok=True)
+def _check_layout(
+    path: Path, parameters: np.ndarray, names: Sequence[str], datasets: Sequence[str], samples: int
+) -> None:
+    if parameters.shape != (samples, len(names)):
+        raise ValueError(
+            f"{path.name}: expected parameters ({samples}, {len(names)}), one column for each of "
+            f"{tuple(names)}, got {parameters.shape}"
+        )
+    taken = [name for name in datasets if name in (*names, *AXES, "t-coordinate", "initial-condition")]
+    if taken:
+        raise ValueError(
+            f"{path.name}: {', '.join(taken)} cannot name both a channel and another dataset; rename the channel"
+        )
 
 
-def _owner(process: int) -> str:
-    return f"{platform.node().partition('.')[0]}-{process}"
-
-
-def _runs(process: int) -> bool:
-    """Tell whether a process of this machine runs; where one cannot ask without harm (Windows), as if it did."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(process, 0)  # asks only
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is somebody else's
-        return True
-    return True
+def _write_parameters(file: h5py.File, parameters: np.ndarray, names: Sequence[str]) -> None:
+    for name, values in zip(names, parameters.T, strict=True):
+        if name in IN_ATTRIBUTES and (values == values[0]).all():
+            file.attrs[name] = values[0]
+        else:
+            file[name] = values
 
 
 def _one_longer(times: np.ndarray) -> np.ndarray:
     times = np.asarray(times, np.float64)
     step = times[-1] - times[-2] if len(times) > 1 else 1.0
     return np.append(times, times[-1] + step)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

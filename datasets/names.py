@@ -1,0 +1,16 @@
+"""Names of channels and parameters."""
+
+from collections.abc import Sequence
+
+
+def check_names(names: Sequence[str], what: str) -> None:
+    """Raise ValueError unless names differ and may be parts of file names.
+
+    Args:
+        what: what the names are, for messages.
+    """
+    for name in names:
+        if not name.strip() or not name.isprintable() or set(name) & set("/\\:") or name.startswith("."):
+            raise ValueError(f"{what}: {name!r} is no name: expected letters, and neither '/', '\\' nor ':'")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what}: expected names that differ, got {tuple(names)}")
