@@ -115,6 +115,7 @@ class _Planes:
             scale = field_scale(reference(fields), list(shown.values()))
             for axes, (title, values) in zip(line, fields.items(), strict=True):
                 chosen = error_scale(values, scale) if title == ERROR else scale
+                values = chosen.clip(values)
                 image = axes.imshow(values[0].T, **self.place, **chosen.style)
                 axes.set_facecolor(NOT_FINITE)
                 self.images.append((image, values))

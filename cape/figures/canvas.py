@@ -30,6 +30,7 @@ STYLE = {
     "legend.fontsize": 9,
 }
 DOTS_PER_INCH = 140
+_LABEL_WIDTH, _LABEL_HEIGHT = 0.55, 0.28  # inches that the label of a tick takes
 _WRITERS = {".gif": write_gif, ".mp4": write_mp4}
 
 
@@ -132,8 +133,10 @@ def log_axis(axes: "Axes", which: str) -> None:
     if high < 5 * low:
         axis.set_major_locator(MaxNLocator(5))
     else:
-        narrow = high < 1600 * low
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=20 if narrow else 7))
+        place, (width, height) = axes.get_position(), axes.figure.get_size_inches()
+        labels = {"x": place.width * width / _LABEL_WIDTH, "y": place.height * height / _LABEL_HEIGHT}[which]
+        fit = 3 * np.log10(high / low) <= labels  # labels at 1, 2, 5 of every decade
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if fit else (1,), numticks=20 if fit else 7))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("e-0", "e-")))
     axis.set_minor_formatter(NullFormatter())
 

@@ -8,7 +8,7 @@ import numpy as np
 from cape.evaluation.evaluation import KINDS, Evaluation, Row
 from cape.figures.canvas import drawing, legend, log_axis
 from cape.figures.error_over_parameter import check_error, varying
-from cape.figures.palette import COLOURS, GREY, KIND_COLOURS, SHADE
+from cape.figures.palette import BOX, COLOURS, GREY, KIND_COLOURS, SHADE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,8 @@ def error_by_value(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
         for height, row in zip(heights, rows, strict=True):
             if row.diverged:
                 text = f"{row.diverged} of {row.samples} diverged"
-                axes.text(0.99, height, text, transform=axes.get_yaxis_transform(), ha="right", va="center")
+                style = {"ha": "left", "va": "center", "fontsize": 9, "bbox": BOX}
+                axes.text(0.01, height, text, transform=axes.get_yaxis_transform(), **style)
         labels = [", ".join(f"{n} = {row.parameters[n]:.4g}" for n in varying(evaluation)) for row in rows]
         axes.set_yticks(heights, labels, fontsize=8)
         for tick, row in zip(axes.get_yticklabels(), rows, strict=True):

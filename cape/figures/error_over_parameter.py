@@ -127,12 +127,25 @@ def _name_lines(axes: "Axes", evaluation: Evaluation, parameter: str, metric: st
         finite = np.flatnonzero(np.isfinite(y))
         if name and finite.size:
             ends.append((float(y[finite[-1]]), float(x[finite[-1]]), name))
-    points, lowest = 72 / axes.figure.dpi, -np.inf
-    for y, x, name in sorted(ends):
-        height = axes.transData.transform((x, y))[1] * points
-        lowest = max(height, lowest + 10)  # in points, so that texts never overlap
+    ends.sort()
+    points = 72 / axes.figure.dpi
+    heights = [axes.transData.transform((x, y))[1] * points for y, x, _ in ends]
+    for (y, x, name), height, moved in zip(ends, heights, spread(heights, 10), strict=True):
         style = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": "0.3"}
-        axes.annotate(name, (x, y), (7, lowest - height), annotation_clip=False, **style)
+        axes.annotate(name, (x, y), (7, moved - height), annotation_clip=False, **style)
+
+
+def spread(heights: Sequence[float], distance: float) -> list[float]:
+    """Move increasing heights as little as possible, so that they are at least `distance` apart."""
+    groups: list[tuple[float, int]] = []  # lowest height of a group, number of its heights
+    for height in heights:
+        centre, count = height, 1
+        while groups and groups[-1][0] + groups[-1][1] * distance > centre:
+            low, more = groups.pop()  # overlap: both groups become one, at the mean of their heights
+            centre = (low * more + (centre - more * distance) * count) / (more + count)
+            count += more
+        groups.append((centre, count))
+    return [low + i * distance for low, count in groups for i in range(count)]
 
 
 def _points(rows: Sequence[Row], parameter: str, metric: str) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,10 @@ from cape.figures.error_over_parameter import varying
 from cape.figures.palette import GREY, KIND_COLOURS, LINES
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_ROOM = 10.0  # times the largest error without divergence: errors of diverged rollouts above it are not drawn
 
 
 def error_over_time(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
@@ -36,13 +39,13 @@ def error_over_time(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
         if by_value:
             values = np.array([row.parameters[varied[0]] for row in evaluation.rows])
             colours = value_colours(figure, axes, values, varied[0])
+        ceiling = _ceiling(evaluation, metric)
         for row, colour in zip(evaluation.rows, colours, strict=True):
-            curve = np.where(np.isfinite(row.over_time[metric]), row.over_time[metric], np.nan)
-            axes.plot(evaluation.times, curve, color=colour, ls=LINES[row.kind], lw=1.6)
-            finite = np.flatnonzero(np.isfinite(curve))
-            if 0 < finite.size < curve.size:
-                end = (evaluation.times[finite[-1]], curve[finite[-1]])
-                axes.plot(*end, marker="x", color=colour, ls="", mew=2, label="diverged")
+            curve = row.over_time[metric]
+            shown = np.where(curve <= ceiling, curve, np.nan)
+            axes.plot(evaluation.times, shown, color=colour, ls=LINES[row.kind], lw=1.6)
+            if row.diverged:
+                _mark_end(axes, evaluation.times, shown, colour)
         for kind in KINDS:
             if any(row.kind == kind for row in evaluation.rows):
                 colour = "k" if by_value else KIND_COLOURS[kind]
@@ -54,3 +57,22 @@ def error_over_time(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
         axes.set(xlabel="time", ylabel=metric)
         legend(figure, axes)
     return figure
+
+
+def _mark_end(axes: "Axes", times: np.ndarray, curve: np.ndarray, colour) -> None:
+    """Put a cross at the last point of a curve, or at the top of the axes if the curve has no point."""
+    style = {"marker": "x", "color": colour, "ls": "", "mew": 2, "label": "diverged"}
+    last = np.flatnonzero(np.isfinite(curve))[-1:]
+    if last.size:
+        axes.plot(times[last], curve[last], **style)
+    else:
+        axes.plot(times[:1], [0.98], transform=axes.get_xaxis_transform(), clip_on=False, **style)
+
+
+def _ceiling(evaluation: Evaluation, metric: str) -> float:
+    """Return the largest error that is drawn: curves that diverge would hide the others with their last values."""
+    names = [name for name in (metric, f"persistence_{metric}") if name in evaluation.rows[0].over_time]
+    calm = [row.over_time[metric] for row in evaluation.rows if not row.diverged]
+    calm += [row.over_time[name] for row in evaluation.rows for name in names[1:]]
+    values = np.concatenate(calm) if calm else np.zeros(0)
+    return _ROOM * float(values[np.isfinite(values)].max(initial=0.0)) or np.finfo(float).max

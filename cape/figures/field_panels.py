@@ -46,18 +46,19 @@ def field_panels(series: FieldSeries, columns: int = 4) -> "Figure":
     place, tall = placement(series.coordinates)
     names = list(series.channel_names[:MOST_CHANNELS])
     across = 1 if len(names) == 1 else 2
-    down = -(-len(names) // across)
-    width = 0.9 + (_PANEL + 0.1) * len(chosen)
-    height = 0.75 + (_PANEL * tall + 0.12) * len(frames)
-    if any(changes_much(f[..., c]) for f in without_error(frames).values() for c in range(len(names))):
-        height += 0.65  # a colour bar below each panel
+    width = 1.2 + (_PANEL + 0.1) * len(chosen)
+    fields = [{title: f[..., channel] for title, f in frames.items()} for channel in range(len(names))]
+    bars = [
+        any(changes_much(reference(one)) for one in fields[i : i + across])
+        for i in range(0, len(names), across)
+    ]
+    heights = [0.75 + 0.65 * below + (_PANEL * tall + 0.12) * len(frames) for below in bars]
     slice_ = " at the central z" if series.dimension == 3 else ""
-    with drawing(across * width, 0.3 + down * height) as figure:
+    with drawing(across * width, 0.3 + sum(heights)) as figure:
         figure.suptitle(series.caption + slice_, x=0.01, ha="left", fontsize=11)
-        blocks = figure.subfigures(down, across, squeeze=False).ravel()
-        for channel, (block, name) in enumerate(zip(blocks, names, strict=False)):
-            fields = {title: f[..., channel] for title, f in frames.items()}
-            _draw_block(block, fields, series.times[chosen], place, name)
+        blocks = figure.subfigures(len(heights), across, squeeze=False, height_ratios=heights).ravel()
+        for block, of_channel, name in zip(blocks, fields, names, strict=False):
+            _draw_block(block, of_channel, series.times[chosen], place, name)
     return figure
 
 
@@ -93,9 +94,12 @@ def _draw_fields(block, grid: np.ndarray, fields: dict[str, np.ndarray], place: 
 
 
 def _draw_line(line: np.ndarray, frames: np.ndarray, place: dict, scale: Scale):
+    """Draw the frames of one title; return the last image."""
     for axes, frame in zip(line, frames, strict=True):
-        image = axes.imshow(frame.T, **place, **scale.style)
+        image = axes.imshow(scale.clip(frame.T), **place, **scale.style)
         axes.set_facecolor(NOT_FINITE)
+        if not np.isfinite(frame).any():
+            axes.text(0.5, 0.5, "diverged", transform=axes.transAxes, ha="center", va="center", fontsize=9)
     return image
 
 

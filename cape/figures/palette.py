@@ -9,4 +9,5 @@ KIND_COLOURS = {"seen": "#0072B2", "interpolated": "#009E73", "extrapolated": "#
 MARKERS = {"seen": "o", "interpolated": "s", "extrapolated": "^"}
 LINES = {"seen": "-", "interpolated": "--", "extrapolated": ":"}
 GREY, SHADE = "0.55", "0.93"
+BOX = {"facecolor": "w", "alpha": 0.85, "edgecolor": "none", "pad": 2}  # behind text on top of data
 NOT_FINITE = "0.6"  # background of fields, visible where a prediction is not finite

@@ -34,6 +34,11 @@ class Scale:
         """Arguments of `imshow`."""
         return {"vmin": self.low, "vmax": self.high, "cmap": self.colours}
 
+    def clip(self, values: np.ndarray) -> np.ndarray:
+        """Limit values to just beyond the scale; the colours of huge ones would overflow in float32."""
+        room = self.high - self.low
+        return np.clip(values, self.low - room, self.high + room)
+
 
 def field_scale(reference: Series, others: Sequence[Series] = ()) -> Scale:
     """Fit a scale to frames: diverging and symmetric about zero if they take both signs, otherwise sequential.

@@ -19,13 +19,13 @@ from cape.figures.field_series import (
     with_error,
     without_error,
 )
-from cape.figures.palette import NOT_FINITE
+from cape.figures.palette import BOX, NOT_FINITE
 from cape.figures.scale import error_scale, field_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TAG = {"fontsize": 9, "bbox": {"facecolor": "w", "alpha": 0.85, "edgecolor": "none", "pad": 2}}
+TAG = {"fontsize": 9, "bbox": BOX}
 Lines = Sequence[tuple[str, dict[str, Float[np.ndarray, "time x"]]]]  # label, fields by title
 
 
@@ -88,7 +88,7 @@ def _draw_line(figure: "Figure", line: np.ndarray, fields: dict[str, np.ndarray]
     scale = field_scale(reference(fields), list(shown.values()))
     for axes, (title, values) in zip(line, fields.items(), strict=True):
         chosen = error_scale(values, scale) if title == ERROR else scale
-        image = axes.imshow(values.T, **place, **chosen.style)
+        image = axes.imshow(chosen.clip(values.T), **place, **chosen.style)
         axes.set_facecolor(NOT_FINITE)
         if title == PREDICTION and not np.isfinite(values).all():
             axes.text(0.97, 0.05, "diverged", transform=axes.transAxes, ha="right", **TAG)

@@ -62,7 +62,7 @@ def _draw_validation(axes, validation: np.ndarray, records: Records) -> None:
         axes.plot(*kept, marker="*", ms=13, color=COLOURS[1], mec="k", mew=0.7, ls="")
         where = {"textcoords": "offset points", "ha": "center"}
         axes.annotate(f"kept, {kept[1]:.3g}", kept, (0, -17), **where)
-    axes.margins(y=0.18)
+    axes.margins(y=0.25)
     axes.set_ylabel("validation error")
 
 
