@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cape.datasets.trajectories import from_arrays
+from cape.datasets.arrays import in_memory
 from cape.evaluation import files
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.grouping import group_by_value
@@ -27,7 +27,7 @@ def sines(betas, wave=1, channels=1):
     beta, phase = np.asarray(betas)[:, None, None], 0.3 * np.arange(len(betas))[:, None, None]
     u = np.sin(2 * np.pi * wave * (x[None, None, :] - beta * t[None, :, None]) + phase)
     u = u[..., None] * np.arange(1, channels + 1)
-    return from_arrays(
+    return in_memory(
         u.astype(np.float32),
         np.asarray(betas)[:, None],
         ("beta",),
@@ -236,7 +236,7 @@ def test_works_in_two_dimensions_with_several_parameters():
     u = np.random.default_rng(0).normal(size=(4, 3, 8, 8, 1)).astype(np.float32)
     parameters = [[1e-8, 0.1], [1e-3, 0.1], [1e-8, 1.0], [1e-3, 1.0]]
     x = np.arange(8) / 8
-    data = from_arrays(
+    data = in_memory(
         u, parameters, ("eta", "M"), channel_names=("u",), coordinates=(x, x), times=[0.0, 0.1, 0.2],
         boundaries=("periodic", "periodic"),
     )  # fmt: skip

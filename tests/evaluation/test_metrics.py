@@ -39,16 +39,19 @@ def test_vrmse_ignores_the_mean_that_nrmse_divides_by():
     target = 10.0 + sine(2)
     prediction = target + 0.1
     np.testing.assert_allclose(VRMSE(prediction, target), np.full((3, 1), 0.1 * 2**0.5), rtol=1e-4)
-    np.testing.assert_allclose(
-        NRMSE(prediction, target), np.full((3, 1), 0.1 / 100.5**0.5), rtol=1e-4
-    )
+    np.testing.assert_allclose(NRMSE(prediction, target), np.full((3, 1), 0.1 / 100.5**0.5), rtol=1e-4)
 
 
 def test_a_constant_offset_is_the_conserved_boundary_and_largest_error():
     target = jnp.ones((2, 3, 8, 8, 1))
     offset = jnp.asarray([0.3, -0.4])[:, None, None, None, None]
     prediction = target + jnp.broadcast_to(offset, target.shape)
-    for name, expected in {"conserved_RMSE": 0.125**0.5, "RMSE": 0.35, "boundary_RMSE": 0.35, "max_error": 0.4}.items():
+    for name, expected in {
+        "conserved_RMSE": 0.125**0.5,
+        "RMSE": 0.35,
+        "boundary_RMSE": 0.35,
+        "max_error": 0.4,
+    }.items():
         found = METRICS.find(name)(prediction, target)
         np.testing.assert_allclose(found, np.full((3, 1), expected), rtol=1e-5)
 
@@ -103,7 +106,13 @@ def test_shapes_must_be_equal(name):
 def test_equals_the_published_benchmark(reference, case):
     arrays = np.load(reference / f"{case}.npz")
     prediction, target = (jnp.asarray(np.moveaxis(arrays[name], -2, 1)) for name in ("pred", "target"))
-    names = {"RMSE": "RMSE", "nRMSE": "nRMSE", "CSV": "conserved_RMSE", "Max": "max_error", "BD": "boundary_RMSE"}
+    names = {
+        "RMSE": "RMSE",
+        "nRMSE": "nRMSE",
+        "CSV": "conserved_RMSE",
+        "Max": "max_error",
+        "BD": "boundary_RMSE",
+    }
     ours = {name: METRICS.find(metric) for name, metric in names.items()} | {"F": fourier}
     for name, metric in ours.items():
         found, full = metric(prediction, target), np.moveaxis(arrays[f"full_{name}"], 0, -1)

@@ -1,19 +1,13 @@
 """Protocols of exact and of deliberately wrong solutions: every number is known in advance."""
 
-import dataclasses
 import json
 
-import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
-from small_files import cell_centres, write_compressible
 
-from cape.cli import main
-from cape.datasets.opening import open_files
-from cape.datasets.trajectories import from_arrays
+from cape.datasets.arrays import in_memory
 from cape.evaluation import files
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.protocols import PROTOCOLS, Study, run_protocols
@@ -23,10 +17,7 @@ from cape.evaluation.protocols.resolution import resolution
 from cape.evaluation.protocols.response import MOST_INITIAL_CONDITIONS, response
 from cape.evaluation.tables import protocol_text
 from cape.inference.resampling import on_doubled_grid
-from cape.model.config import FNO, ModelConfig
-from cape.pretrained import save
 from cape.problem import Problem
-from cape.surrogate import Surrogate
 
 DT, FRAMES, POINTS = 0.05, 7, 32
 BETAS, TRAINED = (0.1, 0.2, 0.4, 2.0), np.array([[0.2], [0.4], [2.0]])
@@ -38,7 +29,7 @@ def sines(betas=BETAS, starts=3, same_starts=True):
     beta, phase = np.repeat(betas, starts), np.tile(np.arange(starts), len(betas))
     angle = 0.3 * phase if same_starts else 0.3 * np.arange(len(beta))
     u = np.sin(2 * np.pi * (x - beta[:, None, None] * t[:, None]) + angle[:, None, None])
-    return from_arrays(
+    return in_memory(
         np.stack([u, 10 * u], axis=-1).astype(np.float32),
         beta[:, None],
         ("beta",),
@@ -98,7 +89,11 @@ def test_a_surrogate_that_ignores_its_parameters_shows():
 
 def test_the_response_of_the_exact_solution_is_the_truth():
     rows = response(study(exact))
-    assert [row["parameters"]["beta"] for row in rows] == [0.1, 0.2, 2.0]  # relative to the middle trained one
+    assert [row["parameters"]["beta"] for row in rows] == [
+        0.1,
+        0.2,
+        2.0,
+    ]  # relative to the middle trained one
     assert all(row["relative_to"] == {"beta": 0.4} and row["samples"] == 3 for row in rows)
     for row in rows:
         np.testing.assert_allclose((row["cosine"], row["amplitude"]), 1, rtol=1e-4)
@@ -161,7 +156,7 @@ def test_a_grid_twice_as_fine_is_judged_by_itself():
         return lambda u: (0.9 if u.shape[1] == POINTS // 2 else 0.8) * u
 
     fine = sines((0.4, 2.0)).first_frames(2)
-    still = from_arrays(
+    still = in_memory(
         np.repeat(fine.read()[:, :1], 2, axis=1),
         fine.parameters,
         ("beta",),
@@ -210,44 +205,6 @@ def test_tables_and_files(tmp_path):
     )
     assert "within the 3 steps trained, and beyond up to step 6" in horizon
     assert len(horizon.splitlines()) == 5
-
-
-def test_evaluate_on_the_command_line(tmp_path, capsys):
-    """An untrained 2D surrogate on small files: tables, files and animations; nothing of it without the flags."""
-    pytest.importorskip("matplotlib")
-    rng, waves = np.random.default_rng(0), np.sin(2 * np.pi * cell_centres(8))
-    for m in (0.1, 1.0):
-        growth = np.arange(4, dtype=np.float32)[None, :, None, None] * rng.random((2, 4, 8, 8), np.float32)
-        fields = {
-            name: (waves[:, None] * waves + m * growth).astype(np.float32)
-            for name in ("density", "pressure", "Vx", "Vy")
-        }
-        path = tmp_path / "data" / f"2D_CFD_M{m}_periodic.hdf5"
-        path.parent.mkdir(exist_ok=True)
-        write_compressible(path, dimension=2, samples=2, without=fields, M=m, eta=0.1, zeta=0.1)
-        with h5py.File(path, "r+") as file:
-            file.update(fields)
-    problem = dataclasses.replace(Problem.of(open_files(tmp_path / "data")), steps=2)
-    base = FNO(width=4, modes=3, layers=1, projection=4, kernel=3)
-    save(Surrogate(problem, ModelConfig(base=base), rngs=nnx.Rngs(0)), tmp_path / "model")
-    ask = ["evaluate", str(tmp_path / "model"), "--data", str(tmp_path / "data"), "--no-figures", "--out"]
-    assert main([*ask, str(tmp_path / "a"), "--protocols", "--animate"]) == 0
-    out = capsys.readouterr().out
-    for title in (
-        "nRMSE | VRMSE of each channel",
-        "shuffled",
-        "from one initial condition",
-        "beyond up to step 3",
-    ):
-        assert title in out
-    content = json.loads((tmp_path / "a" / "evaluation.json").read_text())
-    assert [
-        len(content["protocols"][name]) for name in ("controls", "response", "horizon", "resolution")
-    ] == [2, 1, 1, 0]
-    assert (tmp_path / "a" / "animation_seen.gif").read_bytes().startswith(b"GIF")
-    assert main([*ask, str(tmp_path / "b")]) == 0
-    assert "protocols" not in json.loads((tmp_path / "b" / "evaluation.json").read_text())
-    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["evaluation.csv", "evaluation.json"]
 
 
 def test_files_twice_as_fine_are_found():
