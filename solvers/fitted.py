@@ -49,12 +49,12 @@ def fitted(config: SolverConfig, domain: Domain, *, position_channels: bool, rng
     return build
 
 
-def check_contract(solver: BaseSolver, in_channels: int, out_channels: int, domain: Domain) -> None:
+def check_contract(solver: Any, in_channels: int, out_channels: int, domain: Domain) -> None:
     """Check that a solver meets the contract of `BaseSolver`, without computing anything.
 
     Raises:
-        ValueError: the solver is no `nnx.Module`, an attribute is missing, the output has the wrong shape, or `modulate` is not called once on each
-            feature map of `hidden_channels`.
+        ValueError: the solver is no `nnx.Module`, an attribute is missing, the output has the wrong shape, or
+            `modulate` is not called once on each feature map of `hidden_channels`.
     """
     name = f"base solver {type(solver).__name__}"
     contract = "see the contract BaseSolver in solvers/solver.py"

@@ -119,8 +119,8 @@ SOLVERS: Registry[type[SolverConfig]] = Registry(
 )
 
 
-def check_settings(config: SolverConfig, **minimum: int) -> None:
-    """Raise ValueError if a setting is smaller than its minimum."""
+def check_settings(config: object, **minimum: int) -> None:
+    """Raise ValueError if a setting of a configuration is smaller than its minimum."""
     for name, least in minimum.items():
         if getattr(config, name) < least:
             raise ValueError(f"{name}: expected at least {least}, got {getattr(config, name)}")
