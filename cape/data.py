@@ -127,7 +127,7 @@ def prepare(config: DataConfig, *, progress: bool = True) -> Data:
     Raises:
         ValueError: the files do not fit together, or a part of the split is empty.
     """
-    files = list(config.files) or [simulated(config, progress=progress)]
+    files = config.files or (str(simulated(config, progress=progress)),)
     return split(open_files(files), config)
 
 
@@ -176,10 +176,19 @@ def simulated(config: DataConfig, *, progress: bool = True) -> Path:
     if folder.is_dir():
         return folder
     values = assignments(what.parameters, "data.simulation.parameters")
-    sizes = {"samples": what.samples, "seed": what.seed, "resolution": what.resolution}
-    sizes |= {"frames": what.frames, "t_end": what.t_end, "unshared": what.unshared}
     with replacing(folder, keep_existing=True) as temporary:
-        simulate(what.equation, temporary, values, **sizes, progress=progress)
+        simulate(
+            what.equation,
+            temporary,
+            values,
+            samples=what.samples,
+            unshared=what.unshared,
+            seed=what.seed,
+            resolution=what.resolution,
+            frames=what.frames,
+            t_end=what.t_end,
+            progress=progress,
+        )
     return folder
 
 

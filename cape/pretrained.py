@@ -15,6 +15,7 @@ from safetensors.numpy import save as weights_as_bytes
 
 from cape.atomic import write_bytes
 from cape.config import from_dict, to_dict
+from cape.datasets.split_file import read_split, write_split
 from cape.locate import locate
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
@@ -24,6 +25,7 @@ from cape.surrogate import Surrogate
 
 FORMAT = 3
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+MODEL = "model"  # the pretrained folder inside the folder of a run
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _ZIP_START = b"PK\x03\x04"  # PyTorch writes zip files
 
@@ -47,6 +49,8 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
     if publication is not None:
         config["publication"] = publication | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
     write_bytes(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
+    if surrogate.trained_on is not None:
+        write_split(folder, surrogate.trained_on, ())
 
 
 def load(path: str | Path) -> Surrogate:
@@ -75,6 +79,8 @@ def load(path: str | Path) -> Surrogate:
     except (ValueError, TypeError, ArithmeticError, IndexError, OverflowError) as error:
         raise ValueError(f"{folder / CONFIG}: describes a model that cannot be built ({error})") from error
     _fill(surrogate, weights, folder)
+    # The split is beside the weights in a published folder, and one folder up in the folder of a run.
+    surrogate.trained_on = read_split(folder) or read_split(folder.parent if folder.name == MODEL else folder)
     return surrogate
 
 

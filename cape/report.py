@@ -6,6 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation import files
 from cape.evaluation.evaluate import evaluate as measure
@@ -88,11 +90,13 @@ def evaluate(
     protocols: bool = False,
     space_stride: int = 0,
     time_stride: int = 0,
+    all_samples: bool = False,
 ) -> Report:
     """Measure the errors of a surrogate's rollouts at each parameter value of the data.
 
-    The data are put on the grid and the time step of the training. Values count as seen, interpolated or extrapolated
-    compared with the values the surrogate was trained on.
+    The data are put on the grid and the time step of the training. Initial conditions that the surrogate was trained or
+    validated on are left out, as far as it knows them. Values count as seen, interpolated or extrapolated compared with
+    the values the surrogate was trained on.
 
     Args:
         surrogate: what to evaluate.
@@ -102,12 +106,17 @@ def evaluate(
             training data (see `cape.evaluation.protocols`).
         space_stride: use every n-th point of each axis; 0: those of the training grid, or all if it is another grid.
         time_stride: use every n-th frame; 0: frames one step of the surrogate apart.
+        all_samples: also evaluate on initial conditions that were trained or validated on.
 
     Raises:
-        ValueError: the data are of another problem than the surrogate's, their frames do not fit its time step, or
-            they have fewer steps than asked for.
+        ValueError: the data are of another problem than the surrogate's, their frames do not fit its time step, they
+            have fewer steps than asked for, or every initial condition was trained or validated on.
     """
     problem, window = surrogate.problem, surrogate.window
+    in_time_steps(
+        problem, on_training_grid(problem, data, space_stride), time_stride
+    )  # raises what does not fit
+    data = data if all_samples else unseen(surrogate, data)
     trajectories = in_time_steps(problem, on_training_grid(problem, data, space_stride), time_stride)
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps, window=window)
     if not protocols:
@@ -116,6 +125,23 @@ def evaluate(
     finer = on_doubled_grid(problem, in_time_steps(problem, data, time_stride)) if as_trained else None
     study = Study(surrogate.at, trajectories, evaluation, surrogate.trained_steps, window, finer)
     return Report(evaluation, run_protocols(study))
+
+
+def unseen(surrogate: Surrogate, data: Trajectories) -> Trajectories:
+    """Leave out the initial conditions that a surrogate was trained or validated on, as far as it knows them.
+
+    Raises:
+        ValueError: no initial condition is left.
+    """
+    if surrogate.trained_on is None:
+        return data
+    new = ~np.isin(data.initial_conditions, surrogate.trained_on)
+    if not new.any():
+        raise ValueError(
+            f"{data.source}: every initial condition was trained or validated on; give other data, or set all_samples "
+            "to evaluate on them"
+        )
+    return data.select(new)
 
 
 def _html(table: Table) -> str:

@@ -1,13 +1,9 @@
 """cape evaluate."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cape.commands.options import Model, Paths
 from cape.commands.session import prepare_jax, print_evaluation_folder
-
-if TYPE_CHECKING:
-    from cape.datasets.trajectories import Trajectories
 
 
 def evaluate(
@@ -41,51 +37,28 @@ def evaluate(
     """
     from cape.datasets.opening import open_files
     from cape.figures import canvas
-    from cape.inference.resampling import in_time_steps, on_training_grid
-    from cape.locate import locate
     from cape.pretrained import load
     from cape.report import evaluate as evaluate_surrogate
 
     if figures or animate:
         canvas.require()
     prepare_jax()
-    surrogate = load(model)
-    trajectories = open_files(list(data))
-    strides = {"space_stride": space_stride, "time_stride": time_stride}
-    # refuses files that do not fit before any samples are left out
-    in_time_steps(
-        surrogate.problem, on_training_grid(surrogate.problem, trajectories, space_stride), time_stride
+    surrogate, trajectories = load(model), open_files(list(data))
+    report = evaluate_surrogate(
+        surrogate,
+        trajectories,
+        steps=steps or None,
+        protocols=protocols,
+        space_stride=space_stride,
+        time_stride=time_stride,
+        all_samples=all_samples,
     )
-    if not all_samples:
-        folder = Path(model) if Path(model).is_dir() else locate(model)
-        trajectories = _untrained(folder, trajectories)
-    report = evaluate_surrogate(surrogate, trajectories, steps=steps or None, protocols=protocols, **strides)
+    evaluated = sum(row.samples for row in report.evaluation.rows)
+    if evaluated < trajectories.samples:
+        print(
+            f"left out {trajectories.samples - evaluated} of {trajectories.samples} samples: their initial conditions "
+            "were trained or validated on (--all-samples keeps them)"
+        )
     report.write(out, figures=figures, animations=animate)
     print(report)
     print_evaluation_folder(Path(out), figures)
-
-
-def _untrained(model: Path, trajectories: "Trajectories") -> "Trajectories":
-    """Leave out the initial conditions a run was trained or validated on, if its folder records them.
-
-    Raises:
-        ValueError: no initial condition is left.
-    """
-    import numpy as np
-
-    from cape.training.run_folder import trained_on
-
-    known = trained_on(model)
-    if known is None:
-        return trajectories
-    new = ~np.isin(trajectories.initial_conditions, known)
-    if not new.any():
-        raise ValueError(
-            "every initial condition of these files was trained or validated on; --all-samples evaluates on them"
-        )
-    if not new.all():
-        print(
-            f"left out {(~new).sum()} of {len(new)} samples: their initial conditions were trained or validated on "
-            "(--all-samples keeps them)"
-        )
-    return trajectories.select(new)

@@ -47,4 +47,4 @@ def _union(registry: Registry) -> Any:
     parts = tuple(
         Annotated[part, tyro.conf.subcommand(name, prefix_name=True)] for name, part in registry.parts.items()
     )
-    return Union[parts]  # noqa: UP007: the members are known at run time only
+    return Union[parts]  # noqa: UP007 (the members are known at run time only)

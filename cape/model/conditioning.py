@@ -32,10 +32,12 @@ class Conditioning(nnx.Module):
     Implementations are built by a `ConditioningConfig`.
 
     Attributes:
+        base: the base solver.
         first_guess_modules: names of the attributes that compute the first guess. The warm-up of a training changes
             their weights only. Empty for a conditioning without a first guess, which then has no warm-up.
     """
 
+    base: BaseSolver
     first_guess_modules: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod

@@ -5,12 +5,11 @@ import math
 import re
 from pathlib import Path
 
-import numpy as np
-
 from cape.atomic import replacing
 from cape.config import load_json, to_dict
 from cape.data import Data, prepare
 from cape.datasets.opening import open_files
+from cape.datasets.split_file import write_split
 from cape.evaluation import files as evaluation_files
 from cape.experiment import Experiment
 from cape.pretrained import load, read_config, save
@@ -92,9 +91,7 @@ def _check_finished(run: Path) -> None:
 def _write_folder(folder: Path, surrogate: Surrogate, card: ModelCard, data: Data) -> None:
     """Write all files of a pretrained folder."""
     save(surrogate, folder, publication=_publication(card))
-    parts = {"training": data.training, "validation": data.validation}
-    split = {name: np.unique(part.initial_conditions).tolist() for name, part in parts.items()}
-    (folder / "split.json").write_text(json.dumps(split) + "\n", encoding="utf-8")
+    write_split(folder, data.training.initial_conditions, data.validation.initial_conditions)
     settings = json.dumps(to_dict(card.experiment), indent=1)
     (folder / "training.json").write_text(settings + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card_text(card), encoding="utf-8")

@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cape.datasets.augmentation import augment
+from cape.datasets.augmentation import augment, symmetries_of
 from cape.datasets.batches import batch_indices, stream
-from cape.datasets.symmetries import symmetries_of
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
 from cape.training.config import TrainingConfig

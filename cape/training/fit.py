@@ -1,5 +1,6 @@
 """Fit: train a surrogate on trajectories, validate it, and keep the best weights."""
 
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +14,15 @@ from jaxtyping import Array, Float
 from tqdm import tqdm
 
 from cape.datasets.trajectories import Trajectories
-from cape.pretrained import save
 from cape.surrogate import Surrogate
 from cape.training.batches import Batch, batches_from
 from cape.training.best import BestWeights
-from cape.training.checkpoint import Checkpoints
 from cape.training.config import TrainingConfig
 from cape.training.curriculum import Plan
+from cape.training.functional_model import split
 from cape.training.inputs import Schedule
-from cape.training.log import TrainingLog
 from cape.training.phases import Phases, plan_phases
+from cape.training.run_output import RunOutput
 from cape.training.sampling import TrajectorySampler
 from cape.training.update import TrainingState, initial_state, update, warm_up_update
 from cape.training.validation import Validation
@@ -55,55 +55,51 @@ def fit(
     """
     check_data(surrogate, training, validation, max(config.augmentation.strides))
     phases = plan_phases(surrogate, config, training.samples)
-    channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
-
     params, model_state = _arrays(surrogate)
     state = initial_state(params, model_state, phases.training, phases.warm_up)
     best = BestWeights(params, model_state, validation.samples)
-    checkpoints = None if folder is None else Checkpoints(Path(folder) / "checkpoints")
-    state, start = _resume(checkpoints, state, best)
-    log = TrainingLog(folder, from_step=start * phases.updates_per_epoch, tensorboard=config.tensorboard)
 
-    def errors_on(data: Trajectories) -> Validation:
-        return Validation(surrogate, data, config.objective, max(config.batch, 32), channel_std)
-
-    sampler = TrajectorySampler(config.sampling, training, errors_on, config.seed)
-    validate = errors_on(validation)
-    first = start * phases.updates_per_epoch
-    batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler)
+    channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
     state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
+    measure = functools.partial(
+        Validation,
+        surrogate,
+        objective=config.objective,
+        batch=max(config.batch, 32),
+        channel_std=channel_std,
+    )
+    sampler = TrajectorySampler(config.sampling, training, measure, config.seed)
+    validate = measure(validation)
 
-    total = config.epochs * phases.updates_per_epoch
-    with tqdm(total=total, initial=first, unit="update", disable=not progress, ncols=110) as bar:
+    with RunOutput(folder, tensorboard=config.tensorboard) as output:
+        state, start = output.resume(state, best, phases.updates_per_epoch)
+        first = start * phases.updates_per_epoch
+        batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler)
+        total = config.epochs * phases.updates_per_epoch
+        bar = tqdm(total=total, initial=first, unit="update", disable=not progress, ncols=110)
         for epoch in range(start, config.epochs):
-            began = time.perf_counter()
-            last = epoch + 1 == config.epochs
-            plan = config.curriculum.plan(
-                phases.progress(epoch), surrogate.window.transitions(training.frames)
-            )
-            bar.set_description(
-                "warm-up" if phases.warming(epoch) else f"autoregressive {plan.autoregressive}"
-            )
+            began, last = time.perf_counter(), epoch + 1 == config.epochs
+            transitions = surrogate.window.transitions(training.frames)
+            plan = config.curriculum.plan(phases.progress(epoch), transitions)
             sampler.begin_epoch(phases.progress(epoch), state["params"], state["model_state"])
             state, losses = _train_epoch(phases, epoch, plan, state_std, state, batches, bar)
             record = _record(phases, epoch, plan, losses)
             if not np.isfinite(record["loss"]):
+                bar.close()
                 raise _diverged(record["loss"], epoch, best.error)
             due = (epoch + 1) % config.validate_every == 0 or last
             if due and not phases.warming(epoch):
-                weights = (state["ema"] if config.ema else state["params"], state["model_state"])
-                errors = validate(*weights)
+                weights = state["ema"] if config.ema else state["params"]
+                errors = validate(weights, state["model_state"])
                 record["validation_error"] = float(errors.mean())
-                record["kept"] = best.offer(errors, *weights, last=last)
-                if record["kept"] and folder is not None:
-                    save(_with_weights(surrogate, best), Path(folder) / "model")
-            log.add(record | {"seconds": time.perf_counter() - began})
+                record["kept"] = best.offer(errors, weights, state["model_state"], last=last)
+                if record["kept"]:
+                    output.save_model(_with_weights(surrogate, best))
+            output.log(record | {"seconds": time.perf_counter() - began})
             bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.error:.4f}")
-            if checkpoints is not None and due:
-                checkpoints.save(epoch + 1, {"state": state, "best": best.arrays})
-    log.close()
-    if checkpoints is not None:
-        checkpoints.close()
+            if due:
+                output.save_checkpoint(epoch + 1, state, best)
+        bar.close()
     return _with_weights(surrogate, best)
 
 
@@ -131,18 +127,6 @@ def check_data(surrogate: Surrogate, training: Trajectories, validation: Traject
         )
 
 
-def _resume(
-    checkpoints: Checkpoints | None, state: TrainingState, best: BestWeights
-) -> tuple[TrainingState, int]:
-    """Return the state and the epoch to continue from; `best` takes over the best weights of the checkpoint."""
-    newest = None if checkpoints is None else checkpoints.newest()
-    if checkpoints is None or newest is None:
-        return state, 0
-    restored = checkpoints.restore(newest, {"state": state, "best": best.arrays})
-    best.restore(restored["best"])
-    return restored["state"], newest
-
-
 def _train_epoch(
     phases: Phases,
     epoch: int,
@@ -153,6 +137,7 @@ def _train_epoch(
     bar: tqdm,
 ) -> tuple[TrainingState, dict[str, float]]:
     """Apply the updates of an epoch; return the new state and the mean losses over all steps of all updates."""
+    bar.set_description("warm-up" if phases.warming(epoch) else f"autoregressive {plan.autoregressive}")
     schedule = Schedule(jnp.int32(plan.autoregressive), jnp.int32(plan.pushes) if plan.pushes else None)
     apply, settings = (warm_up_update, phases.warm_up) if phases.warming(epoch) else (update, phases.training)
     losses, steps = [], 0
@@ -190,13 +175,13 @@ def _diverged(loss: float, epoch: int, best: float) -> Diverged:
 
 def _arrays(surrogate: Surrogate) -> tuple[Any, Any]:
     """Return the parameters and the model state of a surrogate as nested dictionaries."""
-    _, params, model_state = nnx.split(surrogate, nnx.Param, ...)
+    _, params, model_state = split(surrogate)
     return nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
 
 
 def _with_weights(surrogate: Surrogate, best: BestWeights) -> Surrogate:
     """Return a copy of the surrogate with the best weights."""
-    graphdef, params, model_state = nnx.split(surrogate, nnx.Param, ...)
+    graphdef, params, model_state = split(surrogate)
     nnx.replace_by_pure_dict(params, jax.tree.map(jnp.asarray, best.arrays["params"]))
     nnx.replace_by_pure_dict(model_state, jax.tree.map(jnp.asarray, best.arrays["model_state"]))
     return nnx.merge(graphdef, params, model_state)

@@ -10,6 +10,12 @@ from jaxtyping import Array, Float
 from cape.model.conditioning import Prediction
 
 
+def split(surrogate: nnx.Module) -> tuple[Any, Any, Any]:
+    """Split a surrogate into (graphdef, params, model_state); the last two are `nnx.State`."""
+    parts: Any = nnx.split(surrogate, nnx.Param, ...)
+    return parts
+
+
 class FunctionalModel(NamedTuple):
     """A surrogate without its arrays. Hashable, so it can be a static argument of a jitted function.
 

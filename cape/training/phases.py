@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-from flax import nnx
-
 from cape.datasets.batches import steps_per_epoch
 from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
-from cape.training.functional_model import FunctionalModel
+from cape.training.functional_model import FunctionalModel, split
 from cape.training.update import UpdateSettings, elementwise_weights
 
 
@@ -41,7 +39,7 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     first_guess = surrogate.conditioning.first_guess_modules
     warmup_epochs = config.warmup_epochs if first_guess else 0
     surrogate.train()
-    graphdef, _, _ = nnx.split(surrogate, nnx.Param, ...)
+    graphdef, _, _ = split(surrogate)
     surrogate.eval()
     training = UpdateSettings(
         model=FunctionalModel(graphdef, surrogate.new_channels),

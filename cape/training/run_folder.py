@@ -5,14 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Int
-
 from cape.atomic import write_text
 from cape.config import differences, load_json, to_dict
+from cape.datasets import split_file
+from cape.datasets.split_file import write_split
 from cape.datasets.trajectories import Trajectories
+from cape.training import log
 
-CONFIG, SPLIT = "config.json", "split.json"
+CONFIG = "config.json"
 
 
 def refuse_other(experiment: Any, folder: Path) -> None:
@@ -39,9 +39,7 @@ def claim(experiment: Any, training: Trajectories, validation: Trajectories, fol
         ValueError: the folder holds another run, see `refuse_other`.
     """
     refuse_other(experiment, folder)
-    parts = {"training": training, "validation": validation}
-    split = {name: np.unique(part.initial_conditions).tolist() for name, part in parts.items()}
-    write_text(folder / SPLIT, json.dumps(split) + "\n")
+    write_split(folder, training.initial_conditions, validation.initial_conditions)
     write_text(folder / CONFIG, json.dumps(to_dict(experiment), indent=1) + "\n")
 
 
@@ -49,27 +47,11 @@ def abandon(folder: Path) -> None:
     """Remove the files of a run that stopped before its first checkpoint."""
     if _has_checkpoint(folder):
         return
-    for name in (CONFIG, SPLIT, "metrics.jsonl"):
+    for name in (CONFIG, split_file.FILE, log.FILE):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
-
-
-def trained_on(folder: Path) -> Int[np.ndarray, " n"] | None:
-    """Return the initial conditions used for training or validation, or None if the folder does not record them.
-
-    Raises:
-        ValueError: split.json is damaged.
-    """
-    file = Path(folder) / SPLIT
-    if not file.is_file():
-        return None
-    try:
-        content = json.loads(file.read_text())
-        return np.union1d(content["training"], content["validation"]).astype(np.int64)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file}: expected lists `training` and `validation` ({error!r})") from error
 
 
 def _has_checkpoint(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
+from cape.training.functional_model import split
 from cape.training.objective import Objective, frame_errors
 
 
@@ -34,7 +35,7 @@ class Validation:
         self.truth = data.read()
         self.parameters = data.parameters.astype(np.float32)
         self.batch = min(batch, data.samples)
-        graphdef, _, _ = nnx.split(surrogate, nnx.Param, ...)
+        graphdef, _, _ = split(surrogate)
         window = surrogate.window
 
         @jax.jit

@@ -107,7 +107,7 @@ def test_evaluate_says_where_every_sample_was_trained_on(run, data, capsys, tmp_
         datasets={"initial-condition": np.array(ids)},
     )
     line = fails(capsys, "evaluate", run, "--data", str(tmp_path), "--out", str(tmp_path / "e"))
-    assert "every initial condition of these files was trained or validated on; --all-samples" in line
+    assert "every initial condition was trained or validated on; give other data, or set all_samples" in line
 
 
 def test_folders_that_hold_no_surrogate_are_refused(run, data, capsys, tmp_path):

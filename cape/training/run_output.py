@@ -1,0 +1,70 @@
+"""What a training writes into the folder of its run: checkpoints, the log, and the surrogate with the best weights."""
+
+from pathlib import Path
+from typing import Any
+
+from cape.pretrained import MODEL, save
+from cape.surrogate import Surrogate
+from cape.training.best import BestWeights
+from cape.training.checkpoint import Checkpoints
+from cape.training.log import TrainingLog
+from cape.training.update import TrainingState
+
+
+class RunOutput:
+    """Write the output of a training; write nothing if there is no folder. Use it as a context manager.
+
+    Args:
+        folder: the run's folder, or None.
+        tensorboard: also write TensorBoard records.
+    """
+
+    def __init__(self, folder: Path | None, *, tensorboard: bool = False):
+        self._folder = None if folder is None else Path(folder)
+        self._checkpoints = None if self._folder is None else Checkpoints(self._folder / "checkpoints")
+        self._log: TrainingLog | None = None
+        self._tensorboard = tensorboard
+
+    def resume(
+        self, state: TrainingState, best: BestWeights, updates_per_epoch: int
+    ) -> tuple[TrainingState, int]:
+        """Return the state and the epoch to start from: those of the newest checkpoint, or the given state and 0.
+
+        `best` takes over the best weights of the checkpoint. Records of the log after that epoch are dropped.
+
+        Raises:
+            ValueError: the checkpoint belongs to another model or optimiser.
+        """
+        epoch = 0
+        if self._checkpoints is not None and (newest := self._checkpoints.newest()) is not None:
+            restored = self._checkpoints.restore(newest, {"state": state, "best": best.arrays})
+            state, epoch = restored["state"], newest
+            best.restore(restored["best"])
+        self._log = TrainingLog(
+            self._folder, from_step=epoch * updates_per_epoch, tensorboard=self._tensorboard
+        )
+        return state, epoch
+
+    def save_model(self, surrogate: Surrogate) -> None:
+        """Write the surrogate, which `cape.load` opens."""
+        if self._folder is not None:
+            save(surrogate, self._folder / MODEL)
+
+    def save_checkpoint(self, epoch: int, state: TrainingState, best: BestWeights) -> None:
+        """Save the state after `epoch` epochs."""
+        if self._checkpoints is not None:
+            self._checkpoints.save(epoch, {"state": state, "best": best.arrays})
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append the record of an epoch to the log; call `resume` before."""
+        if self._log is not None:
+            self._log.add(record)
+
+    def __enter__(self) -> "RunOutput":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._log is not None:
+            self._log.close()
+        if self._checkpoints is not None:
+            self._checkpoints.close()
