@@ -96,6 +96,7 @@ LAYERED = {
         ),
         (lambda f: (f / "config.json").write_text("{"), "not the config.json"),
         (lambda f: (f / "config.json").write_text("[]"), "not the config.json"),
+        (lambda f: edited(f, format=2), "format 2, this version of cape reads 3; train the surrogate again"),
         (lambda f: edited(f, format=99), "format 99, this version of cape reads 3; upgrade cape-jax"),
         (lambda f: edited(f, problem={}), "problem: expected the keys"),
         (lambda f: edited(f, model={"bases": {}}), "unknown key 'bases'; did you mean 'base'"),

@@ -1,0 +1,123 @@
+"""Atomic writing: a file or folder is complete or as it was before, also after a process was killed."""
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from cape.atomic import replacing, write_bytes, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_files_are_written_and_replaced(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    assert write_text(path, "ν = 1\n") == path
+    assert path.read_text(encoding="utf-8") == "ν = 1\n"
+    assert write_bytes(path, b"\x00\x01") == path
+    assert path.read_bytes() == b"\x00\x01"
+    assert names(path.parent) == ["a.txt"]
+
+
+def test_the_temporary_is_hidden_and_keeps_the_suffix(tmp_path):
+    with replacing(tmp_path / "a.hdf5") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.name.startswith(".a.hdf5.")
+        assert temporary.suffix == ".hdf5"
+        temporary.write_text("x")
+        assert not (tmp_path / "a.hdf5").exists()
+    assert names(tmp_path) == ["a.hdf5"]
+
+
+def test_after_an_error_everything_is_as_it_was(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert names(tmp_path) == ["a.txt"]
+    assert path.read_text() == "before"
+
+
+def test_folders_are_replaced(tmp_path):
+    folder = tmp_path / "run"
+    for content in ("old", "new"):
+        with replacing(folder) as temporary:
+            temporary.mkdir()
+            (temporary / content).write_text(content)
+    assert names(tmp_path) == ["run"]
+    assert names(folder) == ["new"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "old").write_text("")
+    rename, calls = os.replace, []
+
+    def fails_at_the_second(a, b):
+        calls.append(a)
+        if len(calls) == 2:
+            raise OSError("no")
+        rename(a, b)
+
+    monkeypatch.setattr(os, "replace", fails_at_the_second)
+    with pytest.raises(OSError, match="no"), replacing(folder) as temporary:
+        temporary.mkdir()
+    assert names(tmp_path) == ["run"]
+    assert names(folder) == ["old"]
+
+
+def killed_while_writing(path, is_folder):
+    with replacing(path) as temporary:
+        if is_folder:
+            temporary.mkdir()
+            temporary = temporary / "part"
+        temporary.write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_the_next_write_removes_what_a_killed_process_left(tmp_path, is_folder):
+    path = tmp_path / "a.hdf5"
+    process = multiprocessing.get_context("spawn").Process(
+        target=killed_while_writing, args=(path, is_folder)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    (leftover,) = names(tmp_path)
+    assert leftover.startswith(".a.hdf5.")
+    write_text(tmp_path / "b.hdf5", "another file")
+    assert leftover in names(tmp_path)
+    write_text(path, "whole")
+    assert names(tmp_path) == ["a.hdf5", "b.hdf5"]
+
+
+def test_what_a_running_process_writes_is_left_alone(tmp_path):
+    path = tmp_path / "a.txt"
+    with replacing(path) as first:
+        first.write_text("first")
+        write_text(path, "second")
+        assert path.read_text() == "second"
+        assert first.exists()
+    assert path.read_text() == "first"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_an_old_folder_is_kept_until_another_has_taken_its_place(tmp_path, monkeypatch):
+    """The process was killed between renaming the old folder and renaming the new one."""
+    monkeypatch.setattr("cape.atomic._is_running", lambda process: process == os.getpid())
+    monkeypatch.setattr("cape.atomic._owner", lambda process: f"here-{process}")
+    old = tmp_path / ".run.here-1.abc.partial.old"
+    old.mkdir()
+    (old / "weights").write_text("old")
+    with replacing(tmp_path / "run") as temporary:
+        temporary.mkdir()
+        assert old.exists()
+    with replacing(tmp_path / "run") as temporary:
+        temporary.mkdir()
+        assert not old.exists()

@@ -1,0 +1,79 @@
+"""Trainings that stop and continue: bitwise the weights of an uninterrupted one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from small_trainings import CONFIG, MODEL, assert_same_weights, train, weights
+
+from cape.paper.adam import PaperAdam
+from cape.training import fit as fitting
+from cape.training.log import read
+from cape.training.sampling import Weighted
+
+pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
+
+
+class Killed(Exception):
+    pass
+
+
+def killed_at(monkeypatch, validation):
+    """Let a training die in its validation number `validation`, counted from 1."""
+    make, calls = fitting.Validation, []
+
+    def make_killer(*arguments, **settings):
+        validate = make(*arguments, **settings)
+
+        def killer(*weights):
+            calls.append(1)
+            if len(calls) == validation:
+                raise Killed
+            return validate(*weights)
+
+        return killer
+
+    monkeypatch.setattr(fitting, "Validation", make_killer)
+
+
+@pytest.mark.parametrize("validation", [1, 2, 10])
+def test_a_training_stopped_and_resumed_is_the_same_bitwise(complete, tmp_path, monkeypatch, validation):
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        killed_at(patched, validation)
+        train(folder=tmp_path)
+    assert_same_weights(train(folder=tmp_path), complete[0])
+    stopped, whole = (read(folder / "metrics.jsonl") for folder in (tmp_path, complete[1]))
+    assert [{**record, "seconds": 0} for record in stopped] == [{**record, "seconds": 0} for record in whole]
+
+
+def test_a_finished_training_is_not_trained_further(complete):
+    assert_same_weights(train(folder=complete[1]), complete[0])
+    assert len(read(complete[1] / "metrics.jsonl")) == CONFIG.epochs
+
+
+def test_streaming_gives_the_same_weights_bitwise(complete):
+    assert_same_weights(train(dataclasses.replace(CONFIG, storage="stream")), complete[0])
+
+
+def test_a_sampling_by_the_loss_trains_and_resumes_bitwise(complete, tmp_path, monkeypatch):
+    config = dataclasses.replace(CONFIG, sampling=Weighted())
+    whole = train(config)
+    assert not np.array_equal(*(weights(s)["conditioning.base.out.weight"] for s in (whole, complete[0])))
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        killed_at(patched, 12)  # it is called for losses of the training data and for validation errors
+        train(config, tmp_path)
+    assert_same_weights(train(config, tmp_path), whole)
+
+
+@pytest.mark.parametrize(
+    ("config", "model"),
+    [
+        (CONFIG, dataclasses.replace(MODEL, base=dataclasses.replace(MODEL.base, width=5))),
+        (dataclasses.replace(CONFIG, ema=0.9), MODEL),
+        (dataclasses.replace(CONFIG, optimiser=PaperAdam()), MODEL),
+    ],
+    ids=["wider", "averaged", "other optimiser"],
+)
+def test_a_checkpoint_of_another_configuration_is_named(complete, config, model):
+    with pytest.raises(ValueError, match="does not fit the configured model and optimiser"):
+        train(config, complete[1], model)
