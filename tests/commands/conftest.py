@@ -30,7 +30,9 @@ def tiny(tmp_path_factory) -> Path:
     """A folder with tiny.toml, its data/ and the run/ trained from it."""
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "tiny.toml").write_text(TINY.format(folder=folder.as_posix()))
-    assert main(["train", str(folder / "tiny.toml"), "--out", str(folder / "run"), *QUIET]) == 0
+    with pytest.MonkeyPatch.context() as patch, jax.numpy_dtype_promotion("standard"):
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
+        assert main(["train", str(folder / "tiny.toml"), "--out", str(folder / "run"), *QUIET]) == 0
     return folder
 
 

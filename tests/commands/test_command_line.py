@@ -34,7 +34,7 @@ def test_errors_are_one_line_however_long_and_show_where_they_arose_where_asked(
     def broken(*_, **__):
         raise RuntimeError("many\nlines\n" + "and letters " * 1000)
 
-    monkeypatch.setattr("cape.datasets.opening.inspect", broken)
+    monkeypatch.setattr("cape.datasets.inspection.inspect", broken)
     line = fails(capsys, "inspect", "x")
     assert line.startswith("many lines and letters")
     assert len(line) < 1100
@@ -48,7 +48,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, capsys):
         raise BrokenPipeError
 
     monkeypatch.setattr("sys.stdout", sys.stdout)  # main puts another in its place
-    monkeypatch.setattr("cape.datasets.opening.inspect", closed)
+    monkeypatch.setattr("cape.datasets.inspection.inspect", closed)
     assert main(["inspect", "x"]) == 141
     assert capsys.readouterr().err == ""
 

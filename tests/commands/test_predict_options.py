@@ -92,15 +92,15 @@ def with_config(**changes):
         (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors: missing; a pretrained folder holds"),
         (
             lambda f: (f / "weights.safetensors").write_bytes((f / "weights.safetensors").read_bytes()[:-9]),
-            "weights.safetensors: damaged, expected a whole safetensors file",
+            "weights.safetensors: damaged, expected a complete safetensors file",
         ),
         (
             lambda f: (f / "weights.safetensors").write_bytes(pickle.dumps(Bomb())),
-            "weights.safetensors: a pickled checkpoint, expected safetensors; nothing is ever unpickled here",
+            "weights.safetensors: a pickled checkpoint, expected safetensors; pickles are never read",
         ),
-        (with_config(format=3), "config.json: format 3, this version of cape reads 2; upgrade cape-jax"),
+        (with_config(format=4), "config.json: format 4, this version of cape reads 3; upgrade cape-jax"),
         (with_config(model={"base": {"type": "fno", "width": 9}}), "weights.safetensors: does not match config.json"),
-        (with_config(model={"base": {"type": "os.system"}}), "model: base: unknown kind 'os.system'; known are FNO"),
+        (with_config(model={"base": {"type": "os.system"}}), "model: base: unknown type 'os.system'; known are fno"),
     ],
 )  # fmt: skip
 def test_a_spoilt_surrogate_is_one_line_and_nothing_of_it_is_executed(
@@ -172,4 +172,4 @@ def test_pictures_of_a_sweep_lie_beside_the_file(burgers, tmp_path, capsys, monk
     assert "already there: " in capsys.readouterr().err
     assert not out.exists()
     assert command(*options[:-1], tmp_path / "p2.png", "--plot") == 1
-    assert "the name of a picture; expected one such as p2.hdf5" in capsys.readouterr().err
+    assert "the name of a figure; expected a name such as p2.hdf5" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def advection_files(folder: Path, **second) -> list[str]:
         ({"u": scalar_field(10, 4, 16)}, "frames: 5 in "),
         ({"boundary": "wall"}, "boundaries: ('periodic',) in "),
         ({"u": with_nan()}, "sample(s) with NaN or infinity"),
-        ({"beta": 1.0}, "no parameter varies in the training data (beta): a model conditioned on them"),
+        ({"beta": 1.0}, "no parameter varies in the training data (beta), so a model conditioned on them"),
     ],
 )
 def test_bad_files_are_refused_in_one_line_and_leave_no_run(tiny, second, message, capsys, tmp_path):

@@ -56,7 +56,7 @@ def test_the_configuration_of_a_run_repeats_it_bit_by_bit(tiny, tmp_path):
 def test_a_run_of_another_configuration_is_left_alone(tiny, run, capsys):
     before = tree(tiny)
     line = fails(capsys, "train", str(tiny / "tiny.toml"), "--out", run, "--training.batch", "7", *QUIET)
-    assert "holds a run of another configuration (training.batch: 8 and 7); choose another --out" in line
+    assert "holds a run of another configuration (training.batch: 8 and 7); choose another folder" in line
     assert tree(tiny) == before
 
 
@@ -75,11 +75,11 @@ def test_a_bare_option_without_preset_means_the_default_one(capsys):
         (["--training.epochz", "3"], "Perhaps you meant"),
         (["--training.epochs", "three"], "--training.epochs"),
         (["--training.epochs", "0"], "expected at least 1, got"),
-        (["--model.base.width", "0"], "FNO.width"),
+        (["--model.base.width", "0"], "model.base: width: expected at least 1, got 0"),
         (["model.bse:fno"], "model.base:fno"),
         (["model.base:message"], "model.base:message-passing"),
         (["model.base:factorized-fno"], "model.base:factorised-fno"),
-        (["model.base:convnext"], "model.base:conv-next-u-net"),
+        (["model.base:convnext"], "model.base:convnext-u-net"),
     ],
 )
 def test_misspelt_overrides_end_with_status_2_and_what_was_expected(tiny, options, message, capsys, tmp_path):

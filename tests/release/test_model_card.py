@@ -33,6 +33,6 @@ def test_the_program_on_the_card_runs(published, shelf):
 
 
 def test_every_equation_explains_itself():
-    for equation in EQUATIONS.values():
+    for equation in EQUATIONS.parts.values():
         assert equation.title and equation.formula and equation.scheme, equation.name
         assert all(parameter.meaning for parameter in equation.parameters), equation.name

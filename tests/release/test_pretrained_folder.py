@@ -47,10 +47,10 @@ BIAS = "conditioning.base.out.bias"
         (lambda f: (f / "config.json").unlink(), "expected a pretrained folder"),
         (lambda f: (f / "config.json").write_bytes(b"\xff\x00"), "config.json: not the config.json of a pretrained"),
         (lambda f: (f / "config.json").write_text("[" * 100_000), "config.json: not the config.json of a pretrained"),
-        (lambda f: edited(f, format=3), "format 3, this version of cape reads 2; upgrade cape-jax"),
-        (lambda f: edited(f, format=1), "format 1, this version of cape reads 2; train it again"),
+        (lambda f: edited(f, format=4), "format 4, this version of cape reads 3; upgrade cape-jax"),
+        (lambda f: edited(f, format=1), "format 1, this version of cape reads 3; train the surrogate again"),
         (lambda f: edited(f, model=None), "config.json: expected a table 'model', got None"),
-        (lambda f: edited(f, model={"base": {"type": "os.system"}}), "unknown kind 'os.system'; known are FNO"),
+        (lambda f: edited(f, model={"base": {"type": "os.system"}}), "unknown type 'os.system'; known are fno"),
         (lambda f: edited(f, model={"base": {"type": "fno", "width": -3}}), "config.json: .*(be built|at least 1)"),
         (lambda f: changed_problem(f, dt="fast"), "config.json: problem: dt: expected float, got 'fast'"),
         (lambda f: changed_problem(f, boundaries=["open"]), "problem: boundary 'open', expected one of"),
@@ -79,7 +79,7 @@ def test_nothing_is_ever_unpickled(folder, monkeypatch, magic):
     edited(folder, publication={})
     (folder / "weights.safetensors").write_bytes(magic + pickle.dumps(Bomb()))
     with pytest.raises(
-        ValueError, match="a pickled checkpoint, expected safetensors; nothing is ever unpickled"
+        ValueError, match="a pickled checkpoint, expected safetensors; pickles are never read"
     ):
         load(folder)
     assert not (folder / "exploded").exists()
