@@ -73,6 +73,26 @@ def write_samples(path, u, configs=None, times=None, grid=None, names=None):
     return path
 
 
+DAM = """
+name: radial_dam_break
+sim:
+  seed: {i}
+  dam_radius: {radius}
+  gravity: 1.0
+  xdim: 6
+  tag: [1, 2]
+plot: {{dpi: 300, show: true}}
+output_path: run_{i}
+"""
+
+
+def dam_break(path, radii=(0.3, 0.5, 0.7), frames=4, **changes):
+    """Write shallow water (2D_rdb) with one dam radius per sample."""
+    u = place(len(radii), frames, (6, 8), 1)
+    configs = [DAM.format(i=i, radius=radius) for i, radius in enumerate(radii)]
+    return write_samples(path, **({"u": u, "configs": configs} | changes))
+
+
 def write_incompressible(path, samples=4, frames=5, points=8, times=None, without=(), datasets=None):
     """Write `velocity`, `particles`, `force` (the same in all frames) and `t` [sample, time]."""
     u = place(samples, frames, (points, points), 5)

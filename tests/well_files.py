@@ -79,3 +79,14 @@ def write_the_well(
             if mask is not None:
                 group["mask"] = mask
     return path
+
+
+GRAY_SCOTT = {"F": 0.098, "k": 0.057}
+
+
+def gray_scott(folder, name="bubbles", split="train", **changes):
+    given = {"parameters": GRAY_SCOTT, "dataset_name": "gray_scott_reaction_diffusion"} | changes
+    values = "_".join(f"{n}_{v:g}" for n, v in given["parameters"].items())
+    return write_the_well(
+        folder / "data" / split / f"gray_scott_reaction_diffusion_{name}_{values}.hdf5", **given
+    )

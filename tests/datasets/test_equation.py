@@ -1,12 +1,15 @@
 """The contract of equations: a new one in several dimensions and channels is simulated, written and read."""
 
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 
 import h5py
 import numpy as np
 import pytest
 
-from cape.datasets.equations.equation import EQUATIONS, Equation, Parameter
+from cape.datasets.augmentation import symmetries_of
+from cape.datasets.equations.equation import EQUATIONS, Equation, Parameter, find_equation
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.cells import cell_centres
 from cape.datasets.simulate.simulation import simulate
@@ -110,3 +113,45 @@ def test_named_channels_that_do_not_fit_are_refused(tmp_path, change, message):
         change(file)
     with pytest.raises(ValueError, match=message):
         open_files(path)
+
+
+def test_an_equation_is_added_by_registering_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(EQUATIONS, "_parts", dict(EQUATIONS.parts))
+    EQUATIONS.register("rotation")(ROTATION)
+    assert find_equation("rotation") is ROTATION
+    (path,) = simulate("rotation", tmp_path, {"omega": "1", "a": "2"}, 2, progress=False)
+    assert open_files(path).equation == "rotation"
+    with pytest.raises(ValueError, match="'rotation' declares no symmetries"):
+        symmetries_of("rotation", ("wall", "wall"))
+
+
+def test_something_else_is_not_registered_as_an_equation():
+    with pytest.raises(ValueError, match="equation .three.: expected a.* Equation .*, got 3"):
+        EQUATIONS.register("three")(3)
+
+
+@pytest.mark.parametrize("name", sorted(EQUATIONS.parts))
+def test_every_equation_describes_itself_and_its_symmetries_name_its_parameters(name):
+    equation = find_equation(name)
+    assert equation.name == name
+    assert equation.title
+    assert equation.formula
+    assert equation.scheme
+    assert all(parameter.meaning for parameter in equation.parameters)
+    symmetries = symmetries_of(name, (equation.boundary,) * equation.dimension)
+    for exponents in (symmetries.tiling, symmetries.time):
+        assert exponents is None or set(exponents) == {"u", *equation.parameter_names}
+    assert set(symmetries.isometries or ()) <= set(equation.channels)
+
+
+def test_listing_equations_and_the_help_of_commands_need_no_jax():
+    code = (
+        "import sys; from cape.datasets.equations.equation import EQUATIONS; from cape.cli import main;"
+        "main(['simulate', '--help']); main(['inspect', '--help']);"
+        "print(*EQUATIONS.parts); print('jax' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/", timeout=120)
+    *text, names, jax_is_imported = done.stdout.splitlines()
+    assert jax_is_imported == "False", done.stderr
+    shown = " ".join(" ".join(text).replace("│", " ").split())
+    assert "one of " + ", ".join(names.split()) in shown

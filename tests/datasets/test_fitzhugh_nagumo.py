@@ -1,6 +1,7 @@
 """FitzHugh-Nagumo: parts with closed forms, symmetry and order of convergence."""
 
 import numpy as np
+from analytic_fields import grid, homogeneous, relative_error
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 

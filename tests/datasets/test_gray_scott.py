@@ -1,6 +1,7 @@
 """Gray-Scott: steady states, parts with closed forms, conservation and order of convergence."""
 
 import numpy as np
+from analytic_fields import grid, homogeneous, relative_error
 from scipy.integrate import solve_ivp
 
 from cape.datasets.equations.gray_scott import random_spots

@@ -131,7 +131,7 @@ def test_compressible_flow_errors(tmp_path):
         (dict(without=["t-coordinate"]), "no dataset 't-coordinate', found tensor, x-coordinate"),
         (
             dict(x=np.arange(7.0)),
-            r"'x-coordinate' has shape \[7\], expected \[8\] to go with 'tensor' \[6, 5, 8\]",
+            r"'x-coordinate' has shape \[7\], expected \[8\] to match 'tensor' \[6, 5, 8\]",
         ),
         (dict(x=np.arange(8.0)[::-1]), "'x-coordinate' is not increasing"),
         (
@@ -205,7 +205,7 @@ def test_inspect_tells_what_is_in_a_file_and_warns(tmp_path):
         "axis x        8 points, 0.0625 to 0.9375, dx = 0.125, periodic",
         "parameter Nu  0.01",
         "'t-coordinate' is one longer than the frames",
-        "warning       Nu does not vary: a conditioned model will learn nothing from it",
+        "warning       Nu does not vary, so a conditioned model cannot learn it",
     ):
         assert f"  {expected}" in text
     write_scalar(tmp_path / "1D_Burgers_Sols_Nu0.1.hdf5")
@@ -223,7 +223,7 @@ def test_inspect_warns_of_times_frames_values_and_strangers(tmp_path):
     assert f"range u       0 to {scalar_field().max():g}" in inspect(uneven, check_values=True)
     still = write_scalar(tmp_path / "still.hdf5", scalar_field(frames=1), datasets={"Nu": np.arange(6.0)})
     assert "one frame only" in inspect(still)
-    assert "files do not go together: frames: 5 in" in inspect([uneven, still])
+    assert "files do not fit together: frames: 5 in" in inspect([uneven, still])
 
 
 def test_the_development_files(pdebench):
