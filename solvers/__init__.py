@@ -1,1 +1,1 @@
-"""Base neural solvers: channels in, channels out; they know nothing of parameters or data."""
+"""Base neural solvers: they map channels to channels, and do not know the PDE parameters or the data."""

@@ -75,8 +75,9 @@ class ConvNextUNet(nnx.Module):
         self.hidden_channels = (*widths, *reversed(finer))
 
         def block(channels: int) -> ConvNextBlock:
-            options = {"kernel": kernel, "expansion": expansion, "boundaries": self.boundaries}
-            return ConvNextBlock(channels, **options, rngs=rngs)
+            return ConvNextBlock(
+                channels, kernel=kernel, expansion=expansion, boundaries=self.boundaries, rngs=rngs
+            )
 
         self.lift = Pointwise(in_channels, features, rngs=rngs)
         self.encoders = nnx.List(block(w) for w in finer)

@@ -17,7 +17,7 @@ BuildSolver = Callable[[int, int], BaseSolver]
 def fitted(config: SolverConfig, domain: Domain, *, position_channels: bool, rngs: nnx.Rngs) -> BuildSolver:
     """Return a function (in_channels, out_channels) -> solver that builds a base solver for a domain.
 
-    `Bounded` wraps the solver if the domain is not periodic and the configuration does not handle boundaries by itself.
+    `Bounded` wraps the solver if the domain is not periodic and the solver does not handle boundaries.
     `PositionChannels` is outermost, if asked for.
 
     Args:
@@ -58,7 +58,7 @@ def check_contract(solver: Any, in_channels: int, out_channels: int, domain: Dom
     """
     name = f"base solver {type(solver).__name__}"
     contract = "see the contract BaseSolver in solvers/solver.py"
-    if not isinstance(solver, nnx.Module):
+    if not issubclass(type(solver), nnx.Module):
         raise ValueError(f"{name}: expected an nnx.Module; {contract}")
     members = ("hidden_channels", "scale_output", "__call__")
     if missing := [member for member in members if not hasattr(solver, member)]:

@@ -22,13 +22,13 @@ def unmodulated(i: int, h: Float[Array, "channel batch *space"]) -> Float[Array,
 class BaseSolver(Protocol):
     """A neural one-step map: channels in, channels out. It never sees the PDE parameters.
 
-    An implementation is an `nnx.Module` with:
-
-    Attributes:
-        hidden_channels: channels of each hidden feature map that a conditioning may modulate, in order.
+    An implementation is an `nnx.Module`. `check_contract` in solvers/fitted.py checks it when it is built.
     """
 
-    hidden_channels: tuple[int, ...]
+    @property
+    def hidden_channels(self) -> tuple[int, ...]:
+        """Channels of each hidden feature map that a conditioning may modulate, in order. A plain attribute will do."""
+        ...
 
     def __call__(
         self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
@@ -78,8 +78,8 @@ class SolverConfig(abc.ABC):
         size_step: the step in which it may change.
         assumes_periodic: the solver takes every axis as periodic. On other axes the field is then continued beyond
             both ends (see `Bounded`).
-        handles_boundaries: the solver deals with axes that are not periodic by itself; nothing is put around it.
-        sees_position: the solver adds coordinates to its input by itself.
+        handles_boundaries: the solver handles axes that are not periodic; no wrapper is put around it for them.
+        sees_position: the solver adds coordinates to its input; position channels are refused.
         finest_grid: how many times finer than in training a grid may be before a rollout warns.
     """
 
@@ -109,7 +109,7 @@ class SolverConfig(abc.ABC):
         return 2
 
     def warnings(self, domain: Domain) -> tuple[str, ...]:
-        """Describe settings that work on this domain but waste something, one line each, such as "modes = 40: ..."."""
+        """Return a line for each setting that works on this domain but wastes something, such as "modes = 40: ..."."""
         return ()
 
 

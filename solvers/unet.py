@@ -43,8 +43,9 @@ class UNet(UNetPyramid):
         self.boundaries = check_boundaries(boundaries)
 
         def block(inputs: int, outputs: int) -> Block:
-            form = {"boundaries": self.boundaries, "norm": GroupNorm, "activation": gelu}
-            return Block(inputs, outputs, **form, rngs=rngs)
+            return Block(
+                inputs, outputs, boundaries=self.boundaries, norm=GroupNorm, activation=gelu, rngs=rngs
+            )
 
         super().__init__(
             in_channels,
@@ -68,9 +69,7 @@ class UNetConfig(SolverConfig):
     """
 
     size_setting: ClassVar[str] = "features"
-    size_step: ClassVar[int] = (
-        4  # group normalisation divides multiples of four into groups of more than one channel
-    )
+    size_step: ClassVar[int] = 4  # GroupNorm then has at least 4 groups
 
     features: int = 16
     levels: int = 3

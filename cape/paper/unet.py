@@ -85,8 +85,8 @@ class PaperUNet(UNetPyramid):
         rngs: nnx.Rngs,
     ):
         def block(inputs: int, outputs: int) -> Block:
-            form = {"boundaries": ("zeros",) * dimension, "norm": BatchNorm, "activation": jnp.tanh}
-            return Block(inputs, outputs, **form, rngs=rngs)
+            zeros = ("zeros",) * dimension
+            return Block(inputs, outputs, boundaries=zeros, norm=BatchNorm, activation=jnp.tanh, rngs=rngs)
 
         super().__init__(
             in_channels,

@@ -11,10 +11,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Complex, Float
 
 Size = Any  # a number of points: an int, or a symbol of jax.export
+Constant = np.ndarray | Array  # known when the program is traced if the size is an int
 _RADICES = (64, 32, 16, 8, 4, 2, 1)
 
 
@@ -23,12 +23,12 @@ def fixed(sizes: Sequence[Size]) -> bool:
     return all(isinstance(n, int) for n in sizes)
 
 
-def counting(points: Size) -> ArrayLike:
+def counting(points: Size) -> Constant:
     """Return 0..N-1 as a constant, or as a computation of the program if N is a symbol."""
     return np.arange(points) if fixed((points,)) else jnp.arange(points)
 
 
-def cosine_sine(points: Size, frequencies: tuple[int, ...]) -> tuple[ArrayLike, ArrayLike]:
+def cosine_sine(points: Size, frequencies: tuple[int, ...]) -> tuple[Constant, Constant]:
     """Compute cos(2πkn/N) and sin(2πkn/N), each [n, k]: float64 constants, or float32 if N is a symbol."""
     if fixed((points,)):
         return _constants(points, frequencies)
@@ -41,7 +41,7 @@ def _constants(points: int, frequencies: tuple[int, ...]) -> tuple[np.ndarray, n
     return np.cos(phase), np.sin(phase)
 
 
-def _cosine_sine_of_turns(product: Array, points: Size) -> tuple[Array, Array]:
+def _cosine_sine_of_turns(product: Constant, points: Size) -> tuple[Array, Array]:
     """Compute cos and sin of 2π/N times integers in float32, equally accurate on every grid.
 
     The integers are reduced to an eighth of a turn before anything is rounded.
@@ -94,7 +94,7 @@ def _fft(z: Complex[Array, "..."], axis: int) -> Complex[Array, "..."]:
     return jnp.moveaxis(jnp.swapaxes(z, -1, -2).reshape(shape), -1, axis)
 
 
-def _unit(turns: Array, points: Size) -> Complex[Array, "..."]:
+def _unit(turns: Constant, points: Size) -> Complex[Array, "..."]:
     """Compute exp(-2πi turns/N)."""
     c, s = _cosine_sine_of_turns(turns, points)
     return jax.lax.complex(c, -s)

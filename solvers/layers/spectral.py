@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from cape.solvers.layers.fourier import Size, cosine_sine
+from cape.solvers.layers.fourier import Constant, Size, cosine_sine
 from cape.solvers.layers.initialisation import normal, uniform
 from cape.solvers.layers.layout import Features, check_features
 
@@ -174,19 +174,19 @@ def synthesis(space: tuple[Size, ...], frequencies: Sequence[Indices], dtype: DT
     return [jnp.asarray(build(points, chosen), dtype) for build, points, chosen in axes]
 
 
-def real_analysis(points: Size, frequencies: Indices) -> ArrayLike:
+def real_analysis(points: Size, frequencies: Indices) -> Constant:
     """Build F[n, 1, q, k], which transforms a real array: part q (real, imaginary) of exp(-2πi k n/N)/N."""
     c, s = cosine_sine(points, frequencies)
     return _stack([c, -s], 1)[:, None] / points
 
 
-def complex_analysis(points: Size, frequencies: Indices) -> ArrayLike:
+def complex_analysis(points: Size, frequencies: Indices) -> Constant:
     """Build F[n, p, q, k], which transforms a pair p (real, imaginary): blocks [[c, -s], [s, c]] / N."""
     c, s = cosine_sine(points, frequencies)
     return _stack([_stack([c, -s], 1), _stack([s, c], 1)], 1) / points
 
 
-def real_synthesis(points: Size, frequencies: Indices) -> ArrayLike:
+def real_synthesis(points: Size, frequencies: Indices) -> Constant:
     """Build G[q, k, 1, n], which makes a real array of one-sided modes: weight 1 for DC and Nyquist, 2 otherwise.
 
     The sines of DC and Nyquist are exactly zero. This drops the imaginary parts of the two modes, as irfft does.
@@ -197,11 +197,11 @@ def real_synthesis(points: Size, frequencies: Indices) -> ArrayLike:
     return _stack([weight * c, -sine * s], 0)[:, :, None]
 
 
-def complex_synthesis(points: Size, frequencies: Indices) -> ArrayLike:
+def complex_synthesis(points: Size, frequencies: Indices) -> Constant:
     """Build G[q, k, p, n], which makes a pair p (real, imaginary): the sum over k of mode q times exp(+2πi k n/N)."""
     c, s = (part.T for part in cosine_sine(points, frequencies))
     return _stack([_stack([c, s], 1), _stack([-s, c], 1)], 0)
 
 
-def _stack(parts: list, axis: int) -> ArrayLike:
+def _stack(parts: list, axis: int) -> Constant:
     return (np if isinstance(parts[0], np.ndarray) else jnp).stack(parts, axis)

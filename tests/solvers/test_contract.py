@@ -1,4 +1,4 @@
-"""Configurations of base solvers, the contract that a solver meets, and the wrappers that a domain needs."""
+"""The contract that a base solver meets, and the wrappers that a domain needs."""
 
 import dataclasses
 
@@ -6,46 +6,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from small_solvers import SMALL, domain_of, fit
 from solver_checks import apply, close, field
 
-from cape.paper.fno import PaperFNO, PaperFNOConfig
-from cape.paper.unet import PaperUNetConfig
+from cape.paper.fno import PaperFNO
 from cape.solvers.bounded import Bounded
-from cape.solvers.convnext_unet import ConvNextUNetConfig
-from cape.solvers.factorised_fno import FactorisedFNOConfig
 from cape.solvers.fitted import check_contract, fitted
-from cape.solvers.fno import FNO, FNOConfig
-from cape.solvers.message_passing import MessagePassingConfig
+from cape.solvers.fno import FNO
 from cape.solvers.position_channels import PositionChannels
-from cape.solvers.solver import SOLVERS, BaseSolver, Domain, SolverConfig, unmodulated
-from cape.solvers.unet import UNetConfig
+from cape.solvers.solver import BaseSolver, SolverConfig, unmodulated
 
-SMALL = {
-    "fno": FNOConfig(width=4, modes=2, layers=2, projection=4),
-    "factorised-fno": FactorisedFNOConfig(width=4, modes=2, layers=2, projection=4),
-    "u-net": UNetConfig(features=4, levels=2),
-    "convnext-u-net": ConvNextUNetConfig(features=4, levels=2, kernel=3, expansion=2),
-    "message-passing": MessagePassingConfig(width=4, layers=2, radius=1),
-    "paper-fno": PaperFNOConfig(width=4, modes=2, layers=2, projection=4),
-    "paper-u-net": PaperUNetConfig(features=4, levels=2),
-}
 BOUNDED = {"fno", "factorised-fno", "u-net", "convnext-u-net", "message-passing"}
-
-
-def domain_of(*boundaries, points=8):
-    axes = len(boundaries)
-    return Domain(boundaries, (points,) * axes, (0.0,) * axes, (1.0,) * axes)
-
-
-def fit(config, *boundaries, position_channels=False, outputs=3):
-    build = fitted(config, domain_of(*boundaries), position_channels=position_channels, rngs=nnx.Rngs(0))
-    return build(2, outputs)
-
-
-def test_every_solver_is_registered_under_its_name():
-    assert {name: type(config) for name, config in SMALL.items()} == dict(SOLVERS.parts)
-    with pytest.raises(ValueError, match="unknown base solver 'unet'; did you mean 'u-net'"):
-        SOLVERS.find("unet")
 
 
 @pytest.mark.parametrize("boundaries", [("periodic",), ("wall",), ("outgoing", "periodic")])
@@ -109,59 +80,7 @@ def test_weights_do_not_depend_on_the_wrappers():
         np.testing.assert_array_equal(a[name][...], b[name][...])
 
 
-# ---- settings --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_settings_below_their_minimum_are_refused(name):
-    config = SMALL[name]
-    for field_ in dataclasses.fields(config):
-        with pytest.raises(ValueError, match=rf"^{field_.name}: expected at least [01], got -1$"):
-            dataclasses.replace(config, **{field_.name: -1})
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_size_settings_grow_the_solver(name):
-    config = SMALL[name]
-    size = getattr(config, config.size_setting)
-    larger = dataclasses.replace(config, **{config.size_setting: size + config.size_step})
-
-    def count(config):
-        state = nnx.state(fit(config, "periodic"), nnx.Param)
-        return sum(leaf[...].size for _, leaf in nnx.to_flat_state(state))
-
-    assert count(larger) > count(config)
-
-
-@pytest.mark.parametrize(
-    ("config", "multiple", "minimum"),
-    [
-        (FNOConfig(modes=9), 1, 18),
-        (FNOConfig(modes=1, kernel=11), 1, 5),
-        (FactorisedFNOConfig(modes=1), 1, 2),
-        (UNetConfig(levels=3), 8, 8),
-        (ConvNextUNetConfig(levels=1, kernel=19), 2, 18),
-        (ConvNextUNetConfig(levels=2, kernel=1), 4, 4),
-        (MessagePassingConfig(radius=9), 1, 9),
-        (MessagePassingConfig(radius=1), 1, 2),
-        (PaperFNOConfig(modes=7), 1, 14),
-        (PaperUNetConfig(levels=2), 4, 4),
-    ],
-)
-def test_grids_that_a_solver_accepts(config, multiple, minimum):
-    assert (config.grid_multiple, config.grid_minimum) == (multiple, minimum)
-
-
-def test_modes_beyond_the_grid_give_a_warning():
-    for config in (FNOConfig(modes=6), FactorisedFNOConfig(modes=6), PaperFNOConfig(modes=6)):
-        (line,) = config.warnings(domain_of("periodic"))
-        assert line == "modes = 6: a grid of 8 points has 5 modes; the weights of the others stay untrained"
-        assert config.warnings(domain_of("periodic", points=10)) == ()
-        assert config.finest_grid == 2.0
-    assert UNetConfig().warnings(domain_of("periodic")) == () and UNetConfig.finest_grid == 1.0
-
-
-# ---- a solver of one's own -------------------------------------------------------------------------------------
+# ---- solvers of a user --------------------------------------------------------------------------------------
 
 
 class Scaled(nnx.Module):
@@ -245,6 +164,13 @@ def test_a_solver_that_breaks_the_contract_is_refused_in_one_line(solver, messag
 def test_the_number_of_output_channels_is_checked():
     with pytest.raises(ValueError, match=r"expected output of shape \(2, 8, 5\) .* got \(2, 8, 2\)"):
         fit(ScaledConfig(), "periodic", outputs=5)
+
+
+def test_a_solver_can_be_built_without_drawing_weights():
+    for name in ("fno", "paper-u-net"):
+        real, abstract = fit(SMALL[name], "wall"), nnx.eval_shape(lambda name=name: fit(SMALL[name], "wall"))
+        shapes = [[leaf.shape for _, leaf in nnx.to_flat_state(nnx.state(m))] for m in (real, abstract)]
+        assert shapes[0] == shapes[1]
 
 
 def test_the_check_changes_no_running_statistics():
