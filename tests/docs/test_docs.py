@@ -1,0 +1,199 @@
+"""README, docs and CONTRIBUTING: links resolve, Python blocks run, commands exist with the options they name."""
+
+import functools
+import importlib
+import json
+import re
+import shlex
+import warnings
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from pages import PAGES, ROOT, anchors, blocks, commands, links
+from small_files import write_scalar
+
+import cape
+from cape import cli, experiment
+from cape.commands.train import presets
+from cape.config import load_toml, to_dict
+from cape.model.config import ModelConfig
+from cape.solvers.fno import FNOConfig
+from cape.training.config import TrainingConfig
+
+OWN_TEST = "extending.md"  # test_extending.py runs its blocks
+RUN = [page for page in PAGES if blocks(page, "python") and page.name != OWN_TEST]
+COMMANDS = [(page.name, line) for page in PAGES for line in commands(page)]
+names = [page.name for page in PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_links_and_anchors_resolve(page):
+    for target in links(page):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        found = (page.parent / file).resolve() if file else page
+        assert found.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(found), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_files_and_folders_that_are_named_exist(page):
+    folders = "benchmarks|cape|configs|datasets|docs|pretrained|solvers|tests"
+    for name in re.findall(rf"`(?:python )?((?:{folders})/[\w/.-]*)[^`]*`", page.read_text()):
+        assert (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_modules_and_names_of_the_package_exist(page):
+    text = re.sub(r"\| 0\.1 .*?\n\n", "", page.read_text(), flags=re.DOTALL)
+    for name in set(re.findall(r"`(cape(?:\.\w+)+)", text)):
+        assert exists(name), f"{page.name}: {name}"
+
+
+def exists(name: str) -> bool:
+    """Return whether a dotted name is a module, or an attribute in one."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:cut]))
+        except ModuleNotFoundError:
+            continue
+        try:
+            functools.reduce(getattr, parts[cut:], found)
+        except AttributeError:
+            return False
+        return True
+    return False
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A folder with the data that the pages name, where default models and trainings are tiny."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    base = FNOConfig(width=4, modes=3, layers=1, projection=4)
+    monkeypatch.setattr(experiment, "ModelConfig", functools.partial(ModelConfig, base=base))
+    tiny = functools.partial(TrainingConfig, epochs=1, batch=4, warmup_epochs=0)
+    monkeypatch.setattr(experiment, "TrainingConfig", tiny)
+    (tmp_path / "data" / "burgers").mkdir(parents=True)
+    for nu in ("0.01", "0.1", "1.0"):
+        write_scalar(
+            tmp_path / "data" / "burgers" / f"1D_Burgers_Sols_Nu{nu}.hdf5", decaying_waves(float(nu))
+        )
+    return tmp_path
+
+
+def decaying_waves(nu: float) -> np.ndarray:
+    """Return u[sample, time, x] = sin(2πx + φ) exp(−4 nu t) at 4 times, for 10 phases φ."""
+    phase, t, x = np.ogrid[:10, :4, :16]
+    return np.sin(2 * np.pi * (x / 16 + phase / 10)) * np.exp(-nu * t)
+
+
+@pytest.mark.usefixtures("standard_promotion")
+@pytest.mark.parametrize("page", RUN, ids=[page.name for page in RUN])
+def test_python_blocks_run(page, small):
+    if page.name == "export.md":
+        pytest.importorskip("flatbuffers")
+        (line,) = commands(page)
+        assert cli.main(shlex.split(line)[1:]) == 0
+    if page.name == "README.md":
+        pytest.importorskip("matplotlib")
+    namespace = {"__name__": "__main__"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the figures of a few samples
+        for block in blocks(page, "python"):
+            exec(compile(block.code, f"{page.name}:{block.line}", "exec"), namespace)
+    check = {"README.md": check_readme, "export.md": check_export, "data.md": check_data}
+    check[page.name](namespace, small)
+
+
+def check_readme(namespace, folder):
+    assert namespace["frames"].shape == (1, 10, 128, 1)
+    assert np.isfinite(namespace["slope"])
+    assert namespace["slope"] < 0  # viscosity takes energy away
+    assert (folder / "runs" / "notebook" / "model" / "weights.safetensors").is_file()
+    assert (folder / "runs" / "notebook" / "evaluation" / "error_over_parameter.png").is_file()
+    with pytest.warns(cape.out_of_distribution.OutOfDistributionWarning):
+        namespace["surrogate"].rollout(namespace["u0"], {"Nu": 40.0}, steps=10)
+
+
+def check_export(namespace, folder):
+    expected = cape.load("burgers1d").rollout(namespace["u0"], {"Nu": jnp.array([0.03, 0.3])}, 10)
+    np.testing.assert_allclose(namespace["frames"], expected, atol=1e-5)
+
+
+def check_data(namespace, folder):
+    assert namespace["part"].resolution == (8,)
+    assert {row.kind for row in namespace["report"].evaluation.rows} == {"seen", "interpolated"}
+
+
+@pytest.fixture
+def parsed(tmp_path, monkeypatch):
+    """Commands that parse their options and then do nothing; the list of those that got so far."""
+    monkeypatch.chdir(tmp_path)
+    settings = to_dict(load_toml(experiment.Experiment, presets()["burgers1d"]))
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "my.toml").write_text(presets()["burgers1d"].read_text())
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "parts.py").touch()
+    done = []
+
+    def run(*arguments, **settings):
+        done.append("train")
+        raise SystemExit(0)
+
+    monkeypatch.setattr(experiment, "run", run)
+    for name, command in cli.COMMANDS.items():
+        if name != "train":
+            stub = functools.wraps(command)(lambda *a, _name=name, **k: done.append(_name))
+            monkeypatch.setitem(cli.COMMANDS, name, stub)
+    return done
+
+
+@pytest.mark.parametrize(("page", "line"), [c for c in COMMANDS if c[0] != OWN_TEST])
+def test_commands_exist_with_their_options(page, line, parsed, capsys):
+    arguments = shlex.split(line)[1:]
+    assert cli.main(arguments) == 0, capsys.readouterr().err
+    if not {"--list", "--help"} & set(arguments):
+        assert parsed == arguments[:1]
+
+
+def test_the_check_of_commands_finds_mistakes(parsed, capsys):
+    assert cli.main(["evaluate", "runs/mine", "--dato", "x", "--out", "y"]) == 2
+    assert cli.main(["train", "burgers1d", "model.base:u-nett"]) == 2
+    assert parsed == []
+
+
+def test_every_command_and_every_docs_page_is_shown():
+    shown = {shlex.split(line)[1] for line in commands(ROOT / "docs" / "command-line.md")}
+    assert shown == set(cli.COMMANDS)
+    linked = set(links(ROOT / "README.md"))
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
+
+
+def test_every_folder_is_on_the_map():
+    text = (ROOT / "README.md").read_text()
+    rooms = [folder for folder in (ROOT / "cape").iterdir() if (folder / "__init__.py").is_file()]
+    top = [
+        ROOT / name
+        for name in ("benchmarks", "cape", "configs", "datasets", "docs", "pretrained", "solvers", "tests")
+    ]
+    for folder in [*rooms, *top]:
+        assert f"`{folder.relative_to(ROOT)}/`" in text
+
+
+def test_the_table_of_the_readme_is_a_part_of_the_results():
+    def rows(page, mark):
+        table = page.read_text().split(mark)[1].split("\n\n")[0]
+        return [
+            [cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if "k |" in line
+        ]
+
+    shown = rows(ROOT / "README.md", "| conditioning | parameters |")
+    full = rows(ROOT / "docs" / "results.md", "<!-- burgers conditionings -->")
+    assert shown == [
+        [name, size, re.sub(r" \(.*", "", seen), unseen] for name, size, seen, unseen, *_ in full
+    ]
