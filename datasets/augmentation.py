@@ -18,6 +18,7 @@ from cape.datasets.symmetries import Symmetries
 from cape.registry import nearest
 
 Frames = Float[Array, "batch time *space channel"]
+FewerFrames = Float[Array, "batch fewer *space channel"]
 Parameters = Float[Array, "batch parameter"]
 
 
@@ -94,7 +95,7 @@ def augment(
     speed: float,
     exchange: bool = False,
     stride: int = 1,
-) -> tuple[Frames, Parameters]:
+) -> tuple[FewerFrames, Parameters]:
     """Replace every trajectory of a batch by a random image under the symmetries of its equation.
 
     Args:
@@ -131,7 +132,7 @@ def augment(
 
 def _scale_time(
     exponents: dict[str, int], frames: Frames, p: Parameters, stride: int, names: tuple[str, ...]
-) -> tuple[Frames, Parameters]:
+) -> tuple[FewerFrames, Parameters]:
     """Show trajectories `stride` times as fast."""
     factors = jnp.asarray([float(stride) ** exponents[name] for name in names], p.dtype)
     return float(stride) ** exponents["u"] * frames[:, ::stride], p * factors[None]

@@ -79,7 +79,7 @@ def _comparison(step_at: StepAt, window: Window, steps: int) -> Callable:
 
     @jax.jit
     def compare(
-        parameters: Float[Array, "batch parameter"], frames: Float[Array, "batch time *space channel"]
+        parameters: Float[Array, "batch parameter"], frames: Float[Array, "batch all_frames *space channel"]
     ) -> tuple[Float[Array, "batch steps *space channel"], Errors, Bool[Array, " batch"]]:
         given, target = frames[:, : window.history], frames[:, window.history :]
         prediction = window.rollout(step_at(parameters), given, steps)
