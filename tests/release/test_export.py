@@ -22,6 +22,7 @@ from cape.solvers.message_passing import MessagePassingConfig
 from cape.solvers.unet import UNetConfig
 
 pytest.importorskip("flatbuffers")
+pytestmark = pytest.mark.filterwarnings("ignore::cape.out_of_distribution.OtherResolution")
 
 
 @pytest.fixture(scope="module")

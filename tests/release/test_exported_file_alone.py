@@ -15,6 +15,7 @@ from cape.pretrained import load, save
 from cape.release.export import export
 
 pytest.importorskip("flatbuffers")
+pytestmark = pytest.mark.filterwarnings("ignore::cape.out_of_distribution.OtherResolution")
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "export.md"
 
