@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import json
 import re
 import shlex
 import warnings
@@ -15,8 +14,6 @@ from small_files import write_scalar
 
 import cape
 from cape import cli, experiment
-from cape.commands.train import presets
-from cape.config import load_toml, to_dict
 from cape.model.config import ModelConfig
 from cape.solvers.fno import FNOConfig
 from cape.training.config import TrainingConfig
@@ -69,20 +66,16 @@ def exists(name: str) -> bool:
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch):
+def small(here, monkeypatch):
     """A folder with the data that the pages name, where default models and trainings are tiny."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "Agg")
     base = FNOConfig(width=4, modes=3, layers=1, projection=4)
     monkeypatch.setattr(experiment, "ModelConfig", functools.partial(ModelConfig, base=base))
     tiny = functools.partial(TrainingConfig, epochs=1, batch=4, warmup_epochs=0)
     monkeypatch.setattr(experiment, "TrainingConfig", tiny)
-    (tmp_path / "data" / "burgers").mkdir(parents=True)
+    (here / "data" / "burgers").mkdir(parents=True)
     for nu in ("0.01", "0.1", "1.0"):
-        write_scalar(
-            tmp_path / "data" / "burgers" / f"1D_Burgers_Sols_Nu{nu}.hdf5", decaying_waves(float(nu))
-        )
-    return tmp_path
+        write_scalar(here / "data" / "burgers" / f"1D_Burgers_Sols_Nu{nu}.hdf5", decaying_waves(float(nu)))
+    return here
 
 
 def decaying_waves(nu: float) -> np.ndarray:
@@ -127,30 +120,6 @@ def check_export(namespace, folder):
 def check_data(namespace, folder):
     assert namespace["part"].resolution == (8,)
     assert {row.kind for row in namespace["report"].evaluation.rows} == {"seen", "interpolated"}
-
-
-@pytest.fixture
-def parsed(tmp_path, monkeypatch):
-    """Commands that parse their options and then do nothing; the list of those that got so far."""
-    monkeypatch.chdir(tmp_path)
-    settings = to_dict(load_toml(experiment.Experiment, presets()["burgers1d"]))
-    (tmp_path / "runs" / "mine").mkdir(parents=True)
-    (tmp_path / "runs" / "mine" / "config.json").write_text(json.dumps(settings))
-    (tmp_path / "my.toml").write_text(presets()["burgers1d"].read_text())
-    (tmp_path / "my_package").mkdir()
-    (tmp_path / "my_package" / "parts.py").touch()
-    done = []
-
-    def run(*arguments, **settings):
-        done.append("train")
-        raise SystemExit(0)
-
-    monkeypatch.setattr(experiment, "run", run)
-    for name, command in cli.COMMANDS.items():
-        if name != "train":
-            stub = functools.wraps(command)(lambda *a, _name=name, **k: done.append(_name))
-            monkeypatch.setitem(cli.COMMANDS, name, stub)
-    return done
 
 
 @pytest.mark.parametrize(("page", "line"), [c for c in COMMANDS if c[0] != OWN_TEST])

@@ -2,11 +2,12 @@
 
 import importlib
 import json
+import shlex
 import sys
 
 import numpy as np
 import pytest
-from pages import ROOT, blocks
+from pages import ROOT, blocks, commands
 
 import cape
 from cape.cli import main
@@ -47,25 +48,18 @@ TINY += ["--training.batch", "4", "--model.base.width", "4"]
 
 
 @pytest.fixture
-def written(tmp_path, monkeypatch):
+def written(here, monkeypatch):
     """A folder with the page's module and TOML file; what the module registers is forgotten afterwards."""
     parts = [block.code for block in blocks(PAGE, "python") if block.heading in PARTS]
-    (tmp_path / "my_package").mkdir()
-    (tmp_path / "my_package" / "__init__.py").touch()
-    (tmp_path / "my_package" / "parts.py").write_text("\n\n".join(parts))
+    (here / "my_package").mkdir()
+    (here / "my_package" / "__init__.py").touch()
+    (here / "my_package" / "parts.py").write_text("\n\n".join(parts))
     (settings,) = blocks(PAGE, "toml")
-    (tmp_path / "mine.toml").write_text(settings.code)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    (here / "mine.toml").write_text(settings.code)
+    monkeypatch.syspath_prepend(here)
     for registry, _ in PARTS.values():
         monkeypatch.setattr(registry, "_parts", dict(registry.parts))
-    yield tmp_path
-    forget()
-
-
-def forget():
-    for name in ("my_package.parts", "my_package"):
-        sys.modules.pop(name, None)
+    return here
 
 
 def test_every_part_registers_under_its_own_name(written):
@@ -91,6 +85,13 @@ def test_the_equation_decays_as_its_formula_says(written):
     u = mine.solve(lambda x: np.sin(2 * np.pi * x)[None], np.array([0.1]), resolution=32, times=t)
     expected = np.exp(-0.1 * (2 * np.pi) ** 2 * t)[:, None] * np.sin(2 * np.pi * x)
     np.testing.assert_allclose(u[0, ..., 0], expected, atol=1e-12)
+
+
+def test_the_commands_know_the_parts(written, parsed, capsys):
+    lines = commands(PAGE)
+    for line in lines:
+        assert main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
+    assert parsed == [line.split()[1] for line in lines]
 
 
 @pytest.mark.usefixtures("standard_promotion")
@@ -120,7 +121,7 @@ def test_all_parts_train_stop_resume_save_and_load_together(written, capsys, mon
     assert saved["model"]["normalisation"] == "my-normalisation"
     assert isinstance(cape.load("runs/mine").config.base, mine.StencilConfig)
 
-    forget()
+    del sys.modules["my_package.parts"]
     for registry, name in PARTS.values():
         registry.parts.pop(name)
     with pytest.raises(ValueError, match="is defined in my_package.parts, which is not imported"):
