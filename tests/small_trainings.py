@@ -5,6 +5,7 @@ import numpy as np
 from flax import nnx
 
 from cape.datasets.arrays import in_memory
+from cape.datasets.trajectories import Trajectories
 from cape.model.conditionings.cape import CAPEConfig
 from cape.model.config import ModelConfig
 from cape.problem import Problem
@@ -48,6 +49,25 @@ def advected(samples, seed):
         times=t,
         boundaries=("periodic",),
         equation="advection",
+    )
+
+
+def waves_of_either_direction(samples=48, frames=8, points=16) -> Trajectories:
+    """Make waves that move by one point a frame, half of them to the left; one frame does not show the direction."""
+    random = np.random.default_rng(5)
+    x = 2 * np.pi * np.arange(points) / points
+    phase, size = 2 * np.pi * random.uniform(size=(samples, 2)), random.uniform(0.5, 1.5, (samples, 2))
+    way = np.where(np.arange(samples) % 2, 1.0, -1.0)[:, None, None] * np.arange(frames)[:, None] * x[1]
+    u = sum(size[:, k, None, None] * np.cos((k + 1) * (x - way) + phase[:, k, None, None]) for k in (0, 1))
+    return in_memory(
+        u[..., None],
+        1.0 + np.arange(samples)[:, None] // 2 % 2,  # the parameter does not show it either
+        ("nu",),
+        channel_names=("u",),
+        coordinates=((np.arange(points) + 0.5) / points,),
+        times=0.1 * np.arange(frames),
+        boundaries=("periodic",),
+        equation="unknown",
     )
 
 

@@ -9,6 +9,7 @@ from solver_checks import field
 
 from cape.model.conditionings.film import FiLMConfig
 from cape.model.config import ModelConfig
+from cape.paper.fno import PaperFNOConfig
 from cape.solvers.fno import FNOConfig
 from cape.solvers.unet import UNetConfig
 from cape.surrogate import Surrogate
@@ -25,3 +26,14 @@ def test_a_model_sees_the_position_if_asked(base):
         u = field(2, 8, 1)
         moves[position_channels] = np.abs(np.roll(step(u), 4, 1) - step(jnp.roll(u, 4, 1))).max()
     assert moves[False] < 1e-5 < 1e-3 < moves[True]
+
+
+@pytest.mark.parametrize(
+    ("boundary", "base"), [("wall", FNOConfig()), ("periodic", PaperFNOConfig(width=4, modes=2, layers=1))]
+)
+def test_position_channels_are_refused_for_a_model_without_a_use_for_them(boundary, base):
+    problem = problem_of("burgers", points=8, boundaries=(boundary,))
+    with pytest.raises(
+        ValueError, match="position_channels: expected a periodic axis and a base solver that"
+    ):
+        Surrogate(problem, ModelConfig(base, FiLMConfig(), position_channels=True), rngs=nnx.Rngs(0))
