@@ -1,4 +1,4 @@
-"""Strict numerics in every test: no silent promotion of dtypes or ranks; warnings are errors."""
+"""Strict tests: no silent promotion of dtypes or ranks, and every annotated shape and type is checked."""
 
 import os
 from importlib.metadata import version
@@ -11,9 +11,11 @@ if version("jaxlib").startswith("0.10."):  # XLA aborts on a flag it does not kn
 os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
 
 import jax  # noqa: E402
+import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from jax.experimental.compilation_cache import compilation_cache  # noqa: E402
 
+jaxtyping.install_import_hook("cape", "array_checks.check_arrays")  # before the first import of the package
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -23,6 +25,14 @@ def standard_promotion():
     """Allow the usual promotion of dtypes in one test: optax computes decay ** count with an int32 count."""
     with jax.numpy_dtype_promotion("standard"):
         yield
+
+
+@pytest.fixture
+def unchecked():
+    """Switch off the check of annotated shapes in one test: it passes wrong arrays, to see the package's own error."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 COMPILATION_CACHE = (

@@ -11,7 +11,7 @@ POINTS = 16
 
 
 def test_a_large_channel_does_not_hide_a_small_one_with_per_channel():
-    target = np.tile(np.asarray([100.0, 0.01], np.float32), (1, 1, POINTS, 1))
+    target = jnp.tile(jnp.asarray([100.0, 0.01]), (1, 1, POINTS, 1))
     prediction = target * np.asarray([1.0, 3.0], np.float32)
     channel_std = jnp.asarray([10.0, 0.02])
 
@@ -38,6 +38,6 @@ def test_a_field_that_has_decayed_below_the_floor_counts_by_its_absolute_error()
     assert float(relative[0, 0]) == pytest.approx(0.1, rel=1e-4)
 
 
-def test_shapes_that_differ_are_refused():
+def test_shapes_that_differ_are_refused(unchecked):
     with pytest.raises(ValueError, match="one shape"):
         relative_l2(jnp.zeros((2, 3)), jnp.zeros((2, 1)), leading=1)
