@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from cape.datasets.equations.equation import EQUATIONS
 from cape.datasets.isometries import apply_to_half, random_isometry, random_translation
@@ -179,8 +179,8 @@ def _augment_interval(
         boost = jax.random.randint(keys[2], (batch,), -largest, largest + 1, jnp.int32)
         offset = speed * boost.astype(frames.dtype)
     if symmetries.linear and augmentation.largest_scaling > 1:
-        scaling, shift = _random_affine(augmentation.largest_scaling, keys[3:], batch, frames.dtype)
-        factor, offset = factor * scaling[0] * scaling[1], offset + shift
+        size, sign, shift = _random_affine(augmentation.largest_scaling, keys[3:], batch, frames.dtype)
+        factor, offset = factor * size * sign, offset + shift
     images = _moved(frames, orientation * copies, boost)
     return factor.reshape(-1, 1, 1, 1) * images + offset.reshape(-1, 1, 1, 1), p
 
@@ -196,11 +196,11 @@ def _scale_space(
     return factor * copies ** exponents["u"], p * jnp.stack([copies ** exponents[name] for name in names], -1)
 
 
-def _random_affine(largest: float, keys: PRNGKeyArray, batch: int, dtype):
-    """Draw α = ±[1/largest, largest], as size and sign, and γ = ±(largest − 1) of v = α u + γ."""
+def _random_affine(largest: float, keys: Key[Array, "3"], batch: int, dtype):
+    """Draw |α| in [1/largest, largest], the sign of α, and γ in ±(largest − 1), for v = α u + γ."""
     size = jnp.exp(jax.random.uniform(keys[0], (batch,), minval=-jnp.log(largest), maxval=jnp.log(largest)))
     sign = jax.random.rademacher(keys[1], (batch,), dtype)
-    return (size, sign), (largest - 1.0) * jax.random.uniform(keys[2], (batch,), minval=-1.0)
+    return size, sign, (largest - 1.0) * jax.random.uniform(keys[2], (batch,), minval=-1.0)
 
 
 def _moved(frames: Frames, multiple: Int[Array, " batch"], boost: Int[Array, " batch"]) -> Frames:

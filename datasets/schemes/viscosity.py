@@ -11,22 +11,26 @@ from jaxtyping import Array, Float
 
 from cape.datasets.schemes.gas import DENSITY, ENERGY, VELOCITY, State
 
-PerSample = Float[Array, "1 sample *ones"]
+PerSample = Float[Array, "1 sample *ones"]  # one value per sample, to be broadcast
+Wide = Float[Array, "variable sample *wide"]  # with more cells along some axes
+Velocity = Float[Array, "component sample *wide"]
+Density = Float[Array, "1 sample *wide"]
+Faces = Float[Array, "component sample *faces"]  # values at the faces normal to one axis
 
 
-def pad(u: State, axis: int, width: int, mode: str) -> State:
+def pad(u: State, axis: int, width: int, mode: str) -> Wide:
     """Add cells on both sides of a space axis: mode "wrap" (periodic) or "edge" (outgoing)."""
     widths = [(0, 0)] * u.ndim
     widths[2 + axis] = (width, width)
     return jnp.pad(u, widths, mode=mode)
 
 
-def along(u: State, axis: int, start: int, stop: int | None) -> State:
+def along(u: Wide, axis: int, start: int, stop: int | None) -> State:
     """Return the cells from start to stop of a space axis; a negative stop counts from the end."""
     return jax.lax.slice_in_dim(u, start, stop, axis=2 + axis)
 
 
-def newtonian(v: State, rho: State, axis: int, eta: PerSample, zeta: PerSample, dx: float) -> State:
+def newtonian(v: Velocity, rho: Density, axis: int, eta: PerSample, zeta: PerSample, dx: float) -> Faces:
     """Return σᵢₐ = η(∂ᵢvₐ + ∂ₐvᵢ − ⅔ δᵢₐ ∇·v) + ζ δᵢₐ ∇·v at the faces normal to axis a.
 
     η and ζ are dynamic viscosities. `v` and `rho` have one more cell on each side along every axis.
@@ -43,7 +47,9 @@ def newtonian(v: State, rho: State, axis: int, eta: PerSample, zeta: PerSample, 
     return jnp.concatenate(stress)
 
 
-def as_in_benchmark(v: State, rho: State, axis: int, eta: PerSample, zeta: PerSample, dx: float) -> State:
+def as_in_benchmark(
+    v: Velocity, rho: Density, axis: int, eta: PerSample, zeta: PerSample, dx: float
+) -> Faces:
     """Return σₐₐ = ρ(ζ + 4η/3) ∂ₐvₐ and σᵢₐ = ρη ∂ₐvᵢ at the faces normal to axis a.
 
     η and ζ are kinematic viscosities; mixed derivatives are left out. PDEBench's files obey this stress. Solved from
@@ -57,7 +63,7 @@ def as_in_benchmark(v: State, rho: State, axis: int, eta: PerSample, zeta: PerSa
     return density * jnp.concatenate(stress) * _normal(v, axis, dx)
 
 
-Stress = Callable[[State, State, int, PerSample, PerSample, float], State]
+Stress = Callable[[Velocity, Density, int, PerSample, PerSample, float], Faces]
 
 
 def diffuse(
@@ -116,35 +122,35 @@ def _stages(explicit_steps: PerSample) -> PerSample:
     return jnp.where(explicit_steps <= 1, 2.0, needed + 1 - needed % 2)
 
 
-def _widened(u: State, mode: str) -> State:
+def _widened(u: State, mode: str) -> Wide:
     for axis in range(u.ndim - 2):
         u = pad(u, axis, 1, mode)
     return u
 
 
-def _divergence(fluxes: list[State], dx: float) -> State:
+def _divergence(fluxes: list[Array], dx: float) -> State:
     """Return the differences between the faces of each cell, divided by dx and summed over the axes."""
     return sum((along(f, a, 1, None) - along(f, a, 0, -1)) / dx for a, f in enumerate(fluxes))
 
 
-def _faces(wide: State, axis: int) -> tuple[State, State]:
+def _faces(wide: Velocity, axis: int) -> tuple[Faces, Faces]:
     """Return the values on both sides of the faces normal to an axis."""
     for other in range(wide.ndim - 2):
         wide = along(wide, other, 1, -1) if other != axis else wide
     return along(wide, axis, 0, -1), along(wide, axis, 1, None)
 
 
-def _mean(sides: tuple[State, State]) -> State:
+def _mean(sides: tuple[Faces, Faces]) -> Faces:
     return 0.5 * (sides[0] + sides[1])
 
 
-def _normal(wide: State, axis: int, dx: float) -> State:
+def _normal(wide: Velocity, axis: int, dx: float) -> Faces:
     """Return ∂ₐv at the faces normal to axis a."""
     low, high = _faces(wide, axis)
     return (high - low) / dx
 
 
-def _transverse(wide: State, axis: int, other: int, dx: float) -> State:
+def _transverse(wide: Velocity, axis: int, other: int, dx: float) -> Faces:
     """Return ∂v/∂x_other at the faces normal to `axis`: central in each cell, averaged over the two cells."""
     for third in range(wide.ndim - 2):
         wide = along(wide, third, 1, -1) if third not in (axis, other) else wide

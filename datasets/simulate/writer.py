@@ -28,7 +28,7 @@ def writing(
     *,
     parameters: Float[np.ndarray, "sample parameter"],
     parameter_names: Sequence[str],
-    coordinates: Sequence[Float[np.ndarray, " n"]],
+    coordinates: Sequence[Float[np.ndarray, " _"]],
     times: Float[np.ndarray, " time"],
     initial_conditions: Int[np.ndarray, " sample"],
     attributes: Mapping[str, str | int | float],

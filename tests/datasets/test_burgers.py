@@ -136,6 +136,7 @@ def test_burgers_reproduces_the_benchmark(pdebench):
         (lambda: solve(sine(1), np.ones(1), resolution=8, times=np.arange(2), refinement=4), "odd"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_burgers_refuses(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -101,6 +101,7 @@ def test_files_have_the_benchmark_s_names_and_open_again(tmp_path, dimension, na
         (dict(boundary="wall"), "'wall', expected one of periodic, outgoing"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_makes_no_sense_is_refused(changes, message):
     arguments = dict(initial=np.ones((1, 8, 8, 4)), eta=NONE, zeta=NONE, times=np.arange(2))
     with pytest.raises(ValueError, match=message):

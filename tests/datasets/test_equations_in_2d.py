@@ -34,6 +34,7 @@ TIMES = np.array([0.0, 1.0])
         (lambda: incompressible.evolve(FIELD, ONE, FIELD + 1, TIMES), "forcing of mean zero"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_solved_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

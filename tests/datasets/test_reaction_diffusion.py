@@ -51,11 +51,11 @@ def test_densities_stay_between_zero_and_one():
         np.geomspace(1e-5, 5, 30),
         np.full(30, 10.0),
         resolution=64,
-        times=np.arange(2),
+        times=np.arange(2.0),
     )
     assert u.min() >= 0 and u.max() < 1.1
 
 
 def test_a_negative_density_is_refused():
     with pytest.raises(ValueError, match="at least zero"):
-        solve(sine(1), np.ones(1), np.ones(1), resolution=16, times=np.arange(2))
+        solve(sine(1), np.ones(1), np.ones(1), resolution=16, times=np.arange(2.0))

@@ -16,12 +16,13 @@ def layout(samples):
         parameters=np.ones((samples, 1)),
         parameter_names=("Nu",),
         coordinates=(cell_centres(8),),
-        times=np.arange(2),
+        times=np.arange(2.0),
         initial_conditions=np.arange(samples),
         attributes={"equation": "burgers"},
     )
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_arrays_are_written_whole_or_refused(tmp_path):
     u = np.arange(48.0).reshape(3, 2, 8, 1)
     with h5py.File(write(tmp_path / "a.hdf5", u, **layout(3))) as file:
@@ -38,7 +39,7 @@ def test_several_channels_in_two_dimensions_are_read_back(tmp_path):
     u = np.random.default_rng(0).normal(size=(2, 3, 4, 6, 4)).astype(np.float32)
     path = tmp_path / "2D_CFD_Rand_periodic.hdf5"
     names = ("density", "pressure", "Vx", "Vy")
-    shape = dict(coordinates=(cell_centres(4), cell_centres(6)), times=np.arange(3), channel_names=names)
+    shape = dict(coordinates=(cell_centres(4), cell_centres(6)), times=np.arange(3.0), channel_names=names)
     flow = dict(parameters=np.array([[1.0, 0.1, 0.1], [1.0, 0.2, 0.1]]), parameter_names=("M", "eta", "zeta"))
     write(path, u, **shape, **flow, initial_conditions=np.arange(2), attributes={"boundary": "periodic"})
     read = open_files(path)
