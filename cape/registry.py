@@ -91,8 +91,7 @@ class Registry(Generic[Part]):
             if known is part:
                 return name
         raise ValueError(
-            f"{part!r} is not registered as a {self.noun}; put a decorator before it: "
-            f"@{self.noun.split()[-1].upper()}S.register(NAME)"
+            f"{part!r} is not registered as a {self.noun}; register it under a name, as docs/extending.md shows"
         )
 
     @property

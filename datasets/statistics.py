@@ -32,11 +32,12 @@ def channel_statistics(trajectories: Trajectories, at_once: int = 64) -> Channel
     if trajectories.samples == 0:
         raise ValueError("no training data: expected at least one sample")
     # Relative to the first value and in float64, so that a large mean does not cost the digits of a small deviation.
-    first, total, squares, drifts, lowest, count = None, 0.0, 0.0, 0.0, np.inf, 0
+    zero = np.zeros(len(trajectories.channel_names))
+    first, total, squares, drifts, lowest, count = zero, zero, zero, zero, zero + np.inf, 0
     for start in range(0, trajectories.samples, at_once):
         fields = trajectories.read(np.arange(start, min(start + at_once, trajectories.samples)))
         values = fields.reshape(*fields.shape[:2], -1, fields.shape[-1]).astype(np.float64)
-        first = values[0, 0, 0].copy() if first is None else first
+        first = values[0, 0, 0].copy() if start == 0 else first
         values -= first
         means = values.mean(2)  # [sample, time, channel]
         drifts = drifts + ((means - means[:, :1]) ** 2).mean(1).sum(0)

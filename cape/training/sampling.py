@@ -130,7 +130,8 @@ class TrajectorySampler:
         measure: Callable[[Trajectories], Callable[[Any, Any], PerTrajectory]],
         seed: int,
     ):
-        self.sampling, self.probabilities = sampling, None
+        self.sampling = sampling
+        self.probabilities: PerTrajectory | None = None
         names = training.parameter_names
         if sampling.by not in (*names, LOSS, RANDOM):
             known = nearest(sampling.by, (*names, LOSS, RANDOM))
