@@ -44,9 +44,20 @@ def test_files_and_folders_that_are_named_exist(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_modules_and_names_of_the_package_exist(page):
-    text = re.sub(r"\| 0\.1 .*?\n\n", "", page.read_text(), flags=re.DOTALL)
-    for name in set(re.findall(r"`(cape(?:\.\w+)+)", text)):
+    for name in names_of_the_package(page.read_text()):
         assert exists(name), f"{page.name}: {name}"
+
+
+def test_the_new_names_in_the_changelog_exist():
+    section = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    assert section.startswith(cape.__version__)
+    for name in names_of_the_package(re.sub(r"^\|[^|]*\|", "", section, flags=re.MULTILINE)):
+        assert exists(name), name
+
+
+def names_of_the_package(text: str) -> set[str]:
+    """Return the dotted names in code that begin with `cape`."""
+    return set(re.findall(r"`(cape(?:\.\w+)+)", text))
 
 
 def exists(name: str) -> bool:
