@@ -6,7 +6,7 @@ import platform
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -15,8 +15,9 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
     """Yield a temporary path in the folder of `path`, for a file or a folder, and rename it to `path` at the end.
 
     The folder of `path` is made if it is missing. An existing file is replaced; so is an existing folder. If the block
-    raises, the temporary is removed and `path` stays as it was. The temporary's name starts with a dot and ends with
-    the suffix of `path`, so that readers of folders skip it and writers recognise the format.
+    raises, everything stays as it was: the temporary is removed, and so are folders that were made for it. The
+    temporary's name starts with a dot and ends with the suffix of `path`, so that readers of folders skip it and
+    writers recognise the format.
 
     With `keep_existing`, a file or folder that appears under the name in the meantime is kept and the new one is
     discarded.
@@ -27,6 +28,7 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
         OSError: the temporary cannot be written or renamed.
     """
     path = Path(path)
+    missing = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
     temporary = path.with_name(
@@ -42,6 +44,9 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
             os.replace(temporary, path)
     finally:
         _remove(temporary)
+        for folder in missing:  # from the innermost outwards
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def write_text(path: str | Path, text: str) -> Path:

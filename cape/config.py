@@ -150,6 +150,8 @@ def _build_part(registry: Registry, value: Any, path: tuple[str, ...]) -> Any:
             f"{_at(path)}expected a table with {TYPE} = one of {', '.join(names)}, got {value!r}{old}"
         )
     name, module = value[TYPE], value.get(DEFINED_IN)
+    if not isinstance(name, str):
+        raise ValueError(f"{_at(path)}expected {TYPE} = one of {', '.join(names)}, got {name!r}")
     if name not in names and module is not None:
         raise ValueError(
             f"{_at(path)}the {registry.noun} {name!r} is defined in {module}, which is not imported; if you trust it, "
@@ -162,8 +164,9 @@ def _build_part(registry: Registry, value: Any, path: tuple[str, ...]) -> Any:
 
 
 def _hint(found: Any, known: Any) -> str:
-    if found in RENAMED and (not known or RENAMED[found] in known):
-        return f"it is called {RENAMED[found]!r} since version 0.2"
+    renamed = RENAMED.get(found) if isinstance(found, str) else None
+    if renamed is not None and (not known or renamed in known):
+        return f"it is called {renamed!r} since version 0.2"
     return nearest(found, known)
 
 

@@ -42,6 +42,13 @@ def test_after_an_error_everything_is_as_it_was(tmp_path):
     assert path.read_text() == "before"
 
 
+def test_after_an_error_folders_that_were_made_are_gone(tmp_path):
+    with pytest.raises(RuntimeError), replacing(tmp_path / "new" / "inner" / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert names(tmp_path) == []
+
+
 def test_folders_are_replaced(tmp_path):
     folder = tmp_path / "run"
     for content in ("old", "new"):

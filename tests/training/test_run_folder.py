@@ -1,0 +1,80 @@
+"""The folder of a run: claimed by one configuration, and removed if nothing was trained."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small_data import advection
+
+from cape.data import DataConfig
+from cape.datasets.split_file import read_split
+from cape.datasets.trajectories import Trajectories
+from cape.experiment import Experiment
+from cape.model.conditionings.film import FiLMConfig
+from cape.model.config import ModelConfig
+from cape.solvers.fno import FNOConfig
+from cape.training.config import TrainingConfig
+from cape.training.run_folder import abandon, claim, refuse_other
+
+SMALL = ModelConfig(FNOConfig(width=4, modes=3, layers=1, projection=4), FiLMConfig(width=4))
+
+
+def with_a_checkpoint(folder: Path) -> Path:
+    (folder / "checkpoints" / "1").mkdir(parents=True)
+    return folder
+
+
+def some_data() -> tuple[Trajectories, Trajectories]:
+    whole = advection([1.0, 2.0, 3.0, 4.0])
+    return whole.select([0, 3]), whole.select([1])
+
+
+def test_a_run_claims_its_folder_and_may_claim_it_again(tmp_path):
+    experiment, folder = Experiment(model=SMALL), tmp_path / "runs" / "a"
+    claim(experiment, *some_data(), folder)
+    assert json.loads((folder / "config.json").read_text())["model"]["base"]["width"] == 4
+    assert json.loads((folder / "split.json").read_text()) == {"training": [0, 3], "validation": [1]}
+    claim(experiment, *some_data(), with_a_checkpoint(folder))
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "config.json", "split.json"]
+    assert read_split(folder) == (0, 1, 3)
+
+
+def test_a_folder_of_another_configuration_is_refused_with_what_differs(tmp_path):
+    claim(Experiment(model=SMALL), *some_data(), with_a_checkpoint(tmp_path))
+    before = (tmp_path / "config.json").read_text()
+    other = Experiment(model=SMALL, training=TrainingConfig(epochs=7))
+    for refused in (lambda: claim(other, *some_data(), tmp_path), lambda: refuse_other(other, tmp_path)):
+        with pytest.raises(ValueError, match=r"another configuration \(training\.epochs: 20 and 7\); choose"):
+            refused()
+    assert (tmp_path / "config.json").read_text() == before
+    with pytest.raises(ValueError, match="and [0-9]+ more"):
+        refuse_other(Experiment(DataConfig(samples=3)), tmp_path)
+
+
+def test_a_folder_in_which_nothing_was_trained_may_be_claimed_anew(tmp_path):
+    claim(Experiment(model=SMALL), *some_data(), tmp_path)
+    other = Experiment(model=SMALL, training=TrainingConfig(epochs=7))
+    claim(other, *some_data(), tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["training"]["epochs"] == 7
+
+
+def test_a_damaged_configuration_is_refused(tmp_path):
+    (with_a_checkpoint(tmp_path) / "config.json").write_text('{"training":')
+    with pytest.raises(ValueError, match=r"config\.json: not a configuration file"):
+        refuse_other(Experiment(), tmp_path)
+
+
+def test_a_run_that_stopped_before_its_first_checkpoint_leaves_nothing(tmp_path):
+    folder = tmp_path / "a"
+    claim(Experiment(), *some_data(), folder)
+    (folder / "metrics.jsonl").touch()
+    (folder / "checkpoints" / "1.orbax-checkpoint-tmp").mkdir(parents=True)
+    abandon(folder)
+    assert not folder.exists()
+    claim(Experiment(), *some_data(), folder)
+    (folder / "notes.txt").write_text("mine")
+    abandon(folder)
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    claim(Experiment(), *some_data(), with_a_checkpoint(folder))
+    abandon(folder)
+    assert (folder / "config.json").exists()
