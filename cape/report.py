@@ -95,8 +95,8 @@ def evaluate(
     """Measure the errors of a surrogate's rollouts at each parameter value of the data.
 
     The data are put on the grid and the time step of the training. Initial conditions that the surrogate was trained or
-    validated on are left out, as far as it knows them. Values count as seen, interpolated or extrapolated compared with
-    the values the surrogate was trained on.
+    validated on are left out, if it knows them (`Surrogate.trained_on`). Parameter values are seen, interpolated or
+    extrapolated compared with the values the surrogate was trained on.
 
     Args:
         surrogate: what to evaluate.
@@ -113,22 +113,21 @@ def evaluate(
             have fewer steps than asked for, or every initial condition was trained or validated on.
     """
     problem, window = surrogate.problem, surrogate.window
-    in_time_steps(
-        problem, on_training_grid(problem, data, space_stride), time_stride
-    )  # raises what does not fit
-    data = data if all_samples else unseen(surrogate, data)
     trajectories = in_time_steps(problem, on_training_grid(problem, data, space_stride), time_stride)
+    every_point = in_time_steps(problem, data, time_stride)
+    if not all_samples:
+        trajectories, every_point = (_new_to(surrogate, samples) for samples in (trajectories, every_point))
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps, window=window)
     if not protocols:
         return Report(evaluation)
     as_trained = tuple(trajectories.resolution) == tuple(problem.resolution)
-    finer = on_doubled_grid(problem, in_time_steps(problem, data, time_stride)) if as_trained else None
+    finer = on_doubled_grid(problem, every_point) if as_trained else None
     study = Study(surrogate.at, trajectories, evaluation, surrogate.trained_steps, window, finer)
     return Report(evaluation, run_protocols(study))
 
 
-def unseen(surrogate: Surrogate, data: Trajectories) -> Trajectories:
-    """Leave out the initial conditions that a surrogate was trained or validated on, as far as it knows them.
+def _new_to(surrogate: Surrogate, data: Trajectories) -> Trajectories:
+    """Leave out the initial conditions that a surrogate was trained or validated on, if it knows them.
 
     Raises:
         ValueError: no initial condition is left.

@@ -117,7 +117,7 @@ def _batches(
 def _row(
     parameters: dict[str, float],
     kind: str,
-    errors: Errors,
+    errors: Mapping[str, Float[np.ndarray, "sample time channel *more"]],
     diverged: Bool[np.ndarray, " sample"],
     channel_names: tuple[str, ...],
 ) -> Row:

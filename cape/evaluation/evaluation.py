@@ -41,7 +41,7 @@ class Example:
     truth: Float[np.ndarray, "time *space channel"]
     prediction: Float[np.ndarray, "time *space channel"]
     times: Float[np.ndarray, " time"]
-    coordinates: tuple[Float[np.ndarray, " n"], ...]
+    coordinates: tuple[Float[np.ndarray, " _"], ...]
     channel_names: tuple[str, ...]
     given: int = 1
 

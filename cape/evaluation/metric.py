@@ -74,7 +74,7 @@ class Metric:
         heading: of that column; the name if empty.
         persistence_heading: of the column for persistence; no column if empty.
         by_channel: whether the printed table of channels shows it.
-        in_figures: whether `cape.figures.write_figures` draws it.
+        in_figures: whether `cape.figures.evaluation_figures` draws it.
     """
 
     name: str

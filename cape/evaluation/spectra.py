@@ -8,7 +8,7 @@ longest side of the domain), the power in shell r is
 so that Σ_r P(r) = ⟨u²⟩ (Parseval) and a single wave of amplitude a puts a²/2 into one shell. P has the units of u².
 The kinetic energy per mass is half the sum of P over the components of velocity, without the density.
 
-The sums assume a periodic box; where u does not fit into one, its jump across the boundary adds P ~ 1/r².
+The sums assume a periodic box. The jump of a u that is not periodic adds P ~ 1/r².
 Source: the usual definitions, as in S. B. Pope, Turbulent Flows (2000), section 6.5.
 """
 
@@ -21,14 +21,14 @@ from jaxtyping import Float
 def power_spectrum(
     u: Float[np.ndarray, "..."], lengths: Sequence[float]
 ) -> Float[np.ndarray, "*batch shell channel"]:
-    """Sum |û(k)|² over shells of equal |k|, r = 0, 1, ...; every wave vector of the grid is in one shell.
+    """Compute P(r) for r = 0, 1, ...; every wave vector of the grid is in one shell.
 
     Args:
-        u: [..., *space, channel], as many space axes as there are lengths.
+        u: [..., *space, channel], with one space axis for each length.
         lengths: of the domain, one per axis; only their ratios matter.
 
     Raises:
-        ValueError: fewer axes than lengths and a channel.
+        ValueError: u has fewer axes than there are lengths, plus one for the channel.
     """
     dimension = len(lengths)
     if not 1 <= dimension <= u.ndim - 1:
@@ -39,7 +39,7 @@ def power_spectrum(
     first = u.ndim - 1 - dimension
     axes = tuple(range(first, u.ndim - 1))
     batch, resolution, channels = u.shape[:first], u.shape[first:-1], u.shape[-1]
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged u: its spectrum is NaN or infinite
+    with np.errstate(invalid="ignore", over="ignore"):  # the spectrum of a diverged u is NaN or infinite
         power = np.abs(np.fft.fftn(np.asarray(u, np.float64), axes=axes, norm="forward")) ** 2
     shell = _shells(resolution, lengths).ravel()
     flat = np.moveaxis(power.reshape(*batch, -1, channels), -2, -1).reshape(-1, shell.size)
@@ -50,10 +50,10 @@ def power_spectrum(
 def kinetic_energy_spectrum(
     u: Float[np.ndarray, "..."], lengths: Sequence[float], channel_names: Sequence[str]
 ) -> Float[np.ndarray, "*batch shell"]:
-    """Sum ½ P(r) over the components of velocity.
+    """Compute ½ P(r), summed over the components of velocity.
 
     Raises:
-        ValueError: the channels hold no velocity, see `velocity_channels`.
+        ValueError: there is no velocity among the channels, see `velocity_channels`.
     """
     velocity = velocity_channels(channel_names, len(lengths))
     if not velocity:
@@ -65,7 +65,7 @@ def kinetic_energy_spectrum(
 
 
 def velocity_channels(channel_names: Sequence[str], dimension: int) -> tuple[int, ...]:
-    """Find the components of a velocity (Vx, Vy or velocity_x, velocity_y) among channels; () unless all are there."""
+    """Return the numbers of the velocity's components (Vx, Vy or velocity_x, velocity_y), or () if one is missing."""
     names = [name.lower() for name in channel_names]
     for prefix in ("v", "velocity_"):
         wanted = [prefix + axis for axis in "xyz"[:dimension]]
@@ -75,11 +75,12 @@ def velocity_channels(channel_names: Sequence[str], dimension: int) -> tuple[int
 
 
 def resolved_shells(resolution: Sequence[int], lengths: Sequence[float]) -> int:
-    """Count the shells that lie whole within the grid's wave numbers: those up to the lowest Nyquist wave."""
+    """Count the shells up to the lowest Nyquist wave number: the grid has all of their wave vectors."""
     return int(min(n / 2 / length for n, length in zip(resolution, lengths, strict=True)) * max(lengths)) + 1
 
 
 def _shells(resolution: Sequence[int], lengths: Sequence[float]) -> np.ndarray:
+    """Return the shell of every wave vector, [*space]."""
     waves = [
         np.fft.fftfreq(n, 1 / n) * max(lengths) / length
         for n, length in zip(resolution, lengths, strict=True)

@@ -128,7 +128,7 @@ def _name_lines(axes: "Axes", evaluation: Evaluation, parameter: str, metric: st
         if name and finite.size:
             ends.append((float(y[finite[-1]]), float(x[finite[-1]]), name))
     ends.sort()
-    points = 72 / axes.figure.dpi
+    points = 72 / axes.figure.dpi  # per pixel
     heights = [axes.transData.transform((x, y))[1] * points for y, x, _ in ends]
     for (y, x, name), height, moved in zip(ends, heights, spread(heights, 10), strict=True):
         style = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": "0.3"}
@@ -137,14 +137,14 @@ def _name_lines(axes: "Axes", evaluation: Evaluation, parameter: str, metric: st
 
 def spread(heights: Sequence[float], distance: float) -> list[float]:
     """Move increasing heights as little as possible, so that they are at least `distance` apart."""
-    groups: list[tuple[float, int]] = []  # lowest height of a group, number of its heights
+    groups: list[tuple[float, int]] = []  # lowest height and number of heights, `distance` apart
     for height in heights:
-        centre, count = height, 1
-        while groups and groups[-1][0] + groups[-1][1] * distance > centre:
-            low, more = groups.pop()  # overlap: both groups become one, at the mean of their heights
-            centre = (low * more + (centre - more * distance) * count) / (more + count)
+        lowest, count = height, 1
+        while groups and groups[-1][0] + groups[-1][1] * distance > lowest:
+            below, more = groups.pop()  # the groups overlap and become one, with the same mean distance moved
+            lowest = (below * more + (lowest - more * distance) * count) / (more + count)
             count += more
-        groups.append((centre, count))
+        groups.append((lowest, count))
     return [low + i * distance for low, count in groups for i in range(count)]
 
 

@@ -48,11 +48,11 @@ def field_panels(series: FieldSeries, columns: int = 4) -> "Figure":
     across = 1 if len(names) == 1 else 2
     width = 1.2 + (_PANEL + 0.1) * len(chosen)
     fields = [{title: f[..., channel] for title, f in frames.items()} for channel in range(len(names))]
-    bars = [
+    bars_below = [
         any(changes_much(reference(one)) for one in fields[i : i + across])
         for i in range(0, len(names), across)
     ]
-    heights = [0.75 + 0.65 * below + (_PANEL * tall + 0.12) * len(frames) for below in bars]
+    heights = [0.75 + 0.65 * below + (_PANEL * tall + 0.12) * len(frames) for below in bars_below]
     slice_ = " at the central z" if series.dimension == 3 else ""
     with drawing(across * width, 0.3 + sum(heights)) as figure:
         figure.suptitle(series.caption + slice_, x=0.01, ha="left", fontsize=11)

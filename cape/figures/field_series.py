@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from cape.evaluation.evaluation import Example
 
@@ -30,13 +30,13 @@ class FieldSeries:
     """
 
     frames: Mapping[str, Frames]
-    times: Float[np.ndarray, " time"]
+    times: Real[np.ndarray, " time"]
     channel_names: Sequence[str] = ("u",)
-    coordinates: Sequence[Float[np.ndarray, " n"]] | None = None
+    coordinates: Sequence[Float[np.ndarray, " _"]] | None = None
     caption: str = ""
 
     def __post_init__(self):
-        self.times = np.asarray(self.times)
+        self.times = np.asarray(self.times, np.float64)
         self.frames = {title: np.asarray(frames) for title, frames in self.frames.items()}
         self._check()
         if self.coordinates is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-Series = Float[np.ndarray, "time *space"]
+Series = Float[np.ndarray, "time ..."]
 
 _ONE_SIDED = 0.1  # a field whose smaller extreme is below this part of the larger one counts as of one sign
 _STEADY = 4.0  # factor by which the range of a field may change while one scale shows all its frames

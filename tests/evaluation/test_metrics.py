@@ -94,7 +94,7 @@ def test_a_target_of_zero_is_not_hidden():
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_shapes_must_be_equal(name):
+def test_shapes_must_be_equal(unchecked, name):
     metric = METRICS.find(name)
     with pytest.raises(ValueError, match=r"\(2, 3, 8, 1\).*\(1, 3, 8, 1\).*broadcast"):
         metric(jnp.ones((2, 3, 8, 1)), jnp.ones((1, 3, 8, 1)))

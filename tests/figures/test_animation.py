@@ -79,7 +79,7 @@ def test_mp4_by_ffmpeg(tmp_path):
     assert path.read_bytes()[4:8] == b"ftyp"
 
 
-def test_bad_requests_are_refused_and_leave_nothing(tmp_path, monkeypatch):
+def test_bad_requests_are_refused_and_leave_nothing(unchecked, tmp_path, monkeypatch):
     u = fields(1)
     series = FieldSeries({"prediction": u}, TIMES)
     with pytest.raises(ValueError, match=r"\.gif or \.mp4, got the suffix '\.avi'"):

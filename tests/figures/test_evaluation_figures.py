@@ -187,7 +187,7 @@ def test_figures_are_objects_and_leave_no_global_state(burgers):
     assert "matplotlib.pyplot" not in sys.modules
 
 
-def test_bad_requests_are_refused_and_leave_nothing(burgers, tmp_path):
+def test_bad_requests_are_refused_and_leave_nothing(unchecked, burgers, tmp_path):
     with pytest.raises(ValueError, match="no parameter 'beta'.*Nu"):
         error_over_parameter(burgers, parameter="beta")
     for draw in (error_over_parameter, error_by_value, error_over_time):

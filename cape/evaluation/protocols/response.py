@@ -24,6 +24,7 @@ from cape.evaluation.protocols.study import Study
 MOST_INITIAL_CONDITIONS = 8
 _SAME_START = 1e-3  # first frames are equal if they differ by less than this part of their largest value
 
+Frame = Float[np.ndarray, "*space channel"]
 Frames = Float[np.ndarray, "time *space channel"]
 
 
@@ -82,12 +83,12 @@ class Change:
         }
 
 
-def _reader(study: Study) -> Callable[[int], tuple[Frames, Frames, Frames]]:
+def _reader(study: Study) -> Callable[[int], tuple[Frame, Frames, Frames]]:
     """Return a function: sample number -> first frame, truth and prediction of the predicted frames."""
     truth, window = study.truth, study.window
     advance = jax.jit(lambda p, u: window.rollout(study.step_at(p), u, study.steps))
 
-    def read(sample: int) -> tuple[Frames, Frames, Frames]:
+    def read(sample: int) -> tuple[Frame, Frames, Frames]:
         frames = truth.read([sample])
         parameters = truth.parameters[[sample]].astype(np.float32)
         predicted = advance(jnp.asarray(parameters), jnp.asarray(frames[:, : window.history]))
