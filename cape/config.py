@@ -25,6 +25,10 @@ RENAMED = {
     "own": "unshared",
     "Unaware": "unconditioned",
     "AdaGroupNorm": "adagn",
+    "FNO": "fno",
+    "UNet": "u-net",
+    "PaperFNO": "paper-fno",
+    "cut": "stop_gradient",
 }
 
 
