@@ -22,6 +22,8 @@ from cape.pretrained import save
 from cape.problem import Problem
 from cape.surrogate import Surrogate
 
+pytestmark = pytest.mark.filterwarnings("always::cape.out_of_distribution.OutOfDistributionWarning")
+
 
 def test_three_lines_of_python_load_a_run_and_roll_it_out(run):
     surrogate = cape.load(run)

@@ -17,6 +17,8 @@ from cape.datasets.opening import open_files
 from cape.datasets.simulate.simulation import simulate
 from cape.pretrained import save
 
+pytestmark = pytest.mark.filterwarnings("always::cape.out_of_distribution.OutOfDistributionWarning")
+
 
 @pytest.fixture(scope="module")
 def burgers(tmp_path_factory) -> str:
@@ -159,14 +161,15 @@ def test_frames_of_another_time_step_are_told(burgers, tmp_path, capsys):
     )
 
 
-def test_pictures_of_a_sweep_lie_beside_the_file(burgers, tmp_path, capsys, monkeypatch):
+def test_figures_of_a_sweep_lie_next_to_the_file(burgers, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: None)
     out = tmp_path / "p.hdf5"
     options = [burgers, "--simulate", 2, "--parameter", "Nu=0.1,0.2,1", "--steps", 5, "--out", out]
     assert command(*options, "--plot", "--animate") == 0
     assert capsys.readouterr().out.split() == [str(tmp_path / f"p.{kind}") for kind in ("hdf5", "png", "gif")]
-    assert Image.open(tmp_path / "p.png").width > 500
-    assert Image.open(tmp_path / "p.gif").n_frames == 6
+    with Image.open(tmp_path / "p.png") as figure, Image.open(tmp_path / "p.gif") as animation:
+        assert figure.width > 500
+        assert animation.n_frames == 6
     out.unlink()
     assert command(*options, "--plot") == 1
     assert "already there: " in capsys.readouterr().err
