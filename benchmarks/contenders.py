@@ -46,7 +46,7 @@ OTHERS = {"FiLM": FiLMConfig(), "AdaGN": AdaGNConfig(), "channels": ParameterCha
 
 
 def paper_training(budget: Budget) -> TrainingConfig:
-    """Return the published training for a budget: Adam with a rate halved five times, a short warm-up, no symmetries."""
+    """Return the published training for a budget: Adam halved five times, a short warm-up, no symmetries."""
     adam = PaperAdam(halve_every=budget.epochs // 5)
     return TrainingConfig(
         epochs=budget.epochs,
@@ -116,8 +116,8 @@ def ablations(budget: Budget, problem: Problem) -> dict[str, Experiment]:
     models["2 frames in, 1 out"] = dataclasses.replace(cape, history=2)
     models["2 frames in, 2 out"] = dataclasses.replace(cape, history=2, bundle=2)
     for name in ("FiLM", "channels"):
-        conditioning = OTHERS[name]
-        models[f"{name}, by sample"] = match_size(dataclasses.replace(cape, conditioning=conditioning), count(cape), count)
+        by_sample = dataclasses.replace(cape, conditioning=OTHERS[name])
+        models[f"{name}, by sample"] = match_size(by_sample, count(cape), count)
     experiments = {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
     plain = dataclasses.replace(training, augmentation=Augmentation())
     experiments["no symmetries"] = Experiment(DataConfig(), cape, plain)

@@ -1,4 +1,10 @@
-"""Size, time to load and agreement of an exported rollout: python benchmarks/export.py MODEL [--steps N]."""
+"""Print size, loading time, speed and error of an exported rollout.
+
+    python benchmarks/export.py MODEL [--steps N] [--batch 4] [--finest 8]
+
+Exports the model to a temporary file and loads it in a new process. The rollout of the file is compared with that of
+the model on the training grid, on one twice as fine, and on the finest one.
+"""
 
 import argparse
 import functools
@@ -32,7 +38,7 @@ print(f"import jax {{imported - start:.2f}} s, load {{loaded - imported:.2f}} s,
 
 
 def waves(grid: tuple[int, ...], channels: int, batch: int) -> np.ndarray:
-    """Sums of a few waves, which are the same functions on every grid: [batch, *space, channel]."""
+    """Return sums of a few waves, the same functions on every grid: [batch, *space, channel]."""
     random = np.random.default_rng(0)
     mesh = np.meshgrid(*[(np.arange(n) + 0.5) / n for n in grid], indexing="ij")
     u = np.zeros((batch, *grid, channels))
@@ -43,7 +49,7 @@ def waves(grid: tuple[int, ...], channels: int, batch: int) -> np.ndarray:
 
 
 def best(call, repeats: int = 5) -> float:
-    """The shortest of several times, in milliseconds, the compilation left out."""
+    """Return the shortest of several times of a call in milliseconds, without its compilation."""
     jax.block_until_ready(call())
     times = []
     for _ in range(repeats):
@@ -54,11 +60,15 @@ def best(call, repeats: int = 5) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model")
-    parser.add_argument("--steps", type=int, default=0)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", help="name or folder of a surrogate")
+    parser.add_argument("--steps", type=int, default=0, help="frames to predict; 0: as many as in training")
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--finest", type=int, default=8, help="the finest grid, in training grids")
+    parser.add_argument(
+        "--finest", type=int, default=8, help="how many times finer the finest grid is than in training"
+    )
     arguments = parser.parse_args()
     surrogate = cape.load(arguments.model)
     problem = surrogate.problem
@@ -82,13 +92,13 @@ def main() -> None:
                 script = LOAD.format(file=file, inputs=inputs)
                 subprocess.run([sys.executable, "-c", script], check=True)
             exported = functools.partial(program, u0, parameters)
-            own = functools.partial(surrogate.rollout, u0, parameters, metadata["steps"])
-            found, expected = np.asarray(exported()), np.asarray(own())
+            original = functools.partial(surrogate.rollout, u0, parameters, metadata["steps"])
+            found, expected = np.asarray(exported()), np.asarray(original())
             difference = np.linalg.norm(found - expected) / np.linalg.norm(expected)
             largest = np.abs(found - expected).max() / np.abs(expected).max()
             print(
                 f"{' x '.join(map(str, grid)):>12}: relative difference {difference:.1e} (largest {largest:.1e}), "
-                f"{best(exported):.1f} ms exported, {best(own):.1f} ms cape"
+                f"{best(exported):.1f} ms exported, {best(original):.1f} ms cape"
             )
 
 

@@ -1,9 +1,10 @@
-"""How soon three lines give a first result: import, load, roll out at an unseen parameter on a grid twice as fine.
+"""Print how long the first result of a surrogate takes: import cape, load the surrogate, roll it out.
 
     python benchmarks/first_result.py MODEL [--repeats 3]
 
-Every figure is of a fresh Python process, on JAX's default device: first with an empty cache of compiled programs,
-then with the one that this left. (`import cape` brings nothing along; loading imports jax and flax.)
+The rollout is at parameters that were not trained on, on a grid twice as fine. Every number is of a new Python process,
+on JAX's default device. The first process starts with an empty cache of compiled programs, the others use the cache
+that it left. `import cape` alone does not import jax and flax; they are imported by loading.
 """
 
 import argparse
@@ -35,7 +36,10 @@ print(*{{"matplotlib", "orbax", "torch"}} & set(sys.modules))
 
 
 def fresh(script: str, cache: str) -> tuple[list[str], list[str], float, float]:
-    """Run a script in a new process: the words of both lines it prints, its seconds on the clock and of all CPUs."""
+    """Run a script in a new process that keeps compiled programs in `cache`.
+
+    Return the words of the two lines that it prints, its wall-clock seconds and its CPU seconds.
+    """
     settings = {"JAX_COMPILATION_CACHE_DIR": cache, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     start, before = time.perf_counter(), _cpu_seconds()
     done = subprocess.run(
@@ -52,7 +56,10 @@ def _cpu_seconds() -> float:
 
 
 def first_frame(problem: Problem, factor: int) -> np.ndarray:
-    """A few waves of the training's mean and size on a grid `factor` times as fine: [1, *space, channel]."""
+    """Return products of waves with the training's mean and deviation, on a grid `factor` times as fine as in training.
+
+    The shape is [1, *space, channel].
+    """
     random = np.random.default_rng(0)
     space = tuple(factor * n for n in problem.resolution)
     mesh = np.meshgrid(*[(np.arange(n) + 0.5) / n for n in space], indexing="ij")
@@ -68,7 +75,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", help="name or folder of a surrogate")
-    parser.add_argument("--factor", type=int, default=2, help="how much finer than in training the grid is")
+    parser.add_argument(
+        "--factor", type=int, default=2, help="how many times finer the grid is than in training"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="processes with a warm cache")
     arguments = parser.parse_args()
     problem = cape.load(arguments.model).problem
@@ -90,7 +99,7 @@ def main() -> None:
             parts, heavy, whole, busy = fresh(script, cache)
             shown = " | ".join(f"{float(part):.2f}" for part in parts)
             print(f"| {'warm' if run else 'empty'} | {shown} | {whole:.2f} | {busy:.2f} |")
-    print(f"\nimported on the way: {', '.join(sorted(heavy)) or 'neither matplotlib nor orbax nor torch'}")
+    print(f"\nalso imported: {', '.join(sorted(heavy)) or 'none of matplotlib, orbax, torch'}")
 
 
 if __name__ == "__main__":

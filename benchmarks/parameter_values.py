@@ -84,13 +84,19 @@ def test_trajectories(equation: str, folder: Path) -> Trajectories:
     template = experiment_of(equation, "3", 0, folder).data
     listed = ",".join(f"{value:.6g}" for column in test_values(equation).values() for value in column)
     simulation = dataclasses.replace(
-        template.simulation, parameters=(f"{RANGES[equation][0]}={listed}",), samples=TESTED, unshared=0, seed=1
+        template.simulation,
+        parameters=(f"{RANGES[equation][0]}={listed}",),
+        samples=TESTED,
+        unshared=0,
+        seed=1,
     )
     files = simulated(dataclasses.replace(template, simulation=simulation), progress=False)
     return open_files([files]).subsample(time=template.time_stride)
 
 
-def column_errors(surrogate: Surrogate, truth: Trajectories, columns: dict[str, list[float]]) -> dict[str, float]:
+def column_errors(
+    surrogate: Surrogate, truth: Trajectories, columns: dict[str, list[float]]
+) -> dict[str, float]:
     """Compute the mean nRMSE at the test values of each column."""
     (name,) = truth.parameter_names
     known, window = surrogate.problem.training_values, surrogate.window

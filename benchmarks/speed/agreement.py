@@ -1,4 +1,4 @@
-"""Whether ours in the published form and the contender compute the same losses and gradients."""
+"""The agreement of our published form with the PyTorch contender: losses and gradients from the same weights."""
 
 from collections.abc import Mapping
 
@@ -12,37 +12,44 @@ from speed.cases import Case
 from torch import nn
 
 from cape.surrogate import Surrogate
-from cape.training.objective import Model, Schedule, value_and_gradient
+from cape.training.functional_model import FunctionalModel
+from cape.training.inputs import Schedule, UpdateInput
+from cape.training.objective import value_and_gradient
 
 
-def largest_difference(case: Case, feedback: int) -> dict[str, float]:
-    """Compare one evaluation without noise from the same weights: max|a − b| / max|b| of loss and gradients.
+def largest_difference(case: Case, autoregressive: int) -> dict[str, float]:
+    """Compute max|a − b| / max|b| of the loss and of the gradients, for one evaluation without noise.
 
-    The U-Net's batch normalisation sees all samples that are taken together, in PyTorch those of one step, in ours
-    those of several: they agree for trajectories of one step.
+    The U-Net's batch normalisation averages over the samples that are processed together: those of one step in PyTorch,
+    those of several steps in ours. The two agree for trajectories of one step.
     """
     surrogate = Surrogate(ours.problem(case), ours.model_config(case, "paper"), rngs=nnx.Rngs(0))
     surrogate.train()
-    graphdef, params, rest = nnx.split(surrogate, nnx.Param, ...)
-    params, rest = nnx.to_pure_dict(params), nnx.to_pure_dict(rest)
+    graphdef, params, model_state = nnx.split(surrogate, nnx.Param, ...)
+    params, model_state = nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
     u, p = case.data()
     model = contender.build(
         case.base, case.cape, case.channels, case.parameters, case.resolution, case.size, case.origin
     )
     model.load_state_dict(weights(model, ours.dotted(params)), strict=False)
     frames, parameters = torch.from_numpy(u).movedim(-1, 2).contiguous(), torch.from_numpy(p)
-    loss = contender.trajectory_loss(model, frames, parameters, feedback, noise=0.0)
+    loss = contender.trajectory_loss(model, frames, parameters, autoregressive, noise=0.0)
     loss.backward()
 
-    objective, key = ours.objective("paper", noise=0.0), jax.random.key(0)
-    schedule, scale = Schedule(jnp.int32(feedback), jnp.int32(0)), jnp.ones(case.channels)
-    time_major = jnp.moveaxis(jnp.asarray(u), 1, 0)
-    arguments = (objective, Model(graphdef), params, rest, time_major, jnp.asarray(p), schedule, key, scale)
+    given = UpdateInput(
+        frames=jnp.moveaxis(jnp.asarray(u), 1, 0),
+        parameters=jnp.asarray(p),
+        schedule=Schedule(jnp.int32(autoregressive), jnp.int32(0)),
+        key=jax.random.key(0),
+        channel_std=jnp.ones(case.channels),
+    )
+    objective = ours.objective("paper", noise=0.0)
+    arguments = (objective, FunctionalModel(graphdef), params, model_state, given)
     losses, _, gradient = jax.jit(lambda: value_and_gradient(*arguments))()
     expected = weights(model, ours.dotted(gradient))
     difference = {"loss": abs(float(losses.total) - loss.item()) / loss.item(), "gradient": 0.0}
     for name, parameter in model.named_parameters():
-        if name == "block.last.bias":  # the normalisation behind it takes it away: nothing but round-off
+        if name == "block.last.bias":  # the normalisation after it removes it: its gradient is rounding error
             continue
         found, want = parameter.grad.numpy(), expected[name].numpy()
         difference["gradient"] = max(
@@ -52,18 +59,18 @@ def largest_difference(case: Case, feedback: int) -> dict[str, float]:
 
 
 def weights(model: contender.Conditioned, ours: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """Bring weights (or gradients) of ours, under dotted names, to this model's names and layouts."""
+    """Convert our weights (or gradients), by dotted names, to the names and layouts of a PyTorch model."""
     return {
         f"{path}.{name}" if path else name: torch.from_numpy(np.array(array))
         for path, module in model.named_modules()
-        for name, array in _own(
+        for name, array in _arrays(
             module, {k[len(path) + 1 :]: v for k, v in ours.items() if k.startswith(path + ".")}
         )
     }
 
 
-def _own(module: nn.Module, ours: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
-    """List the parameters that a module itself holds, from ours [*kernel, in, out]."""
+def _arrays(module: nn.Module, ours: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
+    """List the parameters of a module, without those of the modules inside it, from ours [*kernel, in, out]."""
     bias = [("bias", ours["bias"])] if "bias" in ours else []
     if isinstance(module, contender.Spectral):
         whole = np.moveaxis(ours["real"] + 1j * ours["imaginary"], (-2, -1), (0, 1)).astype(np.complex64)

@@ -1,4 +1,4 @@
-"""What is timed: models and shapes, as plain data."""
+"""The cases that are timed: models and shapes of batches, as data."""
 
 import dataclasses
 
@@ -7,9 +7,17 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A base solver in a dimension, with a CAPE block or alone, and the shape of a batch.
+    """A base solver with CAPE or alone, and the shape of a batch.
 
-    `size` is the width (FNO) or the features (U-Net) of the published form; `frames` counts the initial one.
+    Attributes:
+        name: the name on the command line.
+        dimension: number of axes.
+        base: "fno" or "unet".
+        cape: whether the model is conditioned by CAPE.
+        size: the width (FNO) or the features (U-Net) of the published form.
+        batch: trajectories of a batch.
+        points: grid points per axis.
+        frames: frames of a trajectory, the initial one included.
     """
 
     name: str
@@ -38,8 +46,8 @@ class Case:
         return self.frames - 1
 
     @property
-    def feedback(self) -> int:
-        """The mean over a curriculum from teacher forcing to autoregressive."""
+    def autoregressive(self) -> int:
+        """See `Plan.autoregressive`: the mean over a curriculum from teacher forcing to autoregressive."""
         return self.frames // 2
 
     @property
@@ -47,14 +55,14 @@ class Case:
         return 0.5 / self.points
 
     def quick(self) -> "Case":
-        """The same with few and short trajectories."""
-        # the published spectral branch wants its 16 modes (1D) or 9 (2D) of a quarter of the points
+        """Return the same case with few and short trajectories."""
+        # The number of points stays: the published spectral branch needs 16 modes (1D) or 9 (2D) of a quarter of them.
         return dataclasses.replace(
             self, batch=10 if self.dimension == 1 else 2, frames=9 - 2 * self.dimension
         )
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """Make positive travelling waves [batch, frame, *space, channel] and parameters [batch, parameter]."""
+        """Return positive travelling waves [batch, frame, *space, channel] and parameters [batch, parameter]."""
         random = np.random.default_rng(0)
         mesh = np.meshgrid(*[np.arange(n) / n for n in self.resolution], indexing="ij")
         phase = sum((i + 1) * x for i, x in enumerate(mesh))[None, None, ..., None]

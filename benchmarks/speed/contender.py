@@ -1,7 +1,7 @@
-"""The published models and training step in plain PyTorch, written from their description: the contender.
+"""The published models and training step in plain PyTorch, written from their description.
 
-Fields are channels first here, [batch, channel, *space], as is usual in PyTorch. The names of the modules are those of
-ours, so that weights travel by name (see agreement.py).
+Fields are [batch, channel, *space], as is usual in PyTorch. The modules have the names of ours, so that weights can be
+transferred by name (see agreement.py).
 """
 
 import itertools
@@ -18,7 +18,7 @@ MAXIMUM = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 
 
 class Spectral(nn.Module):
-    """Multiply the lowest Fourier modes by learnt complex weights, a block for every corner of the spectrum."""
+    """Multiply the lowest Fourier modes by learnt complex weights, one block for each corner of the spectrum."""
 
     def __init__(self, inputs: int, outputs: int, modes: int, dimension: int):
         super().__init__()
@@ -41,7 +41,7 @@ class Spectral(nn.Module):
 
 
 class FNO(nn.Module):
-    """The published FNO: grid coordinates appended, 2 points of padding, four layers."""
+    """The published FNO: coordinates as further channels, 2 points of padding, four layers."""
 
     def __init__(self, inputs: int, outputs: int, dimension: int, *, width: int, modes: int, origin: float):
         super().__init__()
@@ -139,7 +139,7 @@ class CAPEBlock(nn.Module):
 
 
 class Conditioned(nn.Module):
-    """u(t + dt) and the guess u': mix(base(concat(u, u'))) with a CAPE block; the base alone without one."""
+    """Return u(t + dt) = mix(base(concat(u, u'))) and the first guess u' of a CAPE block; without a block, base(u)."""
 
     def __init__(self, base: nn.Module, block: nn.Module | None, mix: nn.Module | None):
         super().__init__()
@@ -183,21 +183,20 @@ def trajectory_loss(
     model: Conditioned,
     frames: torch.Tensor,
     p: torch.Tensor,
-    feedback: int,
+    autoregressive: int,
     *,
     noise: float = 1e-3,
     auxiliary: float = 5.7e-5,
 ) -> torch.Tensor:
     """Sum the losses of all steps of trajectories [batch, time, channel, *space], one step after the other.
 
-    The input at step t is drawn around the prediction for it where 1 <= t < feedback, else around the true
-    frame; a draw passes no gradient to its mean. The running sum of the auxiliary loss is added at every step
-    but the last, as in the published code.
+    The input at step t is the prediction if 1 <= t < autoregressive, else the true frame, with noise and without
+    gradient. The running sum of the auxiliary loss is added at every step but the last, as in the published code.
     """
     last = frames.shape[1] - 2
     u, total, running = frames[:, 0], frames.new_zeros(()), frames.new_zeros(())
     for t in range(last + 1):
-        u = u if 1 <= t < feedback else frames[:, t]
+        u = u if 1 <= t < autoregressive else frames[:, t]
         u = u.detach() + noise * torch.randn_like(u) if noise else u.detach()
         u, guess = model(u, p)
         total = total + relative_l2(u, frames[:, t + 1])
@@ -207,10 +206,10 @@ def trajectory_loss(
     return total
 
 
-def train_step(model: Conditioned, optimiser: torch.optim.Optimizer, frames, p, feedback: int) -> float:
+def train_step(model: Conditioned, optimiser: torch.optim.Optimizer, frames, p, autoregressive: int) -> float:
     """Apply one update; return the loss."""
     optimiser.zero_grad()
-    loss = trajectory_loss(model, frames, p, feedback)
+    loss = trajectory_loss(model, frames, p, autoregressive)
     loss.backward()
     optimiser.step()
     return loss.item()

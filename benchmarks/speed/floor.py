@@ -1,8 +1,9 @@
-"""How much arithmetic and traffic a case needs at least: counted from its layers, whatever the program does.
+"""The least arithmetic and memory traffic that a case needs, counted from its layers and not from a program.
 
-Counted are the contractions (products, convolutions, truncated Fourier transforms as products) as two operations a
-multiply-add, and the reading and writing of every contraction's input and output once, in float32. Elementwise work
-is taken as free. A gradient costs the layer again for its input and, where it holds weights, once more for these.
+Contractions are counted: products, convolutions, and truncated Fourier transforms as products. A multiply-add is two
+operations. Every contraction reads its input once and writes its output once, in float32. Elementwise work is not
+counted. The gradient with respect to a layer's input costs as much as the layer, and so does that with respect to its
+weights.
 """
 
 from math import prod
@@ -14,7 +15,7 @@ FLOAT = 4  # bytes
 
 
 class Cost(NamedTuple):
-    """Operations and bytes of one sample and one step, forward alone and with both gradients."""
+    """Operations and bytes of one sample and one step: of the forward pass, and of it and both gradients."""
 
     forward: float = 0.0
     training: float = 0.0
@@ -26,7 +27,7 @@ class Cost(NamedTuple):
 
 
 def layer(flops: float, values_in: float, values_out: float, *, constant: bool = False) -> Cost:
-    """Cost of a contraction; a `constant` one has no weights to take the gradient of."""
+    """Return the cost of a contraction. A `constant` one has no gradient with respect to weights."""
     moved = FLOAT * (values_in + values_out)
     return Cost(flops, (2 if constant else 3) * flops, moved, (2 if constant else 3) * moved)
 
@@ -44,7 +45,10 @@ def depthwise(points: int, kernel: int, a: int, multiplier: int) -> Cost:
 
 
 def spectral(space: tuple[int, ...], modes: int, a: int, b: int) -> Cost:
-    """Truncated transform axis by axis, from the last; complex multiplier (8 operations); and back."""
+    """Return the cost of a truncated transform, a complex product (8 operations) and the transform back.
+
+    The transform is computed axis by axis, beginning with the last axis.
+    """
     total = Cost()
     for channels in (a, b):
         sizes, parts, real = list(space), 1, True
@@ -53,7 +57,7 @@ def spectral(space: tuple[int, ...], modes: int, a: int, b: int) -> Cost:
             before = parts * prod(sizes) * channels
             flops = 2 * before * 2 * kept
             sizes[axis], parts, real = kept, 2, False
-            # its values stay in the fastest memory between the axes: only the field itself is moved
+            # Only the field itself is moved: between the axes, values stay in the fastest memory.
             total = total.plus(layer(flops, before if axis == len(space) - 1 else 0, 0, constant=True))
     return total.plus(layer(8 * prod(sizes) * a * b, 0, 0))
 
@@ -93,7 +97,7 @@ def cape_block(case: Case) -> Cost:
 
 
 def propagator(case: Case, heads: int) -> Cost:
-    """Real transforms to all modes and back, at the 5/2 N log2 N operations of an FFT, a multiplier and a mix."""
+    """Return the cost of real FFTs and back (5/2 N log2 N operations each), a multiplier and a pointwise map."""
     points, c = prod(case.resolution), case.channels
     transform = 2.5 * points * points.bit_length()
     total = layer(transform * c * (1 + heads), points * c, points * c * heads, constant=True)
@@ -102,7 +106,7 @@ def propagator(case: Case, heads: int) -> Cost:
 
 
 def step_cost(case: Case, form: str) -> Cost:
-    """Cost of one step of one sample."""
+    """Return the cost of one step of one sample, in the form "paper" or "default"."""
     c, wide = case.channels, case.channels * 2
     inputs, outputs = (wide, wide) if case.cape and form == "paper" else (c, c)
     if case.cape and form == "default":
@@ -120,20 +124,28 @@ def step_cost(case: Case, form: str) -> Cost:
 
 
 class Floor(NamedTuple):
-    """The least time [s] by arithmetic and by traffic, at a machine's rates."""
+    """The least time of the arithmetic and of the traffic at a machine's rates, in seconds."""
 
     arithmetic: float
     traffic: float
 
 
-def floors(case: Case, form: str, gemm: float, bandwidth: float, again: bool = True) -> dict[str, Floor]:
+def floors(
+    case: Case, form: str, gemm: float, bandwidth: float, second_forward: bool = True
+) -> dict[str, Floor]:
     """Compute the floors of an update and of a rollout.
 
-    An update runs every step forward and backward, and `again` forward for each one whose prediction is fed back
-    before the gradients are cut; one step after the other, as in PyTorch, needs no second forward.
+    An update runs every step forward and backward.
+
+    Args:
+        gemm: operations per second.
+        bandwidth: bytes per second.
+        second_forward: autoregressive predictions are computed beforehand, which runs these steps forward twice. A
+            program that computes one step after the other, as in PyTorch, runs them once.
     """
     cost = step_cost(case, form)
-    samples, again = case.batch * case.steps, again * case.batch * (case.feedback - 1)
+    samples = case.batch * case.steps
+    again = second_forward * case.batch * (case.autoregressive - 1)
     return {
         "train": Floor(
             (samples * cost.training + again * cost.forward) / gemm,

@@ -1,8 +1,8 @@
-"""Count the kernels that one call of a compiled program runs, from its text: loops count by their turns."""
+"""Count the kernels that one call of a compiled program runs, from the program's text."""
 
 import re
 
-# what names, reshapes or passes on values without running anything
+# operations that run no kernel
 _FREE = {
     "parameter",
     "constant",
@@ -15,15 +15,20 @@ _FREE = {
 }
 _HEADER = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\) -> .*\{$")
 _INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = .*? ([a-z][\w\-]*)\((.*)$")
-_TURNS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
+_ITERATIONS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 
 
-def kernels(text: str, turns: int) -> int:
-    """Count kernels (fusions, products, copies, library calls) of an HLO program as XLA prints it.
+def kernels(text: str, iterations: int) -> int:
+    """Count kernels (fusions, products, copies, library calls) of an HLO program in XLA's text form.
+
+    The kernels of a loop's body count once for every iteration.
 
     Args:
         text: `compiled.as_text()`.
-        turns: taken for every loop whose number of turns is not in the program, such as the feedback.
+        iterations: of every loop whose number of iterations is not in the program, such as the autoregressive steps.
+
+    Raises:
+        ValueError: the text is not that of a compiled program.
     """
     computations, entry = _parse(text)
 
@@ -31,8 +36,8 @@ def kernels(text: str, turns: int) -> int:
         total = 0
         for operation, rest in computations[name]:
             if operation == "while":
-                known = _TURNS.search(rest)
-                times = int(known.group(1)) if known else turns
+                known = _ITERATIONS.search(rest)
+                times = int(known.group(1)) if known else iterations
                 total += times * (count(_called(rest, "body")) + count(_called(rest, "condition")))
             elif operation == "call":
                 total += count(_called(rest, "to_apply"))
@@ -46,7 +51,7 @@ def kernels(text: str, turns: int) -> int:
 
 
 def _parse(text: str) -> tuple[dict[str, list[tuple[str, str]]], str]:
-    """Split a program into computations: the (operation, rest of the line) of each of their instructions."""
+    """Split a program into computations; return their instructions as (operation, rest of the line), and the entry."""
     computations, entry, name = {}, "", ""
     for line in text.splitlines():
         if header := _HEADER.match(line):
@@ -56,7 +61,7 @@ def _parse(text: str) -> tuple[dict[str, list[tuple[str, str]]], str]:
         elif name and (instruction := _INSTRUCTION.match(line)):
             computations[name].append((instruction.group(1), instruction.group(2)))
     if not entry:
-        raise ValueError("no ENTRY computation: expected the text of a compiled program")
+        raise ValueError("expected the text of a compiled program, got a text without an ENTRY computation")
     return computations, entry
 
 

@@ -1,4 +1,4 @@
-"""What this machine can do: float32 GEMM rate and copy bandwidth."""
+"""The rates of this machine: arithmetic in a float32 matrix product, and bandwidth of a copy."""
 
 import time
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def measure() -> dict[str, float]:
-    """Measure the rate of a large product [FLOP/s] and of a copy that no cache holds [bytes/s, read plus written]."""
+    """Measure a large product [operations/s] and a copy larger than any cache [bytes/s, read plus written]."""
     n = 1024
     a, b = (np.random.default_rng(i).random((n, n), np.float32) for i in (0, 1))
     product = np.empty((n, n), np.float32)

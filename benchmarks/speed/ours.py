@@ -1,5 +1,9 @@
-"""Ours, ready to be timed: the compiled update and rollout of one case in one form."""
+"""A case in our code, ready to be timed: its compiled update and its rollout, in one of two forms.
 
+The form "paper" is the published model with its training, and "default" is our model of the same kind.
+"""
+
+import functools
 import time
 
 import jax
@@ -8,15 +12,27 @@ import numpy as np
 from flax import nnx
 from speed.cases import Case
 
-from cape.model.config import FNO, Cape, ModelConfig, PaperCape, PaperFNO, PaperUNet, Unaware, UNet
+from cape.model.conditionings.cape import CAPEConfig
+from cape.model.conditionings.unconditioned import UnconditionedConfig
+from cape.model.config import ModelConfig
+from cape.paper.adam import PaperAdam
+from cape.paper.cape import PaperCAPEConfig
+from cape.paper.fno import PaperFNOConfig
+from cape.paper.unconditioned import PaperUnconditionedConfig
+from cape.paper.unet import PaperUNetConfig
 from cape.problem import Problem
-from cape.surrogate import Surrogate, _rollout
-from cape.training.objective import Model, Objective, Schedule, evaluate
-from cape.training.optimisers import AdamW, PaperAdam
-from cape.training.update import Recipe, initial_state, update
+from cape.solvers.fno import FNOConfig
+from cape.solvers.unet import UNetConfig
+from cape.surrogate import Surrogate
+from cape.training.functional_model import FunctionalModel
+from cape.training.inputs import Schedule, UpdateInput
+from cape.training.objective import Objective, evaluate
+from cape.training.optimisers import AdamW
+from cape.training.update import UpdateSettings, initial_state, update
 
 
 def problem(case: Case) -> Problem:
+    """Return the problem of a case on the unit box, without an equation."""
     axes, channels, parameters = case.dimension, case.channels, case.parameters
     return Problem(
         equation="unknown",
@@ -36,64 +52,83 @@ def problem(case: Case) -> Problem:
 
 
 def model_config(case: Case, form: str) -> ModelConfig:
-    """Choose the architecture: the published one ("paper"), or ours of the same kind ("default")."""
+    """Return the model of a case in a form."""
     if form == "paper":
-        base = PaperFNO(width=case.size) if case.base == "fno" else PaperUNet(features=case.size)
-        conditioning = PaperCape() if case.cape else Unaware(residual=False)
-        return ModelConfig(base, conditioning, normalise="off", conserve=False)
-    return ModelConfig(FNO() if case.base == "fno" else UNet(), Cape() if case.cape else Unaware())
+        fno, unet = PaperFNOConfig(width=case.size), PaperUNetConfig(features=case.size)
+        conditioning = PaperCAPEConfig() if case.cape else PaperUnconditionedConfig()
+        return ModelConfig(
+            fno if case.base == "fno" else unet, conditioning, normalisation="off", conserve=False
+        )
+    base = FNOConfig() if case.base == "fno" else UNetConfig()
+    return ModelConfig(base, CAPEConfig() if case.cape else UnconditionedConfig())
 
 
 def objective(form: str, noise: float = 1e-3) -> Objective:
+    """Return the objective of a form; `noise` is that of the published one."""
     if form == "default":
         return Objective()
     return Objective(auxiliary=5.7e-5, auxiliary_accumulates=True, noise=noise, floor=0.0)
 
 
 def dotted(tree) -> dict[str, np.ndarray]:
-    """Flatten nested dictionaries of arrays to dotted names; the root `conditioned` is left out."""
+    """Flatten nested dictionaries of arrays to dotted names, without the root `conditioning`."""
     leaves = jax.tree.leaves_with_path(tree)
     return {
-        ".".join(str(k.key) for k in path).removeprefix("conditioned."): np.asarray(v) for path, v in leaves
+        ".".join(str(k.key) for k in path).removeprefix("conditioning."): np.asarray(v) for path, v in leaves
     }
 
 
 class Ours:
-    """One case in one form; `train()` and `rollout()` each do their work once and wait for it."""
+    """One case in one form. `train()` applies one update, and `rollout()` predicts one batch; both wait for it."""
 
     def __init__(self, case: Case, form: str):
         self.case = case
-        self.surrogate = Surrogate(problem(case), model_config(case, form), rngs=nnx.Rngs(0))
-        self.surrogate.train()
-        self.graphdef, params, rest = nnx.split(self.surrogate, nnx.Param, ...)
-        self.surrogate.eval()
-        optimiser = PaperAdam() if form == "paper" else AdamW()
-        self.recipe = Recipe(Model(self.graphdef), objective(form), optimiser, 1000, 100, 0, 0.0)
-        self.state = initial_state(nnx.to_pure_dict(params), nnx.to_pure_dict(rest), self.recipe, self.recipe)
+        surrogate = Surrogate(problem(case), model_config(case, form), rngs=nnx.Rngs(0))
+        surrogate.train()
+        graphdef, params, model_state = nnx.split(surrogate, nnx.Param, ...)
+        surrogate.eval()
+        self.settings = UpdateSettings(
+            model=FunctionalModel(graphdef),
+            objective=objective(form),
+            optimiser=PaperAdam() if form == "paper" else AdamW(),
+            updates=1000,
+            updates_per_epoch=100,
+            seed=0,
+        )
+        arrays = nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
+        self.state = initial_state(*arrays, self.settings, self.settings)
         u, p = case.data()
         self.frames, self.p = jnp.asarray(u), jnp.asarray(p)
-        self.schedule = Schedule(jnp.int32(case.feedback))
-        self.scale = jnp.ones(case.channels)
-        self.split = nnx.split(self.surrogate)
+        self.schedule = Schedule(jnp.int32(case.autoregressive))
+        self.channel_std = jnp.ones(case.channels)
+        self.split = nnx.split(surrogate)
 
     def compile(self) -> float:
-        """Compile the update; give the seconds it took."""
-        arguments = (self.scale, self.state, self.frames, self.p, self.schedule)
+        """Compile the update; return the seconds it took."""
+        arguments = (self.channel_std, self.state, self.frames, self.p, self.schedule)
         start = time.perf_counter()
-        self.compiled = update.lower(self.recipe, *arguments).compile()
+        self.compiled = update.lower(self.settings, *arguments).compile()
         return time.perf_counter() - start
 
     def gradient_text(self) -> str:
-        """Compile losses and gradient of all steps at once, as an accelerator takes them; give the program's text."""
-        recipe, state = self.recipe, self.state
-        arguments = (recipe.objective, recipe.model, state["params"], state["rest"])
-        arguments += (jnp.moveaxis(self.frames, 1, 0), self.p, self.schedule, jax.random.key(0), self.scale)
+        """Return the program of losses and gradients of all steps at once, as on an accelerator, as text."""
+        settings, state, key = self.settings, self.state, jax.random.key(0)
+        frames = jnp.moveaxis(self.frames, 1, 0)
+        given = UpdateInput(frames, self.p, self.schedule, key, self.channel_std)
+        arguments = (settings.objective, settings.model, state["params"], state["model_state"], given)
         gradient = jax.jit(jax.value_and_grad(evaluate, argnums=2, has_aux=True), static_argnums=(0, 1))
         return gradient.lower(*arguments).compile().as_text()
 
     def train(self) -> None:
-        self.state, losses = self.compiled(self.scale, self.state, self.frames, self.p, self.schedule)
+        arguments = (self.channel_std, self.state, self.frames, self.p, self.schedule)
+        self.state, losses = self.compiled(*arguments)
         jax.block_until_ready((self.state, losses))
 
     def rollout(self) -> None:
         jax.block_until_ready(_rollout(*self.split, self.frames[:, :1], self.p, self.case.steps))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _rollout(graphdef, state, given, parameters, steps: int):
+    surrogate = nnx.merge(graphdef, state)
+    return surrogate.window.rollout(surrogate.at(parameters), given, steps)

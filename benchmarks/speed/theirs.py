@@ -1,4 +1,4 @@
-"""The contender, ready to be timed: the same case in plain PyTorch."""
+"""A case in plain PyTorch, ready to be timed."""
 
 import torch
 from speed import contender
@@ -6,7 +6,7 @@ from speed.cases import Case
 
 
 class Theirs:
-    """One case in the published form; `train()` and `rollout()` each do their work once."""
+    """One case in the published form. `train()` applies one update, and `rollout()` predicts one batch."""
 
     def __init__(self, case: Case, threads: int):
         torch.set_num_threads(threads)
@@ -21,7 +21,7 @@ class Theirs:
 
     def train(self) -> None:
         self.model.train()
-        contender.train_step(self.model, self.optimiser, self.frames, self.p, self.case.feedback)
+        contender.train_step(self.model, self.optimiser, self.frames, self.p, self.case.autoregressive)
 
     def rollout(self) -> None:
         self.model.eval()
