@@ -81,7 +81,8 @@ def with_error(fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Add prediction − truth if both are given."""
     fields = dict(fields)
     if TRUTH in fields and PREDICTION in fields:
-        fields[ERROR] = fields[PREDICTION] - fields[TRUTH]
+        with np.errstate(over="ignore", invalid="ignore"):  # of a diverged prediction
+            fields[ERROR] = fields[PREDICTION] - fields[TRUTH]
     return fields
 
 

@@ -70,7 +70,7 @@ def field_scale(reference: Series, others: Sequence[Series] = ()) -> Scale:
 def changes_much(frames: Series) -> bool:
     """Return whether the range of a field, max - min over space, changes by more than a factor of 4 in time."""
     finite = [frame[np.isfinite(frame)] for frame in frames]
-    ranges = [float(frame.max() - frame.min()) for frame in finite if frame.size]
+    ranges = [float(frame.max()) - float(frame.min()) for frame in finite if frame.size]
     return bool(ranges) and max(ranges) > _STEADY * min(ranges)
 
 

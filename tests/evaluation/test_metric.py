@@ -74,7 +74,7 @@ def test_the_files_have_the_keys_they_always_had(tmp_path):
     summary = content["summary"]["seen"]
     expected = ["values", "samples", "diverged", *values, "channels", "worst_nRMSE", "worst_parameters"]
     assert list(summary) == expected and list(summary["channels"]["v"]) == values
-    head = next(csv.reader(table.open()))
+    head = next(csv.reader(table.read_text().splitlines()))
     channels = [f"{name}[{channel}]" for channel in "uv" for name in [*frames, "nRMSE_median"]]
     assert head == ["p", "kind", "samples", "diverged", *values, *channels]
 
@@ -92,7 +92,7 @@ def test_a_registered_metric_appears_in_the_evaluation_the_files_and_the_table(r
     path, table = files.write(evaluation, tmp_path)
     content = json.loads(path.read_text())
     assert content["rows"][0]["MAE"] == row.values["MAE"] and "MAE" in content["summary"]["seen"]
-    assert float(next(csv.DictReader(table.open()))["MAE[v]"]) == row.channels["v"]["MAE"]
+    assert float(next(csv.DictReader(table.read_text().splitlines()))["MAE[v]"]) == row.channels["v"]["MAE"]
     assert evaluation_text(evaluation).split("\n")[0].split()[-2:] == ["MAE", "persistence"]
     assert files.read(tmp_path).rows[0].values["MAE"] == row.values["MAE"]
 

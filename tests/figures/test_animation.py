@@ -69,7 +69,7 @@ def test_a_prediction_that_is_not_finite_is_drawn(tmp_path):
 
 def test_values_far_beyond_the_scale_are_drawn_without_overflow(tmp_path):
     u = fields(2).astype(np.float32)
-    huge = {"truth": u, "prediction": np.float32(3e38) * u}
+    huge = {"truth": -u, "prediction": np.float32(3.4e38) * u}
     assert animate(FieldSeries(huge, TIMES), tmp_path / "a.gif").is_file()
 
 

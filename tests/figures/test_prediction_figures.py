@@ -10,7 +10,7 @@ from cape.figures import prediction_figures
 
 
 @pytest.mark.parametrize("points", [(8, 8), (6, 6, 6)])
-def test_pictures_in_two_and_three_dimensions(points, tmp_path):
+def test_figures_in_two_and_three_dimensions(points, tmp_path):
     layout = {"coordinates": [np.arange(n) / n for n in points], "times": 0.1 * np.arange(5)}
     layout |= {"parameters": np.array([[0.1, 1.0], [0.1, 1.0], [0.1, 2.0], [0.1, 2.0]])}
     layout |= {"parameter_names": ("a", "b"), "channel_names": ("h", "w")}
@@ -19,7 +19,8 @@ def test_pictures_in_two_and_three_dimensions(points, tmp_path):
     file = write(
         tmp_path / "p.hdf5", u, initial_conditions=np.array([3, 4, 3, 4]), attributes=attributes, **layout
     )
-    assert Image.open(prediction_figures.draw_prediction(file, tmp_path / "p.png")).width > 500
+    with Image.open(prediction_figures.draw_prediction(file, tmp_path / "p.png")) as image:
+        assert image.width > 500
 
 
 def test_titles_tell_what_differs_and_the_caption_what_does_not():
