@@ -70,9 +70,9 @@ def _mark_end(axes: "Axes", times: np.ndarray, curve: np.ndarray, colour) -> Non
 
 
 def _ceiling(evaluation: Evaluation, metric: str) -> float:
-    """Return the largest error that is drawn: curves that diverge would hide the others with their last values."""
-    names = [name for name in (metric, f"persistence_{metric}") if name in evaluation.rows[0].over_time]
-    calm = [row.over_time[metric] for row in evaluation.rows if not row.diverged]
-    calm += [row.over_time[name] for row in evaluation.rows for name in names[1:]]
-    values = np.concatenate(calm) if calm else np.zeros(0)
-    return _ROOM * float(values[np.isfinite(values)].max(initial=0.0)) or np.finfo(float).max
+    """Return the largest error that is drawn; with the last values of diverged curves the others would be flat."""
+    curves = [row.over_time[metric] for row in evaluation.rows if not row.diverged]
+    curves += [row.over_time.get(f"persistence_{metric}", np.zeros(0)) for row in evaluation.rows]
+    values = np.concatenate(curves)
+    largest = float(values[np.isfinite(values)].max(initial=0.0))
+    return _ROOM * largest if largest > 0 else np.finfo(float).max

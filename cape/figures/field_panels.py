@@ -52,7 +52,9 @@ def field_panels(series: FieldSeries, columns: int = 4) -> "Figure":
         any(changes_much(reference(one)) for one in fields[i : i + across])
         for i in range(0, len(names), across)
     ]
-    heights = [0.75 + 0.65 * below + (_PANEL * tall + 0.12) * len(frames) for below in bars_below]
+    panels = (_PANEL * tall + 0.12) * len(frames)
+    bar_rows = 2 if ERROR in frames else 1
+    heights = [0.75 + panels + (0.33 * bar_rows if below else 0.0) for below in bars_below]
     slice_ = " at the central z" if series.dimension == 3 else ""
     with drawing(across * width, 0.3 + sum(heights)) as figure:
         figure.suptitle(series.caption + slice_, x=0.01, ha="left", fontsize=11)
