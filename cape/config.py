@@ -9,7 +9,7 @@ import dataclasses
 import json
 import tomllib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,7 @@ def load_toml(cls: type, path: Path) -> Any:
     Raises:
         ValueError: the file is not TOML, or does not fit the class.
     """
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file ({error})") from error
-    return from_dict(cls, data, str(path))
+    return _load(cls, path, tomllib.loads, "a TOML file")
 
 
 def load_json(cls: type, path: Path) -> Any:
@@ -95,10 +91,14 @@ def load_json(cls: type, path: Path) -> Any:
     Raises:
         ValueError: the file is not JSON, or does not fit the class.
     """
+    return _load(cls, path, json.loads, "a configuration file")
+
+
+def _load(cls: type, path: Path, parse: Callable[[str], Any], what: str) -> Any:
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a configuration file ({error})") from error
+        data = parse(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # errors of both parsers and of decoding are ValueErrors
+        raise ValueError(f"{path}: not {what} ({error})") from error
     return from_dict(cls, data, str(path))
 
 

@@ -89,10 +89,7 @@ def fit(
                 raise _diverged(record["loss"], epoch, best.error)
             due = (epoch + 1) % config.validate_every == 0 or last
             if due and not phases.warming(epoch):
-                weights = state["ema"] if config.ema else state["params"]
-                errors = validate(weights, state["model_state"])
-                record["validation_error"] = float(errors.mean())
-                record["kept"] = best.offer(errors, weights, state["model_state"], last=last)
+                record |= _validate(validate, state, best, averaged=config.ema > 0, last=last)
                 if record["kept"]:
                     output.save_model(_with_weights(surrogate, best))
             output.log(record | {"seconds": time.perf_counter() - began})
@@ -151,6 +148,18 @@ def _train_epoch(
         float(jnp.stack(each).sum()) / steps for each in zip(*losses, strict=True)
     )
     return state, {"loss": total, "prediction_loss": prediction, "auxiliary_loss": auxiliary}
+
+
+def _validate(
+    validate: Validation, state: TrainingState, best: BestWeights, *, averaged: bool, last: bool
+) -> dict[str, Any]:
+    """Offer the present weights to `best`; return their validation error, and whether they are kept."""
+    params, model_state = state["ema"] if averaged else state["params"], state["model_state"]
+    errors = validate(params, model_state)
+    return {
+        "validation_error": float(errors.mean()),
+        "kept": best.offer(errors, params, model_state, last=last),
+    }
 
 
 def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) -> dict[str, Any]:
