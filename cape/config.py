@@ -127,7 +127,7 @@ def _value(hint: Any, value: Any, path: tuple[str, ...]) -> Any:
     registry = registry_of(hint)
     if registry is not None:
         return _build_part(registry, value, path)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _build(hint, value, path)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:

@@ -159,7 +159,7 @@ def _coordinates(
     _check_alternatives("dx", dx, "coordinates", coordinates)
     axes = len(resolution)
     if coordinates is None:
-        spacings = [dx] * axes if np.ndim(dx) == 0 else list(dx)
+        spacings: list = [dx] * axes if np.ndim(np.asarray(dx)) == 0 else list(np.asarray(dx))
         _check_one_per_axis(spacings, "dx", axes)
         return [_positive(h, "dx") * (np.arange(n) + 0.5) for h, n in zip(spacings, resolution, strict=True)]
     _check_one_per_axis(coordinates, "coordinates", axes)
@@ -200,7 +200,7 @@ def _check_one_per_axis(values: Sequence, what: str, axes: int) -> None:
         raise ValueError(f"{what}: expected one for each of the {axes} space axes of u, got {len(values)}")
 
 
-def _numbers(values: ArrayLike, what: str) -> np.ndarray:
+def _numbers(values: ArrayLike | None, what: str) -> np.ndarray:
     try:
         found = np.asarray(values, np.float64)
     except (TypeError, ValueError):
@@ -210,7 +210,7 @@ def _numbers(values: ArrayLike, what: str) -> np.ndarray:
     return found
 
 
-def _positive(value: float, what: str) -> float:
+def _positive(value: float | None, what: str) -> float:
     number = _numbers(value, what)
     if number.ndim or not number > 0:
         raise ValueError(f"{what}: expected a positive number, got {value!r}")

@@ -60,6 +60,7 @@ def convert(
     from cape.paper.conversion.described_problem import GivenProblem, ProblemFromFiles
     from cape.pretrained import summary
 
+    description: ProblemFromFiles | GivenProblem
     if data:
         names = tuple(text.partition("=")[0] for text in parameters)
         description = ProblemFromFiles(data, space_stride, time_stride, names)

@@ -50,12 +50,17 @@ def predict(
 
     figures = figure_paths(out, plot=plot, animate=animate, overwrite=overwrite)
     prepare_jax()
-    if simulate:
-        source = SimulatedInitialConditions(simulate, seed, resolution)
-    else:
-        source = InitialConditionsFromFiles(initial, samples, space_stride)
-    options = {"seed": seed, "overwrite": overwrite, "progress": not quiet}
-    print(predict_to_file(model, source, out, steps, parameter, **options))
+    source = (
+        SimulatedInitialConditions(simulate, seed, resolution)
+        if simulate
+        else InitialConditionsFromFiles(initial, samples, space_stride)
+    )
+    progress = not quiet
+    print(
+        predict_to_file(
+            model, source, out, steps, parameter, seed=seed, overwrite=overwrite, progress=progress
+        )
+    )
     for path in figures:
         print(draw_prediction(out, path))
 

@@ -27,7 +27,8 @@ def with_choices(config: Any) -> Any:
         values[field.name] = value
     body = {"__annotations__": chosen, "__doc__": cls.__doc__, "__module__": cls.__module__}
     body |= {name: dataclasses.field(default=values[name]) for name in chosen}
-    return dataclasses.dataclass(frozen=True)(type(cls.__name__, (cls, _WithChoices), body))(**values)
+    extended: Any = type(cls.__name__, (cls, _WithChoices), body)
+    return dataclasses.dataclass(frozen=True)(extended)(**values)
 
 
 def without_choices(config: Any) -> Any:

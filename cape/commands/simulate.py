@@ -1,6 +1,7 @@
 """cape simulate: solve an equation and write data files."""
 
-from __future__ import annotations  # annotations are evaluated when the command is parsed, and so is the equations' list
+# Annotations are evaluated when the command is parsed, so that only then the list of equations is needed.
+from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
@@ -46,12 +47,24 @@ def simulate(
 
     prepare_jax()
     values = assignments(parameter, "--parameter")
-    sizes = {"seed": seed, "resolution": resolution, "frames": frames, "t_end": t_end, "unshared": unshared}
-    for path in solve(equation, Path(out), values, samples, overwrite=overwrite, progress=not quiet, **sizes):
+    paths = solve(
+        equation,
+        Path(out),
+        values,
+        samples=samples,
+        unshared=unshared,
+        seed=seed,
+        resolution=resolution,
+        frames=frames,
+        t_end=t_end,
+        overwrite=overwrite,
+        progress=not quiet,
+    )
+    for path in paths:
         print(path)
 
 
 def _equations() -> str:
     from cape.datasets.equations.equation import EQUATIONS
 
-    return f"one of {', '.join(EQUATIONS.parts)}"
+    return f"one of {', '.join(sorted(EQUATIONS.parts))}"

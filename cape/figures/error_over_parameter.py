@@ -1,7 +1,7 @@
 """The error of one or several evaluations against the parameters."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def _draw(axes: "Axes", several: Mapping[str, Evaluation], parameter: str, metri
     first = next(iter(several.values()))
     trained = np.unique(first.training_values[:, first.parameter_names.index(parameter)])
     axes.axvspan(trained.min(), trained.max(), color=SHADE, zorder=0, label="trained range")
-    marks = {"transform": axes.get_xaxis_transform(), "ls": "", "label": "trained value"}
+    marks: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ls": "", "label": "trained value"}
     axes.plot(trained, np.full(trained.shape, 0.018), marker="|", color="k", ms=9, **marks)
     if f"persistence_{metric}" in first.error_names:
         for line in lines_along(first, parameter):
@@ -110,7 +110,7 @@ def _draw_errors(
         if not rows:
             continue
         x, y = _points(rows, parameter, metric)
-        style = {"color": colour or KIND_COLOURS[kind], "ls": "", "ms": 7, "zorder": 3}
+        style: dict[str, Any] = {"color": colour or KIND_COLOURS[kind], "ls": "", "ms": 7, "zorder": 3}
         axes.plot(x, y, marker=MARKERS[kind], mec="w", mew=0.7, **style)
         lost = x[~np.isfinite(y)]
         if lost.size:
@@ -129,10 +129,10 @@ def _name_lines(axes: "Axes", evaluation: Evaluation, parameter: str, metric: st
             ends.append((float(y[finite[-1]]), float(x[finite[-1]]), name))
     ends.sort()
     points = 72 / axes.figure.dpi  # per pixel
-    heights = [axes.transData.transform((x, y))[1] * points for y, x, _ in ends]
-    for (y, x, name), height, moved in zip(ends, heights, spread(heights, 10), strict=True):
-        style = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": "0.3"}
-        axes.annotate(name, (x, y), (7, moved - height), annotation_clip=False, **style)
+    heights = [axes.transData.transform((end_x, end_y))[1] * points for end_y, end_x, _ in ends]
+    for (end_y, end_x, name), height, moved in zip(ends, heights, spread(heights, 10), strict=True):
+        style: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": "0.3"}
+        axes.annotate(name, (end_x, end_y), (7, moved - height), annotation_clip=False, **style)
 
 
 def spread(heights: Sequence[float], distance: float) -> list[float]:

@@ -47,7 +47,8 @@ def sweep(
         )
     start = np.empty((samples, len(problem.parameters))) if given is None else given
     combinations = []
-    for choice in itertools.product(*(entry.choices for entry in values.values())):
+    choices: list[Sequence[ParameterValues]] = [entry.choices for entry in values.values()]
+    for choice in itertools.product(*choices):
         columns = start.copy()
         for name, entry in zip(values, choice, strict=True):
             columns[:, problem.parameters.index(name)] = entry.draw(seed, name, samples)

@@ -13,7 +13,7 @@ def equation(card: ModelCard) -> str:
     known = EQUATIONS.parts.get(problem.equation)
     formula = f"    {known.formula}\n\n" if known and known.parameter_names == problem.parameters else ""
     axes = zip(problem.origin, problem.length, problem.resolution, problem.boundaries, strict=True)
-    domain = " x ".join(f"{_interval(*axis)} ({boundary})" for *axis, boundary in axes)
+    domain = " x ".join(f"{_interval(start, length, n)} ({boundary})" for start, length, n, boundary in axes)
     return (
         f"## Equation\n\n{formula}for {enumeration(problem.channels)} on {domain}. All quantities are dimensionless, "
         f"including time and space.\n\n{_parameters(card)}"

@@ -33,5 +33,5 @@ def check_training_data(run: Path, surrogate: Surrogate, data: Data, evaluation:
 def training_hash(training: Trajectories) -> str:
     """Compute the SHA-256 of the parameters (float64) followed by the fields (float32), both little-endian."""
     digest = hashlib.sha256(np.ascontiguousarray(training.parameters, "<f8").tobytes())
-    digest.update(np.ascontiguousarray(training.read(), "<f4"))
+    digest.update(np.ascontiguousarray(training.read(), "<f4").data)
     return digest.hexdigest()

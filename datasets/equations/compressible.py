@@ -36,8 +36,8 @@ class RandomFlow:
         fields = _evaluate(self.modes, x)
         mach = self.mach if mach is None else np.asarray(mach, np.float64)
         speed = mach * np.sqrt(GAMMA * self.pressure / self.density)
-        scales = [self.density, self.pressure, *[speed] * (fields.shape[1] - 2)]
-        scales = np.stack(scales, axis=1).reshape(*fields.shape[:2], *[1] * (fields.ndim - 2))
+        each = [self.density, self.pressure, *[speed] * (fields.shape[1] - 2)]
+        scales = np.stack(each, axis=1).reshape(*fields.shape[:2], *[1] * (fields.ndim - 2))
         fields[:, :2] += 1.0
         return np.moveaxis(scales * fields, 1, -1)
 

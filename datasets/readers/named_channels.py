@@ -48,10 +48,10 @@ def open_named_channels(path: str | Path) -> Trajectories:
     """
     path = Path(path)
     with open_hdf5(path) as file:
-        channels, names = texts(file, CHANNELS) or None, named_parameters(file)
-        for attribute, found in ((CHANNELS, channels), (PARAMETERS, names)):
-            if found is None:
-                raise ValueError(f"{path}: root attribute {attribute!r} is missing, expected a list of names")
+        channels, names = texts(file, CHANNELS), named_parameters(file)
+        if not channels or names is None:
+            missing = PARAMETERS if channels else CHANNELS
+            raise ValueError(f"{path}: root attribute {missing!r} is missing, expected a list of names")
         axes = tuple(a for a in AXES if a in file) or AXES[:1]
         check_shapes(path, file, channels, axes)
         equation = text(file, "equation") or "unknown"

@@ -80,7 +80,7 @@ def evolve(
         raise ValueError(f"expected a positive viscosity Nu for every sample, got {nu.min()}")
     if times.ndim != 1 or not (np.diff(times) > 0).all():
         raise ValueError("expected times (time,) that increase from frame to frame")
-    arrays = [a.astype(dtype) for a in (averages, nu / np.pi, np.diff(times))]
+    arrays: list[np.ndarray] = [a.astype(dtype) for a in (averages, nu / np.pi, np.diff(times))]
     with jax.enable_x64(arrays[0].dtype == np.float64):
         frames = _evolve(*(jnp.asarray(a) for a in arrays), courant=courant)
         return np.concatenate([arrays[0][:, None], np.asarray(frames)], axis=1)

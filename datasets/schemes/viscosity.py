@@ -3,6 +3,7 @@
 Arrays are [variable, sample, *space]; gas.py describes the variables.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -130,7 +131,8 @@ def _widened(u: State, mode: str) -> Wide:
 
 def _divergence(fluxes: list[Array], dx: float) -> State:
     """Return the differences between the faces of each cell, divided by dx and summed over the axes."""
-    return sum((along(f, a, 1, None) - along(f, a, 0, -1)) / dx for a, f in enumerate(fluxes))
+    parts = [(along(f, a, 1, None) - along(f, a, 0, -1)) / dx for a, f in enumerate(fluxes)]
+    return functools.reduce(jnp.add, parts)
 
 
 def _faces(wide: Velocity, axis: int) -> tuple[Faces, Faces]:

@@ -1,5 +1,6 @@
 """Equal cells on the unit interval: their centres, and averages of functions over them."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -15,4 +16,5 @@ def cell_averages(initial: Callable[[np.ndarray], np.ndarray], cells: int) -> Fl
     """Average functions u₀[sample, point] over each of n equal cells, by three-point Gauss-Legendre quadrature."""
     nodes, weights = np.polynomial.legendre.leggauss(3)
     x = cell_centres(cells)
-    return sum(0.5 * w * initial(x + 0.5 * z / cells) for z, w in zip(nodes, weights, strict=True))
+    parts = [0.5 * w * initial(x + 0.5 * z / cells) for z, w in zip(nodes, weights, strict=True)]
+    return functools.reduce(np.add, parts)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -58,7 +59,7 @@ class _Range:
             raise ValueError(f"expected a range with low < high, got {self.low} to {self.high}")
 
     @property
-    def choices(self) -> tuple["_Range", ...]:
+    def choices(self) -> tuple[Self, ...]:
         """The range itself: a range makes one file."""
         return (self,)
 
@@ -110,7 +111,10 @@ def parse(text: str) -> ParameterValues:
     Raises:
         ValueError: the text has another form.
     """
-    distributions = {"uniform": Uniform, "loguniform": LogUniform}
+    distributions: dict[str, type[Uniform] | type[LogUniform]] = {
+        "uniform": Uniform,
+        "loguniform": LogUniform,
+    }
     first, *ends = text.strip().split(":")
     try:
         if not ends:

@@ -1,9 +1,10 @@
 """Simulate an equation and write the files."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -76,19 +77,16 @@ def simulate(
     times = np.linspace(0.0, t_end, frames)
     with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
         for number, (path, values) in enumerate(zip(paths, files, strict=True)):
-            bar.set_description(path.name)
             chosen = np.r_[:shared, shared + number : starts : len(paths)]
             columns = [values[name].draw(seed, source, starts)[chosen] for name, source in sources.items()]
+            bar.set_description(path.name)
             with writing(
                 path,
                 parameters=np.stack(columns, axis=1),
-                parameter_names=equation.parameter_names,
-                channel_names=equation.channels,
-                coordinates=equation.coordinates(resolution),
-                times=times,
                 initial_conditions=seed * MOST_SAMPLES + chosen,
-                attributes=_provenance(equation, seed, resolution),
                 overwrite=overwrite,
+                times=times,
+                **_layout(equation, seed, resolution),
             ) as put:
                 for part, u in _solutions(equation, initial.select(chosen), columns, resolution, times):
                     put(part, slice(None), u)
@@ -141,8 +139,8 @@ def _files(
     """Return the values of every parameter, for each file."""
     given = {n: _read(equation, n, parameters[n]) for n, source in sources.items() if n == source}
     _check_bounds(equation, {name: given[source] for name, source in sources.items()})
-    combinations = itertools.product(*(values.choices for values in given.values()))
-    files = [dict(zip(given, combination, strict=True)) for combination in combinations]
+    choices: list[Sequence[ParameterValues]] = [values.choices for values in given.values()]
+    files = [dict(zip(given, combination, strict=True)) for combination in itertools.product(*choices)]
     return [{name: values[source] for name, source in sources.items()} for values in files]
 
 
@@ -201,10 +199,16 @@ def _check_solution(equation: Equation, u: np.ndarray, sizes: tuple[int, int, in
         )
 
 
-def _provenance(equation: Equation, seed: int, resolution: int) -> dict[str, str | int]:
+def _layout(equation: Equation, seed: int, resolution: int) -> dict[str, Any]:
+    """Return the arguments of `writing` that are the same for all files."""
     try:
         package = f"cape-jax {version('cape-jax')}"
     except PackageNotFoundError:
         package = "cape-jax (not installed)"
-    settings = {"equation": equation.name, "boundary": equation.boundary, "generator": package}
-    return settings | {"seed": seed, "resolution": resolution}
+    origin = {"equation": equation.name, "boundary": equation.boundary, "generator": package}
+    return {
+        "parameter_names": equation.parameter_names,
+        "channel_names": equation.channels,
+        "coordinates": equation.coordinates(resolution),
+        "attributes": origin | {"seed": seed, "resolution": resolution},
+    }

@@ -14,7 +14,6 @@ from cape.paper.spectral import PooledSpectralConvolution
 from cape.paper.unet import PaperUNet
 from cape.solvers.layers.convolution import Pointwise
 from cape.solvers.layers.spectral import SpectralConvolution
-from cape.solvers.layers.unet_pyramid import Block
 from cape.surrogate import Surrogate
 
 Arrays = Mapping[str, np.ndarray]
@@ -62,7 +61,7 @@ def load_fno(model: PaperFNO, arrays: Arrays, prefix: str) -> PaperFNO:
     return model
 
 
-def unet_blocks(model: PaperUNet) -> list[tuple[str, str, Block]]:
+def unet_blocks(model: PaperUNet) -> list[tuple[str, str, nnx.Module]]:
     """List (published name, short name, block) of a PaperUNet, encoder to decoder."""
     levels = model.levels
     encoders = [(f"encoder{i}", f"enc{i}", b) for i, b in enumerate(model.encoders, 1)]
@@ -113,8 +112,10 @@ def load_surrogate(surrogate: Surrogate, arrays: Arrays, prefix: str = "") -> Su
     if isinstance(conditioning, PaperCAPE):
         _set_layer(conditioning.mix, arrays, f"{prefix}mix_emb")
         load_block(conditioning.block, arrays, f"{prefix}PrmEmb_Pre.0.")
-    load = load_fno if isinstance(conditioning.base, PaperFNO) else load_unet
-    load(conditioning.base, arrays, f"{prefix}model.")
+    if isinstance(conditioning.base, PaperFNO):
+        load_fno(conditioning.base, arrays, f"{prefix}model.")
+    elif isinstance(conditioning.base, PaperUNet):
+        load_unet(conditioning.base, arrays, f"{prefix}model.")
     return surrogate
 
 
