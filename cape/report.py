@@ -1,6 +1,6 @@
 """The report of a surrogate: its errors at parameter values that were seen in training or not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -154,10 +154,9 @@ def _html(table: Table) -> str:
     return f'<table style="text-align: right">{caption}{"".join(parts)}</table>'
 
 
-def _line(tag: str, cells, kind: int | None = None) -> str:
+def _line(tag: str, cells: Sequence[str], kind: int | None = None) -> str:
     """Return one line of a table; the cell of index `kind` gets the symbol of its kind."""
     texts = [escape(cell) for cell in cells]
-    symbol = _SYMBOLS.get(cells[kind]) if kind is not None else None
-    if symbol:
-        texts[kind] += f' <span style="color: {KIND_COLOURS[cells[kind]]}">{symbol}</span>'
+    if kind is not None and cells[kind] in _SYMBOLS:
+        texts[kind] += f' <span style="color: {KIND_COLOURS[cells[kind]]}">{_SYMBOLS[cells[kind]]}</span>'
     return f"<tr>{''.join(f'<{tag}>{text}</{tag}>' for text in texts)}</tr>"

@@ -62,7 +62,7 @@ def evaluate(
     rows, kept = [], []
     for value, kind, samples in groups:
         named = dict(zip(trajectories.parameter_names, value.tolist(), strict=True))
-        parts = []
+        parts: list[list] = []  # of each batch: errors, and which samples diverged
         for parameters, frames, count in _batches(trajectories, samples, batch):
             prediction, *found = compare(jnp.asarray(parameters), jnp.asarray(frames))
             if examples and not parts:

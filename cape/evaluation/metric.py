@@ -136,7 +136,7 @@ class Metric:
         return self.reduce(np.asarray(self.of_samples(prediction, target)))
 
 
-METRICS = Registry("metric", Metric, ["cape.evaluation.metrics"])
+METRICS: Registry[Metric] = Registry("metric", Metric, ["cape.evaluation.metrics"])
 
 
 def register(metric: Metric) -> Metric:

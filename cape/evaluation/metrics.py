@@ -22,6 +22,8 @@ Sources: M. Takamoto et al., PDEBench (arXiv:2210.07182), appendix on metrics; V
 Well (arXiv:2412.00568), here without its epsilon. tests/evaluation/test_metrics.py compares with reference arrays.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -116,7 +118,7 @@ def _mean(field: Fields) -> PerSample:
 
 
 FIELD, NO_UNIT = "field", "dimensionless"
-QUIET = {"in_table": False, "in_figures": False}  # in evaluation.json and evaluation.csv only
+QUIET: dict[str, Any] = {"in_table": False, "in_figures": False}  # in evaluation.json and evaluation.csv only
 
 # name, function of each sample, description, unit, reduction over samples; where it is shown.
 # The order is that of the files and of the printed table.

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLE = {
+STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -133,8 +133,8 @@ def log_axis(axes: "Axes", which: str) -> None:
     if high < 5 * low:
         axis.set_major_locator(MaxNLocator(5))
     else:
-        place, (width, height) = axes.get_position(), axes.figure.get_size_inches()
-        labels = {"x": place.width * width / _LABEL_WIDTH, "y": place.height * height / _LABEL_HEIGHT}[which]
+        box, dpi = axes.get_window_extent(), axes.figure.dpi
+        labels = {"x": box.width / dpi / _LABEL_WIDTH, "y": box.height / dpi / _LABEL_HEIGHT}[which]
         fit = 3 * np.log10(high / low) <= labels  # labels at 1, 2, 5 of every decade
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if fit else (1,), numticks=20 if fit else 7))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("e-0", "e-")))
@@ -168,5 +168,5 @@ def legend(figure: "Figure", axes: "Axes") -> None:
     unique = dict(zip(labels, handles, strict=True))
     rows = -(-len(unique) // max(int(figure.get_figwidth() / 1.3), 1))
     columns = -(-len(unique) // rows)
-    spacing = {"columnspacing": 1.2, "handlelength": 1.6, "handletextpad": 0.5}
+    spacing: dict[str, Any] = {"columnspacing": 1.2, "handlelength": 1.6, "handletextpad": 0.5}
     figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=columns, **spacing)

@@ -1,7 +1,7 @@
 """The error of an evaluation for each parameter value and channel, one below the other."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def error_by_value(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
         for height, row in zip(heights, rows, strict=True):
             if row.diverged:
                 text = f"{row.diverged} of {row.samples} diverged"
-                style = {"ha": "left", "va": "center", "fontsize": 9, "bbox": BOX}
+                style: dict[str, Any] = {"ha": "left", "va": "center", "fontsize": 9, "bbox": BOX}
                 axes.text(0.01, height, text, transform=axes.get_yaxis_transform(), **style)
         labels = [", ".join(f"{n} = {row.parameters[n]:.4g}" for n in varying(evaluation)) for row in rows]
         axes.set_yticks(heights, labels, fontsize=8)
@@ -61,7 +61,7 @@ def _draw_errors(axes: "Axes", rows: Sequence[Row], heights: np.ndarray, metric:
     channels = list(rows[0].channels)
     for number, channel in enumerate(channels):
         found = _drawable([row.channels[channel][metric] for row in rows])
-        style = {"marker": "osD^vP"[number % 6], "mew": 0, "alpha": 0.75, "ms": 6}
+        style: dict[str, Any] = {"marker": "osD^vP"[number % 6], "mew": 0, "alpha": 0.75, "ms": 6}
         axes.plot(found, heights, color=COLOURS[number % 6], ls="", label=channel, **style)
     means = _drawable([row.values[metric] for row in rows])
     axes.plot(means, heights, "|", color="k", ms=12, mew=2.4, label="mean" if channels else metric)
@@ -82,8 +82,8 @@ def _name_kinds(axes: "Axes", rows: Sequence[Row], heights: np.ndarray) -> None:
     for kind in KINDS:
         of_kind = [height for height, row in zip(heights, rows, strict=True) if row.kind == kind]
         if of_kind:
-            style = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center", "fontsize": 9}
-            axes.text(1.01, (of_kind[0] + of_kind[-1]) / 2, kind, color=KIND_COLOURS[kind], **style)
+            height, place = (of_kind[0] + of_kind[-1]) / 2, axes.get_yaxis_transform()
+            axes.text(1.01, height, kind, transform=place, va="center", fontsize=9, color=KIND_COLOURS[kind])
             if of_kind[-1] > 0:
                 axes.axhline(of_kind[-1] - 0.5, color="0.8", lw=0.8)
 

@@ -1,6 +1,6 @@
 """The error of an evaluation over time."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def error_over_time(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
     by_value = len(varied) == 1
     with drawing(7.0, 4.2) as figure:
         axes = figure.subplots()
-        colours = [KIND_COLOURS[row.kind] for row in evaluation.rows]
+        colours: Any = [KIND_COLOURS[row.kind] for row in evaluation.rows]
         if by_value:
             values = np.array([row.parameters[varied[0]] for row in evaluation.rows])
             colours = value_colours(figure, axes, values, varied[0])
@@ -61,7 +61,7 @@ def error_over_time(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
 
 def _mark_end(axes: "Axes", times: np.ndarray, curve: np.ndarray, colour) -> None:
     """Put a cross at the last point of a curve, or at the top of the axes if the curve has no point."""
-    style = {"marker": "x", "color": colour, "ls": "", "mew": 2, "label": "diverged"}
+    style: dict[str, Any] = {"marker": "x", "color": colour, "ls": "", "mew": 2, "label": "diverged"}
     last = np.flatnonzero(np.isfinite(curve))[-1:]
     if last.size:
         axes.plot(times[last], curve[last], **style)

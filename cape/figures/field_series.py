@@ -32,14 +32,14 @@ class FieldSeries:
     frames: Mapping[str, Frames]
     times: Real[np.ndarray, " time"]
     channel_names: Sequence[str] = ("u",)
-    coordinates: Sequence[Float[np.ndarray, " _"]] | None = None
+    coordinates: Sequence[Float[np.ndarray, " _"]] = ()
     caption: str = ""
 
     def __post_init__(self):
         self.times = np.asarray(self.times, np.float64)
         self.frames = {title: np.asarray(frames) for title, frames in self.frames.items()}
         self._check()
-        if self.coordinates is None:
+        if not self.coordinates:
             resolution = self.shape[1:-1]
             self.coordinates = tuple((np.arange(n) + 0.5) / max(resolution) for n in resolution)
 

@@ -1,7 +1,7 @@
 """Space-time panels of fields in one dimension: truth, prediction and error, time to the right, x upwards."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -83,7 +83,7 @@ def _draw(lines: Lines, times: np.ndarray, x: np.ndarray, caption: str) -> "Figu
 
 
 def _draw_line(figure: "Figure", line: np.ndarray, fields: dict[str, np.ndarray], edges: list[float]) -> None:
-    place = {"extent": edges, "origin": "lower", "aspect": "auto", "interpolation": "nearest"}
+    place: dict[str, Any] = {"extent": edges, "origin": "lower", "aspect": "auto", "interpolation": "nearest"}
     shown = without_error(fields)
     scale = field_scale(reference(fields), list(shown.values()))
     for axes, (title, values) in zip(line, fields.items(), strict=True):

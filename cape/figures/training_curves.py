@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from cape.training import log
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Records = Sequence[Mapping[str, object]]
+Records = Sequence[Mapping[str, Any]]
 
 
 def write_training_curves(run: str | Path) -> Path:
@@ -71,9 +71,10 @@ def _name_phases(panels, records: Records, length: float) -> None:
     phases = _phases(records)
     centres = np.array([(start + stop) / 2 for _, start, stop in phases])
     crowded = (np.diff(centres) < 0.15 * length).any()
-    place = {"transform": panels[0].get_xaxis_transform(), "ha": "center", "va": "bottom", "fontsize": 9}
+    style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 9}
+    style["transform"] = panels[0].get_xaxis_transform()
     for number, (phase, start, stop) in enumerate(phases):
-        panels[0].text(centres[number], 1.09 if crowded and number % 2 else 1.01, phase, **place)
+        panels[0].text(centres[number], 1.09 if crowded and number % 2 else 1.01, phase, **style)
         for axes in panels:
             axes.axvspan(start, stop, color=SHADE if number % 2 else "w", zorder=0, lw=0)
 

@@ -25,7 +25,8 @@ def write_gif(frames: list["Image"], path: Path, frames_per_second: float) -> No
     for number, frame in enumerate(sampled):
         mosaic.paste(frame, (0, number * frame.height))
     palette = mosaic.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    colours, paper = np.reshape(palette.getpalette(), (-1, 3)), np.array(frames[0].getpixel((0, 0)))
+    colours = np.array(palette.getpalette(), int).reshape(-1, 3)
+    paper = np.array(frames[0].getpixel((0, 0)))
     colours[np.abs(colours - paper).max(axis=1) < _SAME_COLOUR] = paper  # otherwise white is slightly grey
     palette.putpalette(colours.ravel().tolist())
     first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
