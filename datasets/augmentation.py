@@ -196,7 +196,7 @@ def _scale_space(
     return factor * copies ** exponents["u"], p * jnp.stack([copies ** exponents[name] for name in names], -1)
 
 
-def _random_affine(largest: float, keys: Key[Array, "3"], batch: int, dtype):
+def _random_affine(largest: float, keys: Key[Array, 3], batch: int, dtype):
     """Draw |α| in [1/largest, largest], the sign of α, and γ in ±(largest − 1), for v = α u + γ."""
     size = jnp.exp(jax.random.uniform(keys[0], (batch,), minval=-jnp.log(largest), maxval=jnp.log(largest)))
     sign = jax.random.rademacher(keys[1], (batch,), dtype)

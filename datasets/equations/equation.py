@@ -53,7 +53,7 @@ class Equation:
     An implementer provides two functions:
 
     `initial_conditions(seed, samples)` draws `samples` initial conditions. Sample i must depend on `seed` and i
-    only, so that files of one seed start alike. The result needs the method `select`.
+    only, so that files of one seed have the same initial conditions. The result needs the method `select`.
 
     `solve(initial, *parameters, resolution=, times=)` solves the equation:
         initial: what `initial_conditions` returned, for these samples.

@@ -142,7 +142,7 @@ def test_bad_settings_are_refused_before_anything_is_written(tmp_path, changes, 
 def test_unknown_equations_and_viscosities_out_of_range_are_refused(tmp_path):
     with pytest.raises(ValueError, match="did you mean 'burgers'"):
         simulate("burger", tmp_path, {"Nu": "0.1"}, samples=1)
-    with pytest.raises(ValueError, match="unknown equation 'xyz'; known are advection, burgers"):
+    with pytest.raises(ValueError, match="unknown equation 'xyz'; known are .*advection"):
         simulate("xyz", tmp_path, {"Nu": "0.1"}, samples=1)
     for values in ("0,0.1", "uniform:-1:1"):
         with pytest.raises(ValueError, match="burgers needs Nu > 0"):
