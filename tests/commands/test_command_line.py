@@ -50,6 +50,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout", sys.stdout)  # main puts another in its place
     monkeypatch.setattr("cape.datasets.inspection.inspect", closed)
     assert main(["inspect", "x"]) == 141
+    sys.stdout.close()  # the one that main has opened
     assert capsys.readouterr().err == ""
 
 
