@@ -1,11 +1,13 @@
 """Registries: the parts that configurations and the command line refer to by name.
 
 Base solvers, conditionings, normalisations, curricula, samplings, optimisers, metrics, readers and equations are
-parts. Each kind of part has a contract (an abstract base class) and a registry beside it. A part registers itself:
+parts. Each kind of part has a contract (a base class) and a registry beside it. Classes and objects are registered:
 
     @SOLVERS.register("my-solver")
     @dataclasses.dataclass(frozen=True)
     class MySolverConfig(SolverConfig): ...
+
+    METRICS.add(Metric("my_error", ...))
 
 A package of yours can do the same. Its parts are known from the moment its module is imported.
 """
@@ -13,6 +15,7 @@ A package of yours can do the same. Its parts are known from the moment its modu
 import difflib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -33,39 +36,55 @@ class Registry(Generic[Part]):
     def __init__(self, noun: str, contract: type, modules: Iterable[str]):
         self.noun, self.contract = noun, contract
         self._parts: dict[str, Part] = {}
+        self._origins: dict[str, str] = {}  # module and name of the definition
         self._unread = list(modules)
         _REGISTRIES[contract] = self
 
     def register(self, name: str) -> Callable[[Part], Part]:
-        """Return a decorator that adds a part under `name` and gives it back unchanged.
+        """Return a decorator that adds a class under `name` and gives it back unchanged.
 
         Raises:
-            ValueError: the part does not meet the contract, or another part has the name.
+            ValueError: the class does not meet the contract, or another part has the name.
         """
 
-        def add(part: Part) -> Part:
-            meets = (
-                issubclass(part, self.contract) if isinstance(part, type) else isinstance(part, self.contract)
-            )
-            if not meets:
-                raise ValueError(
-                    f"{self.noun} {name!r}: expected a {self.contract.__name__} (see {self.contract.__module__}), got "
-                    f"{part!r}"
-                )
-            missing = sorted(getattr(part, "__abstractmethods__", ()))
-            if missing:
-                raise ValueError(
-                    f"{self.noun} {name!r}: {part!r} lacks {', '.join(missing)}, which the contract asks for"
-                )
-            taken = self._parts.get(name)
-            if taken is not None and _origin(taken) != _origin(part):
-                raise ValueError(
-                    f"{self.noun} {name!r}: the name is taken by {'.'.join(_origin(taken))}; choose another name"
-                )
-            self._parts[name] = part
-            return part
+        def decorate(part: Part) -> Part:
+            module = getattr(part, "__module__", "")
+            return self._add(name, part, module, getattr(part, "__qualname__", name))
 
-        return add
+        return decorate
+
+    def add(self, part: Part) -> Part:
+        """Add an object under its `name` and give it back.
+
+        Raises:
+            ValueError: the object does not meet the contract, or another part has the name.
+        """
+        module = sys._getframe(1).f_globals.get("__name__", "__main__")  # of the caller
+        name = getattr(part, "name", repr(part))
+        return self._add(name, part, module, name)
+
+    def _add(self, name: str, part: Part, module: str, defined_as: str) -> Part:
+        if not module.startswith("cape."):
+            _ = self.parts  # the parts of this package come first, so that a name they have counts as taken
+        meets = issubclass(part, self.contract) if isinstance(part, type) else isinstance(part, self.contract)
+        if not meets:
+            raise ValueError(
+                f"{self.noun} {name!r}: expected a {self.contract.__name__} (see {self.contract.__module__}), got "
+                f"{part!r}"
+            )
+        missing = sorted(getattr(part, "__abstractmethods__", ()))
+        if missing:
+            raise ValueError(
+                f"{self.noun} {name!r}: {part!r} lacks {', '.join(missing)}, which the contract asks for"
+            )
+        origin = f"{module}.{defined_as}"
+        if name in self._parts and self._origins[name] != origin:
+            raise ValueError(
+                f"{self.noun} {name!r}: the name is taken by {self._origins[name]}; choose another name"
+            )
+        # A notebook cell that is run again has the same origin, and its part replaces the first one.
+        self._parts[name], self._origins[name] = part, origin
+        return part
 
     def find(self, name: str) -> Part:
         """Return the part of this name.
@@ -121,11 +140,3 @@ def _modules(name: str) -> Iterator[str]:
     path = getattr(importlib.import_module(name), "__path__", None)
     if path is not None:
         yield from (f"{name}.{found.name}" for found in pkgutil.iter_modules(path) if not found.ispkg)
-
-
-def _origin(part: Any) -> tuple[str, str]:
-    """Return where a part is defined, so that a notebook cell that is run again replaces its own part."""
-    defined = part if isinstance(part, type) else type(part)
-    return defined.__module__, defined.__qualname__ if isinstance(part, type) else repr(
-        getattr(part, "name", part)
-    )

@@ -3,12 +3,12 @@
 A metric of yours is registered with one call. From then on every evaluation measures it, and it appears in
 evaluation.json, evaluation.csv, the printed table and the figures:
 
-    from cape.evaluation.metric import Metric, register
+    from cape.evaluation.metric import METRICS, Metric
 
     def energy_error(prediction, target):  # [batch, time, x, y, channel] -> [batch, time, channel]
         return jnp.abs(jnp.mean(prediction**2 - target**2, axis=(2, 3)))
 
-    register(Metric("energy_error", energy_error, "|⟨prediction²⟩ - ⟨target²⟩|", unit="field²"))
+    METRICS.add(Metric("energy_error", energy_error, "|⟨prediction²⟩ - ⟨target²⟩|", unit="field²"))
 """
 
 from collections.abc import Callable
@@ -139,20 +139,6 @@ class Metric:
 METRICS: Registry[Metric] = Registry("metric", Metric, ["cape.evaluation.metrics"])
 
 
-def register(metric: Metric) -> Metric:
-    """Register a metric under its name and return it.
-
-    Raises:
-        ValueError: another metric has this name.
-    """
-    taken = METRICS.parts.get(metric.name)
-    if taken is not None and _source(taken) != _source(metric):
-        raise ValueError(
-            f"metric {metric.name!r}: the name is taken by {'.'.join(_source(taken))}; choose another name"
-        )
-    return METRICS.register(metric.name)(metric)
-
-
 def error_names() -> tuple[str, ...]:
     """Return the names of all errors `evaluate` reports: every metric, then persistence where it is measured too."""
     metrics = METRICS.parts.values()
@@ -171,8 +157,3 @@ def check_fields(prediction: Fields, target: Fields) -> None:
             f"expected [batch, time, *space, channel] with 1 to 3 space axes, got shape {target.shape}; "
             "add the missing axis (a channel axis of 1, or frames[:, None] for a single frame)"
         )
-
-
-def _source(metric: Metric) -> tuple[str, str]:
-    function = metric.function
-    return getattr(function, "__module__", ""), getattr(function, "__qualname__", repr(function))

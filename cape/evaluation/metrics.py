@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cape.evaluation.metric import Fields, Metric, largest, mean, median, register, root_mean_square
+from cape.evaluation.metric import METRICS, Fields, Metric, largest, mean, median, root_mean_square
 
 METRICS_VERSION = 1
 PerSample = Float[Array, "batch time channel"]
@@ -136,4 +136,4 @@ for metric in (
     Metric("Fourier_mid", fourier_mid, "amplitude of e in shells [4, 12)", FIELD, mean_amplitude, **QUIET),
     Metric("Fourier_high", fourier_high, "amplitude of e in shells [12, ...)", FIELD, mean_amplitude, **QUIET),
 ):  # fmt: skip
-    register(metric)
+    METRICS.add(metric)

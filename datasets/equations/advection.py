@@ -32,7 +32,7 @@ def solve(
     return np.stack(frames, axis=1)[..., None]
 
 
-advection = EQUATIONS.register("advection")(
+advection = EQUATIONS.add(
     Equation(
         "advection",
         (Parameter("beta", "beta", meaning="speed β"),),

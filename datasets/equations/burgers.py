@@ -50,7 +50,7 @@ def solve(
     return u[..., None]
 
 
-burgers = EQUATIONS.register("burgers")(
+burgers = EQUATIONS.add(
     Equation(
         "burgers",
         (Parameter("Nu", "Nu", 0.0, zero=False, meaning="ν, by which the diffusion coefficient is ν/π"),),

@@ -143,6 +143,6 @@ def _equation(dimension: int, resolution: int, file_suffix: str) -> Equation:
     )
 
 
-compressible1d = EQUATIONS.register("compressible1d")(_equation(1, 256, "_periodic_Train"))
-compressible2d = EQUATIONS.register("compressible2d")(_equation(2, 64, "_periodic_{resolution}_Train"))
-compressible3d = EQUATIONS.register("compressible3d")(_equation(3, 32, "_periodic_Train"))
+compressible1d = EQUATIONS.add(_equation(1, 256, "_periodic_Train"))
+compressible2d = EQUATIONS.add(_equation(2, 64, "_periodic_{resolution}_Train"))
+compressible3d = EQUATIONS.add(_equation(3, 32, "_periodic_Train"))

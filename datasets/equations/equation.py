@@ -2,7 +2,7 @@
 
 To add an equation, add one file to this folder (or to a package of yours) that registers an `Equation`:
 
-    heat = EQUATIONS.register("heat")(Equation("heat", (Parameter("nu", "nu", 0.0),), solve, "1D_Heat"))
+    heat = EQUATIONS.add(Equation("heat", (Parameter("nu", "nu", 0.0),), solve, "1D_Heat"))
 """
 
 from collections.abc import Callable, Mapping

@@ -102,7 +102,7 @@ def solve(
     return frames
 
 
-fitzhugh_nagumo = EQUATIONS.register("fitzhugh-nagumo")(
+fitzhugh_nagumo = EQUATIONS.add(
     Equation(
         "fitzhugh-nagumo",
         (

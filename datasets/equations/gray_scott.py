@@ -102,7 +102,7 @@ def solve(
     return frames[:, :, ::factor, ::factor]
 
 
-gray_scott = EQUATIONS.register("gray-scott")(
+gray_scott = EQUATIONS.add(
     Equation(
         "gray-scott",
         (
@@ -126,7 +126,7 @@ gray_scott = EQUATIONS.register("gray-scott")(
         symmetries=Symmetries(isometries=()),
     )
 )
-gray_scott_small = EQUATIONS.register("gray-scott-small")(
+gray_scott_small = EQUATIONS.add(
     replace(
         gray_scott,
         name="gray-scott-small",

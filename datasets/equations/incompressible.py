@@ -114,7 +114,7 @@ FORCED = Symmetries(
     forced_isometries=(Isometry(exchange=True, sign=-1, shift=1 / 4), Isometry(reverse=True, shift=1 / 8)),
 )
 
-navier_stokes = EQUATIONS.register("navier-stokes")(
+navier_stokes = EQUATIONS.add(
     Equation(
         "navier-stokes",
         (
@@ -136,7 +136,7 @@ navier_stokes = EQUATIONS.register("navier-stokes")(
         symmetries=FORCED,
     )
 )
-navier_stokes_eddies = EQUATIONS.register("navier-stokes-eddies")(
+navier_stokes_eddies = EQUATIONS.add(
     replace(
         navier_stokes,
         name="navier-stokes-eddies",

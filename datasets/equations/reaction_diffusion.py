@@ -77,7 +77,7 @@ def solve(
     return fine[..., factor // 2 :: factor, None]
 
 
-reaction_diffusion = EQUATIONS.register("reaction-diffusion")(
+reaction_diffusion = EQUATIONS.add(
     Equation(
         "reaction-diffusion",
         (

@@ -35,7 +35,7 @@ class NamedChannelsReader(Hdf5Reader):
         return longer_times_note(path, trajectories)
 
 
-READERS.register(NamedChannelsReader.name)(NamedChannelsReader())
+READERS.add(NamedChannelsReader())
 
 
 def open_named_channels(path: str | Path) -> Trajectories:

@@ -39,7 +39,7 @@ class CompressibleReader(Hdf5Reader):
         return longer_times_note(path, trajectories)
 
 
-READERS.register(CompressibleReader.name)(CompressibleReader())
+READERS.add(CompressibleReader())
 
 
 def open_compressible(path: str | Path) -> Trajectories:

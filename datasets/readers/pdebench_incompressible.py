@@ -42,7 +42,7 @@ class IncompressibleReader(Hdf5Reader):
         ]
 
 
-READERS.register(IncompressibleReader.name)(IncompressibleReader())
+READERS.add(IncompressibleReader())
 
 
 def open_incompressible(path: str | Path) -> Trajectories:

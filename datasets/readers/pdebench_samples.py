@@ -91,7 +91,7 @@ class SamplesReader(Hdf5Reader):
         return [("note", f.at_boundary) for f in FAMILIES if f.equation == trajectories.equation]
 
 
-READERS.register(SamplesReader.name)(SamplesReader())
+READERS.add(SamplesReader())
 
 
 def open_samples(path: str | Path) -> Trajectories:

@@ -42,7 +42,7 @@ class ScalarReader(Hdf5Reader):
         return longer_times_note(path, trajectories)
 
 
-READERS.register(ScalarReader.name)(ScalarReader())
+READERS.add(ScalarReader())
 
 
 def open_scalar(path: str | Path) -> Trajectories:

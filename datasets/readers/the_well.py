@@ -55,7 +55,7 @@ class WellReader(Hdf5Reader):
         return [("note", note) for note in notes] + _statistics(path)
 
 
-READERS.register(WellReader.name)(WellReader())
+READERS.add(WellReader())
 
 
 def open_the_well(path: str | Path) -> Trajectories:

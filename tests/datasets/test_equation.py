@@ -117,7 +117,7 @@ def test_named_channels_that_do_not_fit_are_refused(tmp_path, change, message):
 
 def test_an_equation_is_added_by_registering_it(tmp_path, monkeypatch):
     monkeypatch.setattr(EQUATIONS, "_parts", dict(EQUATIONS.parts))
-    EQUATIONS.register("rotation")(ROTATION)
+    EQUATIONS.add(ROTATION)
     assert find_equation("rotation") is ROTATION
     (path,) = simulate("rotation", tmp_path, {"omega": "1", "a": "2"}, 2, progress=False)
     assert open_files(path).equation == "rotation"
@@ -127,7 +127,7 @@ def test_an_equation_is_added_by_registering_it(tmp_path, monkeypatch):
 
 def test_something_else_is_not_registered_as_an_equation():
     with pytest.raises(ValueError, match="equation .three.: expected a.* Equation .*, got 3"):
-        EQUATIONS.register("three")(3)
+        EQUATIONS.add(3)
 
 
 @pytest.mark.parametrize("name", sorted(EQUATIONS.parts))

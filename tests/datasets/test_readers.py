@@ -73,7 +73,7 @@ class ArraysReader(Reader):
 def archives(monkeypatch):
     """A reader of another format, registered for one test."""
     monkeypatch.setattr(READERS, "_parts", dict(READERS.parts))
-    return READERS.register("archive")(ArraysReader())
+    return READERS.add(ArraysReader())
 
 
 def test_a_reader_of_another_format_is_used_for_files_and_folders(tmp_path, archives):

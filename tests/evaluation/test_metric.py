@@ -10,7 +10,7 @@ import pytest
 from cape.datasets.arrays import in_memory
 from cape.evaluation import files, metric, metrics
 from cape.evaluation.evaluate import evaluate
-from cape.evaluation.metric import METRICS, Metric, error_names, register
+from cape.evaluation.metric import METRICS, Metric, error_names
 from cape.evaluation.tables import evaluation_text
 
 TRAINED = np.array([[0.5]])
@@ -45,7 +45,7 @@ def registered():
 
     def add(one):
         names.append(one.name)
-        return register(one)
+        return METRICS.add(one)
 
     yield add
     for name in names:
@@ -138,10 +138,10 @@ def test_a_reduction_of_a_wrong_shape_is_named():
 
 def test_names_are_not_taken_twice_and_not_those_of_other_keys():
     with pytest.raises(
-        ValueError, match="metric 'nRMSE': the name is taken by cape.evaluation.metrics.nrmse"
+        ValueError, match="metric 'nRMSE': the name is taken by cape.evaluation.metrics.nRMSE"
     ):
-        register(Metric("nRMSE", mean_absolute, "another"))
-    assert register(METRICS.find("nRMSE")).function is metrics.nrmse  # a notebook cell that is run again
+        METRICS.add(Metric("nRMSE", mean_absolute, "another"))
+    assert METRICS.find("nRMSE").function is metrics.nrmse
     for name in ("", "kind", "over_time", "persistence_x"):
         with pytest.raises(ValueError, match="expected a name that is not empty"):
             Metric(name, mean_absolute, "⟨|e|⟩")

@@ -1,6 +1,7 @@
 """Registries: what may register, what is found, and what the messages say."""
 
 import abc
+import subprocess
 import sys
 
 import pytest
@@ -89,15 +90,6 @@ def test_a_part_that_is_defined_again_in_the_same_place_replaces_the_first(shape
     assert first is not second and shapes.find("ellipse") is second
 
 
-def test_objects_register_too_and_are_distinguished_by_their_name(shapes):
-    one, other = Circle("one"), Circle("other")
-    shapes.register("unit")(one)
-    with pytest.raises(ValueError, match="'unit': the name is taken by"):
-        shapes.register("unit")(other)
-    again = Circle("one")
-    assert shapes.register("unit")(again) is again and shapes.find("unit") is again
-
-
 def test_an_unknown_name_has_a_hint(shapes):
     shapes.register("circle")(Circle)
     shapes.register("square")(Square)
@@ -139,3 +131,24 @@ def test_packages_are_searched_once_when_a_part_is_first_looked_up(tmp_path, mon
 def test_a_hint_names_the_nearest_or_all():
     assert nearest("smok", ["smoke", "burgers1d"]) == "did you mean 'smoke'?"
     assert nearest("zzz", ["smoke", "burgers1d"]) == "known are smoke, burgers1d"
+
+
+def test_an_object_is_added_under_its_name_and_a_taken_name_is_refused_from_elsewhere(shapes):
+    one = shapes.add(Circle("round"))
+    assert shapes.find("round") is one
+    again = shapes.add(Circle("round"))  # a notebook cell that is run again
+    assert shapes.find("round") is again
+    with pytest.raises(
+        ValueError, match=r"'round': the name is taken by .*test_registry\.round; choose another"
+    ):
+        exec("shapes.add(part)", {"__name__": "elsewhere", "shapes": shapes, "part": Square("round")})
+    assert shapes.find("round") is again
+
+
+def test_the_names_of_this_package_are_taken_before_it_has_searched_its_modules(tmp_path):
+    code = (
+        "from cape.datasets.equations.equation import EQUATIONS, Equation, Parameter\n"
+        "EQUATIONS.add(Equation('burgers', (Parameter('nu', 'nu', 0.0),), lambda *a: None, 'x'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "'burgers': the name is taken by cape.datasets.equations.burgers.burgers" in done.stderr
