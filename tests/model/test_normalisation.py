@@ -155,7 +155,7 @@ def test_uniform_fields_are_steps_with_finite_gradients():
     def size(params, u):
         return jnp.square(nnx.merge(graphdef, params, model_state).at(P)(u)).sum()
 
-    value, gradients = jax.value_and_grad(size, (0, 1))(params, u)
+    value, gradients = jax.jit(jax.value_and_grad(size, (0, 1)))(params, u)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((value, gradients)))
     np.testing.assert_allclose(advance(surrogate, u), u, atol=1e-4)
 

@@ -1,5 +1,6 @@
 """Models that see the position along periodic axes."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def test_a_model_sees_the_position_if_asked(base):
     for position_channels in (False, True):
         config = ModelConfig(base, FiLMConfig(), position_channels=position_channels)
         surrogate = Surrogate(problem, config, rngs=nnx.Rngs(0))
-        step = surrogate.at(jnp.full((2, 1), 1.5))
+        step = jax.jit(surrogate.at(jnp.full((2, 1), 1.5)))
         u = field(2, 8, 1)
         moves[position_channels] = np.abs(np.roll(step(u), 4, 1) - step(jnp.roll(u, 4, 1))).max()
     assert moves[False] < 1e-5 < 1e-3 < moves[True]

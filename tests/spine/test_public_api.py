@@ -10,8 +10,9 @@ from small_trainings import DT, FRAMES, MODEL, POINTS, advected
 
 import cape
 from cape.training.config import TrainingConfig
+from cape.training.optimisers import AdamW
 
-CONFIG = TrainingConfig(epochs=1, warmup_epochs=0, batch=4)
+CONFIG = TrainingConfig(epochs=1, warmup_epochs=0, batch=4, optimiser=AdamW())
 
 
 @pytest.fixture(scope="module")

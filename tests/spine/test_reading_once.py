@@ -9,6 +9,7 @@ from cape.data import DataConfig, prepare
 from cape.datasets.stores import FileStore
 from cape.experiment import Experiment, train
 from cape.training.config import TrainingConfig
+from cape.training.optimisers import AdamW
 
 
 @pytest.mark.parametrize("storage", ["device", "stream"])
@@ -24,7 +25,8 @@ def test_training_data_are_read_once_unless_they_are_streamed(storage, tmp_path,
 
     monkeypatch.setattr(FileStore, "blocks", counted)
     experiment = Experiment(
-        model=MODEL, training=TrainingConfig(epochs=2, warmup_epochs=0, batch=4, storage=storage)
+        model=MODEL,
+        training=TrainingConfig(epochs=2, warmup_epochs=0, batch=4, storage=storage, optimiser=AdamW()),
     )
     with jax.numpy_dtype_promotion("standard"):
         train(experiment, data, progress=False)

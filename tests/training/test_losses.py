@@ -1,7 +1,6 @@
 """Errors of frames: channels of different size, floors, and shapes that differ."""
 
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from cape.training.losses import relative_l2
@@ -12,7 +11,7 @@ POINTS = 16
 
 def test_a_large_channel_does_not_hide_a_small_one_with_per_channel():
     target = jnp.tile(jnp.asarray([100.0, 0.01]), (1, 1, POINTS, 1))
-    prediction = target * np.asarray([1.0, 3.0], np.float32)
+    prediction = target * jnp.asarray([[[[1.0, 3.0]]]])
     channel_std = jnp.asarray([10.0, 0.02])
 
     def error(objective, prediction, target):
@@ -22,8 +21,8 @@ def test_a_large_channel_does_not_hide_a_small_one_with_per_channel():
     assert error(together, prediction, target) == pytest.approx(2e-4, rel=1e-3)
     assert error(each, prediction, target) == pytest.approx((0 + 2) / 2, rel=1e-5)
     # a channel below its floor (1% of its standard deviation) is measured against the floor
-    nothing = target * np.asarray([1.0, 0.0], np.float32)
-    moved = nothing + np.asarray([0.0, 1e-4], np.float32)
+    nothing = target * jnp.asarray([[[[1.0, 0.0]]]])
+    moved = nothing + jnp.asarray([[[[0.0, 1e-4]]]])
     assert error(each, moved, nothing) == pytest.approx((0 + 1e-4 / 2e-4) / 2, rel=1e-4)
 
 

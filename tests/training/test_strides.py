@@ -16,6 +16,7 @@ from cape.training.batches import augmented, resident
 from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 from cape.training.log import read
+from cape.training.optimisers import AdamW
 from cape.training.sampling import EveryTrajectory, TrajectorySampler
 
 SMALL = FNOConfig(width=6, modes=3, layers=2, projection=8)
@@ -50,7 +51,7 @@ def test_the_loss_of_batches_of_different_lengths_is_a_mean_over_steps(tmp_path)
     losses = {}
     for strides in ((1,), (1, 4)):
         training = TrainingConfig(
-            epochs=1, batch=8, warmup_epochs=0, augmentation=Augmentation(strides=strides)
+            epochs=1, batch=8, warmup_epochs=0, optimiser=AdamW(), augmentation=Augmentation(strides=strides)
         )
         fit(build(experiment, data), data, data, training, tmp_path / str(len(strides)), progress=False)
         losses[strides] = read(tmp_path / str(len(strides)) / "metrics.jsonl")[0]["loss"]
