@@ -13,9 +13,9 @@ A package of yours can do the same. Its parts are known from the moment its modu
 """
 
 import difflib
+import functools
 import importlib
 import pkgutil
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -54,14 +54,13 @@ class Registry(Generic[Part]):
         return decorate
 
     def add(self, part: Part) -> Part:
-        """Add an object under its `name` and give it back.
+        """Add an object under its `name` and give it back. Its attribute `defined_in` names the module it comes from.
 
         Raises:
             ValueError: the object does not meet the contract, or another part has the name.
         """
-        module = sys._getframe(1).f_globals.get("__name__", "__main__")  # of the caller
-        name = getattr(part, "name", repr(part))
-        return self._add(name, part, module, name)
+        name = str(getattr(part, "name", part))
+        return self._add(name, part, getattr(part, "defined_in", ""), name)
 
     def _add(self, name: str, part: Part, module: str, defined_as: str) -> Part:
         if not module.startswith("cape."):
@@ -125,6 +124,13 @@ class Registry(Generic[Part]):
 def registry_of(contract: Any) -> Registry | None:
     """Return the registry whose parts meet this contract, or None."""
     return _REGISTRIES.get(contract) if isinstance(contract, type) else None
+
+
+def module_of(function: Any) -> str:
+    """Return the name of the module that defines a function, also of one wrapped by `functools.partial`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__module__", "")
 
 
 def nearest(found: Any, known: Iterable[Any]) -> str:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cape.registry import Registry
+from cape.registry import Registry, module_of
 
 Fields = Float[Array, "batch time *space channel"]
 SampleErrors = Float[Array, "batch time channel *more"]
@@ -96,6 +96,11 @@ class Metric:
                 f"metric {self.name!r}: expected a name that is not empty, does not start with 'persistence_' and is "
                 f"none of {', '.join(RESERVED)}, which evaluation.json uses itself"
             )
+
+    @property
+    def defined_in(self) -> str:
+        """The module that defines the function."""
+        return module_of(self.function)
 
     def of_samples(self, prediction: Fields, target: Fields) -> SampleErrors:
         """Compute the error of each sample.

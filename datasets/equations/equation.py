@@ -16,7 +16,7 @@ from cape.datasets.simulate.cells import cell_centres
 from cape.datasets.simulate.parameters import ParameterValues
 from cape.datasets.simulate.waves import random_waves
 from cape.datasets.symmetries import Symmetries
-from cape.registry import Registry
+from cape.registry import Registry, module_of
 
 
 class InitialConditions(Protocol):
@@ -100,6 +100,11 @@ class Equation:
     finest: int = 0
     file_suffix: str = ""
     symmetries: Symmetries | None = None
+
+    @property
+    def defined_in(self) -> str:
+        """The module that defines `solve`."""
+        return module_of(self.solve)
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

@@ -27,6 +27,11 @@ class Reader(ABC):
     description: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = (".hdf5", ".h5")
 
+    @property
+    def defined_in(self) -> str:
+        """The module that defines the reader."""
+        return type(self).__module__
+
     @abstractmethod
     def recognises(self, path: Path) -> bool:
         """Return whether an existing file has this layout, reading as little of it as possible.

@@ -126,7 +126,7 @@ def test_an_equation_is_added_by_registering_it(tmp_path, monkeypatch):
 
 
 def test_something_else_is_not_registered_as_an_equation():
-    with pytest.raises(ValueError, match="equation .three.: expected a.* Equation .*, got 3"):
+    with pytest.raises(ValueError, match="equation .3.: expected a.* Equation .*, got 3"):
         EQUATIONS.add(3)
 
 
