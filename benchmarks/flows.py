@@ -25,7 +25,7 @@ from cape.experiment import Experiment
 from cape.model.conditionings.unconditioned import UnconditionedConfig
 from cape.pretrained import load
 from cape.problem import Problem
-from cape.surrogate import count_parameters
+from cape.surrogate import count_weights
 
 KINDS = ("seen", "interpolated", "extrapolated", "unseen")
 
@@ -66,7 +66,7 @@ def main() -> None:
             evaluation, spent = evaluation_and_seconds(one, folder, figures=True)
             summaries.append(evaluation.summary)
             seconds.append(spent)
-        rows.append((name, count_parameters(load(folder)), summaries, float(np.median(seconds))))
+        rows.append((name, count_weights(load(folder)), summaries, float(np.median(seconds))))
         print(markdown(asked.preset, rows), flush=True)
 
 

@@ -27,11 +27,11 @@ from table_text import replace_table, spread
 from cape.data import prepare
 from cape.evaluation.evaluation import Evaluation
 from cape.experiment import Experiment
-from cape.figures.canvas import save
 from cape.figures.error_over_parameter import error_over_parameter
+from cape.figures.style import save
 from cape.pretrained import load
 from cape.problem import Problem
-from cape.surrogate import count_parameters
+from cape.surrogate import count_weights
 
 TABLES = {
     "conditionings": conditionings,
@@ -92,7 +92,7 @@ def train(name: str, experiment: Experiment, seeds: Sequence[int], out: Path) ->
         evaluation, spent = evaluation_and_seconds(dataclasses.replace(experiment, training=training), folder)
         evaluations.append(evaluation)
         seconds.append(spent)
-    return Result(name, count_parameters(load(folder)), evaluations, float(np.median(seconds)))
+    return Result(name, count_weights(load(folder)), evaluations, float(np.median(seconds)))
 
 
 def markdown(equation: str, results: Sequence[Result]) -> str:

@@ -7,14 +7,14 @@ from flax import nnx
 
 from cape.model.config import ModelConfig
 from cape.problem import Problem
-from cape.surrogate import Surrogate, count_parameters
+from cape.surrogate import Surrogate, count_weights
 
 Count = Callable[[ModelConfig], int]
 
 
 def counter(problem: Problem) -> Count:
     """Return the function that counts the trained numbers of a model of this problem. It allocates no weights."""
-    return lambda model: count_parameters(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
+    return lambda model: count_weights(nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0))))
 
 
 def match_size(model: ModelConfig, target: int, count: Count) -> ModelConfig:

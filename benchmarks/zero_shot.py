@@ -35,7 +35,7 @@ from cape.model.conditionings.cape import CAPEConfig
 from cape.model.config import ModelConfig
 from cape.pretrained import load
 from cape.solvers.factorised_fno import FactorisedFNOConfig
-from cape.surrogate import Surrogate, count_parameters
+from cape.surrogate import Surrogate, count_weights
 from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 from cape.training.objective import Objective
@@ -217,7 +217,7 @@ def main() -> None:
     print("|" + "---|" * (3 + len(test)))
     columns = " | ".join(spread(each) for each in errors.values())
     print(
-        f"| CAPE, {asked.trajectories} trajectories a set | {count_parameters(surrogate) / 1000:.0f}k | {columns} | "
+        f"| CAPE, {asked.trajectories} trajectories a set | {count_weights(surrogate) / 1000:.0f}k | {columns} | "
         f"{np.median(seconds):.0f} |"
     )
     print(f"| last given frame repeated | 0 | {' | '.join(f'{e:.3f}' for e in persistence.values())} | |")
