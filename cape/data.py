@@ -33,9 +33,9 @@ class SimulationConfig:
         resolution: grid points per axis; 0: the default of the equation.
         frames: number of frames, the initial condition included; 0: the default of the equation.
         t_end: time of the last frame; 0: the default of the equation.
-        unshared: how many trajectories of each value have initial conditions that no other value has. These are for
-            training. The others share their initial conditions between all values and are for evaluation, instead of a
-            fraction `test`. 0: all initial conditions are shared.
+        unshared: how many trajectories of each value have initial conditions that no other value has. Only these are
+            trained and validated on; the others are for evaluation, and `DataConfig.test` is not used. 0: all values
+            share their initial conditions.
         seed: of everything random.
     """
 
@@ -50,7 +50,7 @@ class SimulationConfig:
 
     @property
     def complete(self) -> "SimulationConfig":
-        """The same with the defaults of the equation in place of zeros."""
+        """A copy with the defaults of the equation in place of zeros."""
         equation = find_equation(self.equation)
         return dataclasses.replace(
             self,
@@ -69,12 +69,12 @@ class DataConfig:
         simulation: what to simulate if no files are given.
         folder: where simulated files are kept, to be used again.
         held_out: parameter values never trained on, such as Nu=0.01 or M=1,eta=0.1.
-        samples: number of initial conditions to train, validate and test with; 0: all. The remaining ones are for
-            evaluation only.
+        samples: number of initial conditions that are split by `validation` and `test`; 0: all. All others are for
+            evaluation.
         space_stride: use every n-th point of each axis.
         time_stride: use every n-th frame.
         validation: fraction of the initial conditions that the best weights are chosen on.
-        test: fraction of the initial conditions kept for evaluation, together with all held-out values.
+        test: fraction of the initial conditions kept for evaluation, at all values, held-out ones included.
         split_seed: of the split by initial condition.
 
     Raises:

@@ -14,14 +14,14 @@ from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.evaluation import Evaluation
 from cape.evaluation.files import write as write_evaluation
-from cape.figures import canvas
+from cape.figures import style
 from cape.figures.evaluation_figures import write_figures
 from cape.figures.training_curves import write_training_curves
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.solvers.solver import SOLVERS
-from cape.surrogate import Surrogate, count_parameters
+from cape.surrogate import Surrogate, count_weights
 from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 from cape.training.position_dependence import depends_on_position
@@ -30,7 +30,7 @@ from cape.training.run_folder import abandon, claim, refuse_other
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """Everything that determines a run. It is saved with the run as `config.json` and can repeat it."""
+    """The settings of a run. They are saved with it as `config.json`, and repeat a run whose data are files."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -43,11 +43,14 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
     Writes config.json, split.json, metrics.jsonl, checkpoints/, model/ (see `cape.load`) and evaluation/.
 
     Raises:
-        ValueError: the folder holds a run of another configuration, or data and configuration do not fit.
+        ValueError: the folder holds a run of another configuration or on other data, or data and configuration do not
+            fit.
+        Diverged: the loss is not finite (see `fit`).
+        ImportError: figures are asked for, and matplotlib is not installed.
     """
     folder = Path(folder)
     if figures:
-        canvas.require()  # before the training and not after it
+        style.require()  # before the training and not after it
     refuse_other(experiment, folder)
     data = prepare(experiment.data, progress=progress)
     surrogate = train(experiment, data, folder, progress=progress)
@@ -64,8 +67,12 @@ def train(
 ) -> Surrogate:
     """Train the surrogate of an experiment on prepared data, in a folder if one is given.
 
+    Warns:
+        UserWarning: see `build`.
+
     Raises:
-        ValueError: data and configuration do not fit.
+        ValueError: data and configuration do not fit, or the folder holds another run (see `claim`).
+        Diverged: the loss is not finite (see `fit`).
     """
     if experiment.training.storage == "device":  # it will be in memory anyway: read it once
         data = dataclasses.replace(data, training=data.training.loaded())
@@ -136,7 +143,8 @@ def train_on(
     """Train a surrogate on trajectories; this is `cape.train`.
 
     The initial conditions are split into those to train on, to validate on and to test on. `cape.evaluate` leaves
-    out the initial conditions that were trained or validated on.
+    out the initial conditions that were trained or validated on. Called again with the same folder, data and settings,
+    it continues a training that was stopped.
 
     Args:
         data: from `cape.open` or `cape.from_arrays`.
@@ -149,8 +157,12 @@ def train_on(
             written.
         progress: show a progress bar.
 
+    Warns:
+        UserWarning: see `build`.
+
     Raises:
-        ValueError: data and settings do not fit.
+        ValueError: data and settings do not fit, or the folder holds a run of other settings or on other data.
+        Diverged: the loss is not finite (see `cape.training.fit`).
     """
     config = DataConfig(
         files=data.fields.names, held_out=_held_out_texts(held_out), validation=validation, test=test
@@ -169,7 +181,7 @@ def describe(surrogate: Surrogate, data: Data) -> str:
     grid = " x ".join(map(str, problem.resolution))
     conserved = [name for name, kept in zip(problem.channels, surrogate.conserved, strict=True) if kept]
     conditioning, base = CONDITIONINGS.name_of(type(config.conditioning)), SOLVERS.name_of(type(config.base))
-    model = f"{conditioning} around {base}: {count_parameters(surrogate):,} parameters to train"
+    model = f"{conditioning} around {base}: {count_weights(surrogate):,} weights to train"
     if config.history > 1:
         model += f"; a step takes {config.history} frames and gives {config.bundle}"
     if conserved:

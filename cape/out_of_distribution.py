@@ -7,8 +7,6 @@ from jaxtyping import Float
 
 from cape.problem import Problem
 
-_SAME_TIME_STEP = 1e-3  # relative difference below which two time steps count as equal
-
 
 class OutOfDistributionWarning(UserWarning):
     """A surrogate is used outside its training data; the parent of the warnings below."""
@@ -63,7 +61,7 @@ def rollout_warnings(
 
 def time_step_warnings(problem: Problem, dt: float, source: str) -> list[OutOfDistributionWarning]:
     """Return a warning if the frames of `source`, `dt` apart, are not one step of the surrogate apart."""
-    if abs(dt - problem.dt) <= _SAME_TIME_STEP * problem.dt:
+    if problem.has_time_step(dt):
         return []
     return [
         OtherTimeStep(

@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from cape import config
-from cape.datasets.statistics import channel_statistics
+from cape.datasets.boundaries import BOUNDARIES
 from cape.datasets.names import check_names
-from cape.datasets.trajectories import BOUNDARIES, Trajectories
+from cape.datasets.statistics import channel_statistics
+from cape.datasets.trajectories import Trajectories
 from cape.solvers.solver import Domain
 
 _MOST_LISTED_VALUES = 256
+_SAME_TIME_STEP = 1e-3  # relative difference
 _LARGEST_DRIFT = 5e-3  # of a channel's standard deviation: a mean that moves less is conserved
 
 
@@ -33,7 +35,7 @@ class Problem:
         resolution: grid points per axis during training.
         origin: coordinate of the first cell centre per axis.
         length: extent of the domain per axis (points times spacing).
-        dt: time between two frames, which is the time step of the surrogate.
+        dt: time between two frames.
         steps: number of steps of the longest training trajectory.
         channel_mean, channel_std: mean and standard deviation of each channel over all training data.
         channel_low: smallest value of each channel in the training data, or empty if unknown.
@@ -90,6 +92,10 @@ class Problem:
         """The trained range of each parameter as text, such as "Nu 0.002 to 2"."""
         bounds = zip(self.parameters, self.low, self.high, strict=True)
         return tuple(f"{name} {a:g}" if a == b else f"{name} {a:g} to {b:g}" for name, a, b in bounds)
+
+    def has_time_step(self, dt: float) -> bool:
+        """Return whether `dt` equals the time step, to a relative 1e-3."""
+        return abs(dt - self.dt) <= _SAME_TIME_STEP * self.dt
 
     def outside(self, parameters: np.ndarray) -> tuple[str, ...]:
         """Describe each parameter of `parameters` [batch, parameter] that lies outside its trained range."""

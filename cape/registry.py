@@ -115,9 +115,11 @@ class Registry(Generic[Part]):
     @property
     def parts(self) -> Mapping[str, Part]:
         """All parts by name; imports the modules of this package that have not been searched yet."""
-        while self._unread:
-            for module in _modules(self._unread.pop(0)):
+        for name in list(self._unread):
+            for module in _modules(name):
                 importlib.import_module(module)
+            if name in self._unread:  # an import may have searched it already
+                self._unread.remove(name)
         return self._parts
 
 

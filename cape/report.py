@@ -10,11 +10,11 @@ import numpy as np
 
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation import files
+from cape.evaluation.error_tables import evaluation_tables, protocol_tables
 from cape.evaluation.evaluate import evaluate as measure
 from cape.evaluation.evaluation import Evaluation
 from cape.evaluation.protocols import Study, run_protocols
-from cape.evaluation.table import Table
-from cape.evaluation.tables import evaluation_tables, protocol_tables
+from cape.evaluation.text_table import Table
 from cape.figures.palette import KIND_COLOURS
 from cape.inference.resampling import in_time_steps, on_doubled_grid, on_training_grid
 from cape.surrogate import Surrogate

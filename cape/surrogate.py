@@ -24,13 +24,15 @@ Parameters = Mapping[str, ArrayLike] | ArrayLike
 
 
 class Surrogate(nnx.Module):
-    """A neural solver of one PDE: advances u by `problem.dt` at any value of the parameters.
+    """A neural solver of one PDE: advances u by a time step at any value of the parameters.
+
+    The time step is `problem.dt`, times the number of new frames if a step gives several.
 
     Fields are in physical units, [batch, *space, channel]. They are normalised inside (`ModelConfig.normalisation`). If
     a step takes or gives several frames, u is a state of them (see `Window`).
 
     Args:
-        problem: names, units of time and space, statistics and trained range.
+        problem: names, grid, time step, statistics and trained range.
         config: the architecture.
 
     Attributes:
@@ -50,7 +52,7 @@ class Surrogate(nnx.Module):
             )
         self.problem, self.config = problem, config
         self.normalisation, self.conditioning = config.build(problem, rngs=rngs)
-        self.eval()  # only `fit` calls train()
+        self.eval()  # only a training calls train(), see `plan_phases`
 
     @property
     def window(self) -> Window:
@@ -106,12 +108,13 @@ class Surrogate(nnx.Module):
     def rollout(
         self, u0: Float[ArrayLike, "batch *frames channel"], parameters: Parameters, steps: int
     ) -> Float[Array, "batch steps *space channel"]:
-        """Predict `steps` frames after u0, without u0. Compiled once for each shape.
+        """Predict `steps` frames after u0, without u0. Compiled once for each shape and number of steps.
 
         Args:
-            u0: initial frames [batch, *space, channel] in physical units. If a step takes several frames
-                (`Window.history`), that many consecutive frames, [batch, history, *space, channel].
-            parameters: a mapping from names to numbers or arrays [batch], or an array in the problem's order.
+            u0: initial frames [batch, *space, channel] in physical units, converted to float32. If a step takes
+                several frames (`Window.history`), that many consecutive frames, [batch, history, *space, channel].
+            parameters: a mapping from names to numbers or arrays [batch], or an array [parameter] or
+                [batch, parameter] in the problem's order.
             steps: number of frames, `problem.dt` apart.
 
         Warns:
@@ -122,7 +125,7 @@ class Surrogate(nnx.Module):
             All of these are `cape.out_of_distribution.OutOfDistributionWarning`.
 
         Raises:
-            ValueError: a shape or a parameter name does not fit, or a parameter is not finite.
+            ValueError: a shape or a parameter name does not fit, a parameter is not finite, or `steps` is below 1.
         """
         u0 = jnp.asarray(u0, jnp.float32)
         given = self._given_frames(u0)
@@ -185,6 +188,6 @@ def _rollout(graphdef, state, given, parameters, steps: int):
     return surrogate.window.rollout(surrogate.at(parameters), given, steps)
 
 
-def count_parameters(module: nnx.Module) -> int:
+def count_weights(module: nnx.Module) -> int:
     """Count the trained numbers. A complex weight counts as two: its real and its imaginary part."""
     return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))

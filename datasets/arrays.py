@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cape.datasets.boundaries import BOUNDARIES
 from cape.datasets.fields import whole
 from cape.datasets.stores import MemoryStore
-from cape.datasets.trajectories import BOUNDARIES, Trajectories, listed
+from cape.datasets.trajectories import Trajectories, listed
 from cape.registry import nearest
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
+from cape.datasets.boundaries import BOUNDARIES
 from cape.datasets.fields import Fields, finite_samples, whole
 from cape.datasets.names import check_names
 from cape.datasets.stores import MemoryStore
 
-BOUNDARIES = ("periodic", "outgoing", "wall")
 UNIFORM = 1e-3  # an axis is uniform if its steps deviate by less than this, relatively
 
 

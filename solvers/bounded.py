@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cape.solvers.layers.convolution import check_boundaries, pad
+from cape.solvers.layers.boundaries import check_boundaries, pad
 from cape.solvers.layers.fourier import Size, counting
 from cape.solvers.layers.layout import append_channels, channels_first, channels_last
 from cape.solvers.solver import BaseSolver, Modulate, unmodulated

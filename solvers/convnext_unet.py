@@ -8,7 +8,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.activation import gelu
-from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
+from cape.solvers.layers.boundaries import check_boundaries
+from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_sizes
 from cape.solvers.layers.layout import Features, channels_first, channels_last
 from cape.solvers.layers.normalisation import LayerNorm
 from cape.solvers.layers.resampling import Doubling, check_halvings, pairs_to_channels

@@ -8,7 +8,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.activation import gelu
-from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_boundaries, check_sizes
+from cape.solvers.layers.boundaries import check_boundaries
+from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_sizes
 from cape.solvers.layers.fourier_layers import apply_fourier_layers
 from cape.solvers.layers.layout import Features, channels_first, channels_last
 from cape.solvers.layers.spectral import SpectralConvolution, unused_modes

@@ -8,7 +8,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.activation import gelu
-from cape.solvers.layers.convolution import Pointwise, check_boundaries, check_sizes, pad, shifts
+from cape.solvers.layers.boundaries import check_boundaries, pad
+from cape.solvers.layers.convolution import Pointwise, check_sizes, shifts
 from cape.solvers.layers.initialisation import torch_uniform
 from cape.solvers.layers.layout import Features, channels_first, channels_last, over_points
 from cape.solvers.layers.normalisation import LayerNorm

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cape.solvers.layers.convolution import check_boundaries
+from cape.solvers.layers.boundaries import check_boundaries
 from cape.solvers.layers.fourier import Size, counting
 from cape.solvers.layers.layout import append_channels, channels_first, channels_last
 from cape.solvers.solver import BaseSolver, Modulate, unmodulated

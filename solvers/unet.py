@@ -6,7 +6,7 @@ from typing import ClassVar
 from flax import nnx
 
 from cape.solvers.layers.activation import gelu
-from cape.solvers.layers.convolution import check_boundaries
+from cape.solvers.layers.boundaries import check_boundaries
 from cape.solvers.layers.normalisation import GroupNorm
 from cape.solvers.layers.unet_pyramid import Block, UNetPyramid
 from cape.solvers.solver import SOLVERS, Domain, SolverConfig, check_settings

@@ -36,12 +36,12 @@ def evaluate(
             values, after the trained steps and, if the files have it, on a grid twice as fine.
     """
     from cape.datasets.opening import open_files
-    from cape.figures import canvas
+    from cape.figures import style
     from cape.pretrained import load
     from cape.report import evaluate as evaluate_surrogate
 
     if figures or animate:
-        canvas.require()
+        style.require()
     prepare_jax()
     surrogate, trajectories = load(model), open_files(list(data))
     report = evaluate_surrogate(

@@ -29,7 +29,7 @@ def train(arguments: Sequence[str]) -> None:
     if not path.is_file():
         raise ValueError(f"no preset or file {name!r}; {nearest(name, presets())}")
 
-    from cape.evaluation.tables import evaluation_text
+    from cape.evaluation.error_tables import evaluation_text
     from cape.experiment import run
 
     options = tyro.cli(

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from cape.figures.box import extent, placement
-from cape.figures.canvas import recording
 from cape.figures.field_series import (
     ERROR,
     PREDICTION,
@@ -24,6 +23,7 @@ from cape.figures.field_series import (
 )
 from cape.figures.palette import COLOURS, NOT_FINITE
 from cape.figures.scale import error_scale, field_scale
+from cape.figures.style import recording
 
 MOST_FRAMES, MOST_CHANNELS = 60, 4
 _PIXELS = 10e6  # of all frames together; a pixel of a smooth field takes about a quarter of a byte in a GIF

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cape.evaluation.evaluation import KINDS, Evaluation, Row
-from cape.figures.canvas import drawing, legend, log_axis
 from cape.figures.error_over_parameter import check_error, varying
 from cape.figures.palette import BOX, COLOURS, GREY, KIND_COLOURS, SHADE
+from cape.figures.style import drawing, legend, log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

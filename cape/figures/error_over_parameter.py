@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cape.evaluation.evaluation import KINDS, Evaluation, Row
-from cape.figures.canvas import drawing, is_wide, legend, log_axis
 from cape.figures.palette import COLOURS, GREY, KIND_COLOURS, MARKERS, SHADE
+from cape.figures.style import drawing, is_wide, legend, log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

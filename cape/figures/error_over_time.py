@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cape.evaluation.evaluation import KINDS, Evaluation
-from cape.figures.canvas import drawing, legend, log_axis, value_colours
 from cape.figures.error_over_parameter import varying
 from cape.figures.palette import GREY, KIND_COLOURS, LINES
+from cape.figures.style import drawing, legend, log_axis, value_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cape.evaluation.evaluation import KINDS, Evaluation, Example
 from cape.evaluation.metric import METRICS
 from cape.figures.animation import animate
-from cape.figures.canvas import save
 from cape.figures.error_by_value import error_by_value
 from cape.figures.error_over_parameter import error_over_parameter, varying
 from cape.figures.error_over_time import error_over_time
@@ -15,6 +14,7 @@ from cape.figures.field_panels import field_panels
 from cape.figures.field_series import FieldSeries
 from cape.figures.space_time import space_time, space_time_panels
 from cape.figures.spectrum_panels import spectrum_panels
+from cape.figures.style import save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cape.figures.box import placement
-from cape.figures.canvas import drawing
 from cape.figures.field_series import (
     ERROR,
     FieldSeries,
@@ -20,6 +19,7 @@ from cape.figures.field_series import (
 )
 from cape.figures.palette import NOT_FINITE
 from cape.figures.scale import Scale, changes_much, error_scale, field_scale
+from cape.figures.style import drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import numpy as np
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.writer import refuse_existing
 from cape.datasets.trajectories import Trajectories
-from cape.figures import canvas
+from cape.figures import style
 from cape.figures.animation import animate
 from cape.figures.field_panels import field_panels
 from cape.figures.field_series import PREDICTION, FieldSeries, evenly
@@ -29,7 +29,7 @@ def figure_paths(file: str | Path, *, plot: bool, animate: bool, overwrite: bool
     videos = [".gif", ".mp4"] if shutil.which("ffmpeg") is not None else [".gif"]
     suffixes = [".png"] * plot + videos * animate
     if suffixes:
-        canvas.require()
+        style.require()
     paths = [Path(file).with_suffix(suffix) for suffix in suffixes]
     if Path(file) in paths:
         raise ValueError(f"{file}: the name of a figure; expected a name such as {Path(file).stem}.hdf5")
@@ -54,7 +54,7 @@ def draw_prediction(file: str | Path, path: Path) -> Path:
     if moving:
         return animate(series, path)
     figure = space_time_panels(series) if shown.dimension == 1 else field_panels(series, columns)
-    return canvas.save(figure, path)
+    return style.save(figure, path)
 
 
 def _first_initial_condition(trajectories: Trajectories) -> Trajectories:

@@ -8,7 +8,6 @@ from jaxtyping import Float
 
 from cape.evaluation.evaluation import Example
 from cape.figures.box import extent
-from cape.figures.canvas import drawing
 from cape.figures.field_series import (
     ERROR,
     PREDICTION,
@@ -21,6 +20,7 @@ from cape.figures.field_series import (
 )
 from cape.figures.palette import BOX, NOT_FINITE
 from cape.figures.scale import error_scale, field_scale
+from cape.figures.style import drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from cape.evaluation import spectra
 from cape.evaluation.evaluation import Example
 from cape.figures.box import lengths
-from cape.figures.canvas import drawing, log_axis, time_colours
 from cape.figures.field_series import PREDICTION, TRUTH, evenly
+from cape.figures.style import drawing, log_axis, time_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cape.figures.canvas import drawing, log_axis, save
 from cape.figures.palette import COLOURS, SHADE
+from cape.figures.style import drawing, log_axis, save
 from cape.training import log
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
 
-_SAME_TIME_STEP = 1e-3  # relative difference below which two time steps count as equal
 _SAME_LENGTH = 0.05  # of the domain; sub-sampling a bounded axis moves its end by a fraction of a cell
 
 
@@ -57,7 +56,7 @@ def in_time_steps(problem: Problem, trajectories: Trajectories, stride: int = 0)
     """
     chosen = stride or max(round(problem.dt / trajectories.dt), 1)
     found = chosen * trajectories.dt
-    if abs(found - problem.dt) > _SAME_TIME_STEP * problem.dt:
+    if not problem.has_time_step(found):
         every = f", every {stride}th of them {found:g}" if stride > 1 else ""
         raise ValueError(
             f"{trajectories.source}: one step of the surrogate is {problem.dt:g} long; expected frames that far "

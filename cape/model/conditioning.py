@@ -1,7 +1,6 @@
 """Conditioning: the contract of wrappers that make a base solver depend on the PDE parameters."""
 
 import abc
-from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from flax import nnx
@@ -9,9 +8,8 @@ from jaxtyping import Array, Float
 
 from cape.problem import Problem
 from cape.registry import Registry
+from cape.solvers.fitted import BuildSolver as BuildSolver
 from cape.solvers.solver import BaseSolver
-
-BuildSolver = Callable[[int, int], BaseSolver]  # (input channels, output channels) -> base solver
 
 
 class Prediction(NamedTuple):

@@ -21,7 +21,7 @@ class ModelConfig:
     Attributes:
         base: the base solver.
         conditioning: how the base solver depends on the PDE parameters.
-        normalisation: "sample" normalises every frame by its own mean and deviation, which the conditioning sees as
+        normalisation: "sample" normalises every state by its own mean and deviation, which the conditioning sees as
             further parameters; "channel" normalises by the statistics of the training data; "off" does nothing, as in
             the published form.
         conserve: keep the mean over space of every channel whose mean stays the same in all training trajectories

@@ -1,4 +1,4 @@
-"""Normalisation: the contract of wrappers that bring fields to the size of one before a network sees them."""
+"""Normalisation: the contract of wrappers that bring fields to mean 0 and standard deviation 1 for a network."""
 
 import abc
 from typing import Any

@@ -42,7 +42,8 @@ class Propagator(nnx.Module):
     Args:
         problem: gives channels, boundaries and the trained range of the parameters.
         heads: number J of propagators.
-        max_displacement: largest initial displacement over one step at p̂, in domain lengths; 0: all heads diffuse.
+        max_displacement: largest initial displacement over one step at p̂ of each PDE parameter, in domain lengths;
+            0: all heads diffuse.
 
     Raises:
         ValueError: fewer than one head.

@@ -1,7 +1,7 @@
 """The section of a model card on errors: one table row for each parameter value."""
 
 from cape.evaluation.evaluation import Row
-from cape.evaluation.table import number
+from cape.evaluation.text_table import number
 from cape.release.markdown import table
 from cape.release.model_card import ModelCard
 

@@ -15,7 +15,7 @@ from cape.experiment import Experiment
 from cape.problem import Problem
 from cape.release.sample import choose_sample
 from cape.release.training_data import training_hash
-from cape.surrogate import Surrogate, count_parameters
+from cape.surrogate import Surrogate, count_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ModelCard:
             problem=surrogate.problem,
             experiment=dataclasses.replace(experiment, data=_portable(experiment.data, files)),
             evaluation=evaluation,
-            parameter_count=count_parameters(surrogate),
+            parameter_count=count_weights(surrogate),
             samples=(data.training.samples, data.validation.samples, data.test.samples),
             files=files,
             training_sha256=training_hash(data.training),

@@ -30,7 +30,7 @@ class BestWeights:
         self.arrays = _copy(arrays)
 
     @property
-    def error(self) -> float:
+    def lowest_error(self) -> float:
         """The lowest mean validation error so far; infinity before the first validation."""
         return float(self.arrays["errors"].mean())
 

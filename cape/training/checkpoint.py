@@ -1,4 +1,4 @@
-"""Checkpoints of a training in progress. No other file imports orbax."""
+"""Checkpoints of a training in progress, and how a stopped run resumes from them. No other file imports orbax."""
 
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, step: int, state: Any) -> None:
+        """Save the state and wait until it is on disk."""
         self._manager.save(step, args=self._ocp.args.StandardSave(state))
         self._manager.wait_until_finished()
 

@@ -17,17 +17,18 @@ class TrainingConfig:
     Attributes:
         epochs: passes over the training data, warm-up included.
         batch: trajectories per update.
-        seed: of the initial weights, the order of the batches and the noise.
+        seed: of the initial weights, the order of the batches, the noise, the augmentation and the sampling.
         warmup_epochs: epochs that train only the conditioning's first guess, on the auxiliary loss. Conditionings
             without a first guess skip the warm-up.
         warmup: optimiser of the warm-up.
         objective: what is minimised.
         curriculum: which inputs are the model's own predictions.
         optimiser: how it is minimised.
-        sampling: how often each trajectory is drawn. Only "every-trajectory" works with storage = "stream".
+        sampling: how often each trajectory is drawn. Only samplings that draw every trajectory once an epoch work with
+            storage = "stream".
         augmentation: exact images of the trajectories under the equation's symmetries, drawn anew for every batch.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0: no average.
-        validate_every: epochs between two validations (and checkpoints).
+        validate_every: epochs between two checkpoints, and between two validations after the warm-up.
         storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from disk, one
             batch ahead.
         tensorboard: also write TensorBoard records (extra `tensorboard`).

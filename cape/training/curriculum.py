@@ -38,7 +38,12 @@ class Curriculum(abc.ABC):
 
     @abc.abstractmethod
     def plan(self, progress: float, transitions: int) -> Plan:
-        """Return the plan of the epoch that begins at `progress`, for trajectories of `transitions` steps."""
+        """Return the plan of an epoch.
+
+        Args:
+            progress: of the training after the warm-up, in [0, 1).
+            transitions: number of steps of a trajectory.
+        """
 
 
 CURRICULA: Registry[type[Curriculum]] = Registry(

@@ -27,8 +27,6 @@ from cape.training.sampling import TrajectorySampler
 from cape.training.update import TrainingState, initial_state, update, warm_up_update
 from cape.training.validation import Validation
 
-_SAME_STEP = 1e-3  # relative difference below which two time steps count as equal
-
 
 class Diverged(RuntimeError):
     """The loss became NaN or infinite."""
@@ -43,7 +41,7 @@ def fit(
     *,
     progress: bool = True,
 ) -> Surrogate:
-    """Train `surrogate` on `training`, and return it with the best weights (see `BestWeights`).
+    """Train on `training`; return a copy of the surrogate with the best weights (see `BestWeights`).
 
     With a `folder`, write `metrics.jsonl`, checkpoints, and the surrogate with the best weights so far (`model/`, which
     `cape.load` opens). Called again on the same folder, continue from the newest checkpoint. On a CPU a resumed
@@ -51,7 +49,7 @@ def fit(
 
     Raises:
         ValueError: the data do not fit the surrogate, or a checkpoint does not fit the configuration.
-        Diverged: the loss is not finite. The best weights so far are in the folder.
+        Diverged: the loss is not finite. The folder keeps the best weights so far, if any were validated.
     """
     check_data(surrogate, training, validation, max(config.augmentation.strides))
     phases = plan_phases(surrogate, config, training.samples)
@@ -86,14 +84,14 @@ def fit(
             record = _record(phases, epoch, plan, losses)
             if not np.isfinite(record["loss"]):
                 bar.close()
-                raise _diverged(record["loss"], epoch, best.error)
+                raise _diverged(record["loss"], epoch, best.lowest_error)
             due = (epoch + 1) % config.validate_every == 0 or last
             if due and not phases.warming(epoch):
                 record |= _validate(validate, state, best, averaged=config.ema > 0, last=last)
                 if record["kept"]:
                     output.save_model(_with_weights(surrogate, best))
             output.log(record | {"seconds": time.perf_counter() - began})
-            bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.error:.4f}")
+            bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.lowest_error:.4f}")
             if due:
                 output.save_checkpoint(epoch + 1, state, best)
         bar.close()
@@ -114,9 +112,10 @@ def check_data(surrogate: Surrogate, training: Trajectories, validation: Traject
                 f"{trajectories.source}: expected at least {needed} frames to learn a step, got "
                 f"{trajectories.frames}"
             )
-        expected, found = surrogate.problem.dt, trajectories.dt
-        if abs(found - expected) > _SAME_STEP * expected:
-            raise ValueError(f"{trajectories.source}: expected a time step of {expected:g}, got {found:g}")
+        if not surrogate.problem.has_time_step(trajectories.dt):
+            raise ValueError(
+                f"{trajectories.source}: expected a time step of {surrogate.problem.dt:g}, got {trajectories.dt:g}"
+            )
     if -(-training.frames // stride) < needed:
         raise ValueError(
             f"augmentation.strides: every {stride}th of {training.frames} frames is too few to learn a step, expected "
@@ -175,7 +174,7 @@ def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) ->
 
 
 def _diverged(loss: float, epoch: int, best: float) -> Diverged:
-    kept = f"the best weights so far (validation error {best:.4g}) are kept"
+    kept = f"the best weights so far (lowest validation error {best:.4g}) are kept"
     return Diverged(
         f"the loss is {loss} in epoch {epoch + 1}; lower optimiser.learning_rate or optimiser.clip; "
         + (kept if np.isfinite(best) else "no epoch before it was validated")

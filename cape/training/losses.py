@@ -1,4 +1,4 @@
-"""Losses: pure functions of a prediction and its target. They never broadcast."""
+"""Losses: pure functions of a prediction and its target, which must have one shape."""
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike

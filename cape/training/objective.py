@@ -39,7 +39,8 @@ class Objective:
         auxiliary: weight of the auxiliary loss. A conditioning without a first guess has none.
         auxiliary_accumulates: use w_t = T − t for step t = 1 ... T as in the published code, which adds the running sum
             again at every step but the last. In the warm-up, w_t is then 1, and 0 at the last step. If false, w_t = 1.
-        noise: standard deviation of the Gaussian noise on every input, in standard deviations of the channel.
+        noise: standard deviation of the Gaussian noise on every input, in standard deviations of the channel
+            (`Normalisation.channel_std`; with the normalisation "off", in units of the data).
         floor: smallest root mean square of a true frame that an error is divided by, in standard deviations of the
             channel. Without it, fields that have decayed would dominate the loss.
         per_channel: compute the relative error of every channel by itself and average, so that a large channel
@@ -68,7 +69,7 @@ class Objective:
 
 
 class Losses(NamedTuple):
-    """Losses summed over steps: the total, that of the predictions, and that of the first guesses (without w_t)."""
+    """Losses summed over steps: the total, of the predictions, and of the first guesses (weighted by 1 and not w_t)."""
 
     total: Float[Array, ""]
     prediction: Float[Array, ""]

@@ -26,7 +26,7 @@ class OptimiserConfig(abc.ABC):
         Args:
             updates: number of updates of the training, the length of a schedule.
             updates_per_epoch: number of updates in an epoch.
-            elementwise: paths of the weights that are not maps between channels.
+            elementwise: paths of the weights that are not maps between channels, and of the weights of the first guess.
         """
 
 

@@ -13,7 +13,7 @@ class Phases(NamedTuple):
     """The warm-up and the training after it.
 
     Attributes:
-        warm_up, training: what their updates do.
+        warm_up, training: settings of the updates in each phase.
         warmup_epochs: epochs of the warm-up; 0 for a conditioning without a first guess.
         epochs: epochs of both together.
         updates_per_epoch: number of updates in an epoch.

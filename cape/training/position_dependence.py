@@ -11,8 +11,8 @@ _LARGE_SHARE, _GROWTH, _DECAYED = 0.2, 3.0, 1e-6
 def depends_on_position(trajectories: Trajectories) -> bool:
     """Return whether the trajectories become different at different positions along a periodic axis.
 
-    The mean over N random initial conditions has 1/N of the variance over space of a single trajectory. It keeps this
-    share if the equation is the same everywhere. If the share ends at three times its first value and at a fifth or
+    The mean over N random initial conditions has 1/N of the variance over space of a single trajectory. If the equation
+    is the same everywhere, this share stays 1/N. If the share ends at three times its first value and at a fifth or
     more, the equation depends on the position. With few initial conditions (ten, say) this cannot be detected.
     Reads two frames of at most 64 trajectories.
     """

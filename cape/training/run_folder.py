@@ -8,7 +8,8 @@ from typing import Any
 from cape.atomic import write_text
 from cape.config import differences, load_json, to_dict
 from cape.datasets import split_file
-from cape.datasets.split_file import write_split
+from cape.datasets.fingerprint import fingerprint
+from cape.datasets.split_file import read_fingerprints, write_split
 from cape.datasets.trajectories import Trajectories
 from cape.training import log
 
@@ -36,10 +37,16 @@ def claim(experiment: Any, training: Trajectories, validation: Trajectories, fol
     """Write config.json, and split.json with the initial conditions of the training and the validation data.
 
     Raises:
-        ValueError: the folder holds another run, see `refuse_other`.
+        ValueError: the folder holds another run (see `refuse_other`), or a run that was started on other data.
     """
     refuse_other(experiment, folder)
-    write_split(folder, training.initial_conditions, validation.initial_conditions)
+    fingerprints = (fingerprint(training), fingerprint(validation))
+    if _has_checkpoint(folder) and read_fingerprints(folder) not in ((), fingerprints):
+        raise ValueError(
+            f"{folder}: holds a run that was started on other data (names, parameters, grid, times, initial "
+            "conditions or frames differ); resume it with the data it was started with, or choose another folder"
+        )
+    write_split(folder, training.initial_conditions, validation.initial_conditions, fingerprints)
     write_text(folder / CONFIG, json.dumps(to_dict(experiment), indent=1) + "\n")
 
 

@@ -27,7 +27,8 @@ class Sampling(abc.ABC):
 
     Attributes:
         by: what the difficulty is.
-        every_once: every trajectory comes once an epoch, in random order. `probabilities` is then not used.
+        every_once: every trajectory comes once an epoch, in random order. `probabilities` must still be defined, and is
+            never called.
     """
 
     by: str = RANDOM
@@ -35,7 +36,12 @@ class Sampling(abc.ABC):
 
     @abc.abstractmethod
     def probabilities(self, progress: float, difficulty: PerTrajectory) -> PerTrajectory:
-        """Return the probability with which each trajectory is drawn; they sum to 1."""
+        """Return the probability with which each trajectory is drawn; they sum to 1.
+
+        Args:
+            progress: of the training after the warm-up, in [0, 1).
+            difficulty: [trajectory], what `by` selects: values of a parameter, losses, or random numbers in [0, 1).
+        """
 
 
 SAMPLINGS: Registry[type[Sampling]] = Registry("sampling", Sampling, ["cape.training.sampling", "cape.paper"])

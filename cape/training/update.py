@@ -60,7 +60,11 @@ def elementwise_weights(surrogate: Surrogate) -> frozenset[WeightPath]:
 
 
 def initial_state(params, model_state, training: UpdateSettings, warm_up: UpdateSettings) -> TrainingState:
-    """Return the training state: a dictionary of arrays that is saved and restored unchanged."""
+    """Return the training state, a dictionary of arrays that checkpoints save and restore.
+
+    "step" counts the updates. "params" and "model_state" are the weights. "optimiser" and "warm_up" are the states of
+    the two optimisers. "ema" is the moving average of "params", or () if there is none.
+    """
     # Copies, because an update donates its state and the caller's arrays must stay valid.
     params, model_state = jax.tree.map(jnp.array, (params, model_state))
     return {

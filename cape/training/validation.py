@@ -61,7 +61,7 @@ class Validation:
 def no_worse(errors: Float[np.ndarray, " trajectory"], lowest: Float[np.ndarray, " trajectory"]) -> bool:
     """Return whether the errors of some weights are within the noise of the lowest errors so far.
 
-    They are unless their mean is larger by more than the standard error of the difference. Validation data are few and
+    Return False if their mean is larger by more than one standard error of the difference. Validation data are few and
     the learning rate falls, so among weights that cannot be distinguished the later ones are the better choice.
     """
     if not np.isfinite(errors).all():

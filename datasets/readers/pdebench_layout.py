@@ -16,10 +16,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from cape.datasets.boundaries import BOUNDARIES
 from cape.datasets.fields import whole
 from cape.datasets.readers.hdf5 import axis, field_shape, open_hdf5, text, texts
 from cape.datasets.stores import FileStore
-from cape.datasets.trajectories import BOUNDARIES, Trajectories
+from cape.datasets.trajectories import Trajectories
 
 AXES = ("x-coordinate", "y-coordinate", "z-coordinate")
 TIMES = "t-coordinate"

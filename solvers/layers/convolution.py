@@ -1,6 +1,5 @@
 """Convolutions that keep the size of the grid and respect the boundary of each axis: full, depthwise, pointwise."""
 
-from collections.abc import Sequence
 from math import prod
 
 import jax.numpy as jnp
@@ -9,19 +8,9 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
 
+from cape.solvers.layers.boundaries import check_boundaries, pad
 from cape.solvers.layers.initialisation import ElementwiseParam, torch_uniform
 from cape.solvers.layers.layout import Features, check_features, over_points
-
-# The mode of jnp.pad that continues a field beyond each boundary. "zeros" is for the published forms alone, which pad
-# every domain with zeros, whatever its boundary.
-PADDING = {"periodic": "wrap", "outgoing": "edge", "wall": "edge", "zeros": "constant"}
-
-
-def check_boundaries(boundaries: Sequence[str]) -> tuple[str, ...]:
-    """Return `boundaries` as a tuple, one per axis. Raises ValueError if it is empty or holds an unknown boundary."""
-    if isinstance(boundaries, str) or not boundaries or any(name not in PADDING for name in boundaries):
-        raise ValueError(f"expected one boundary per axis, each of {sorted(PADDING)}, got {boundaries!r}")
-    return tuple(boundaries)
 
 
 def check_sizes(**sizes: int) -> None:
@@ -29,22 +18,6 @@ def check_sizes(**sizes: int) -> None:
     for name, found in sizes.items():
         if found < 1:
             raise ValueError(f"expected {name} of at least 1, got {found}")
-
-
-def pad(
-    h: Features, widths: Sequence[int], boundaries: Sequence[str]
-) -> Float[Array, "channel batch *padded"]:
-    """Continue h beyond the domain by `widths` points on both sides of each axis, according to its boundary."""
-    for axis, (width, boundary) in enumerate(zip(widths, boundaries, strict=True), start=2):
-        if width and boundary == "periodic" and h.shape[axis] >= width:
-            # jnp.pad(mode="wrap") makes the same program, but does not take a grid whose size is a symbol
-            before = lax.slice_in_dim(h, h.shape[axis] - width, None, axis=axis)
-            h = jnp.concatenate([before, h, lax.slice_in_dim(h, 0, width, axis=axis)], axis)
-        elif width:
-            around = [(0, 0)] * h.ndim
-            around[axis] = (width, width)
-            h = jnp.pad(h, around, mode=PADDING[boundary])
-    return h
 
 
 def shifts(

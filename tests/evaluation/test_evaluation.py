@@ -11,10 +11,10 @@ import pytest
 
 from cape.datasets.arrays import in_memory
 from cape.evaluation import files
+from cape.evaluation.error_tables import evaluation_text
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.grouping import group_by_value
 from cape.evaluation.metric import error_names
-from cape.evaluation.tables import evaluation_text
 from cape.problem import Problem
 
 DT, FRAMES, POINTS = 0.05, 6, 32

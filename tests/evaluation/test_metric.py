@@ -9,9 +9,9 @@ import pytest
 
 from cape.datasets.arrays import in_memory
 from cape.evaluation import files, metric, metrics
+from cape.evaluation.error_tables import evaluation_text
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.metric import METRICS, Metric, error_names
-from cape.evaluation.tables import evaluation_text
 
 TRAINED = np.array([[0.5]])
 

@@ -9,13 +9,13 @@ import pytest
 
 from cape.datasets.arrays import in_memory
 from cape.evaluation import files
+from cape.evaluation.error_tables import protocol_text
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.protocols import PROTOCOLS, Study, run_protocols
 from cape.evaluation.protocols.distance import distance
 from cape.evaluation.protocols.horizon import horizon
 from cape.evaluation.protocols.resolution import resolution
 from cape.evaluation.protocols.response import MOST_INITIAL_CONDITIONS, response
-from cape.evaluation.tables import protocol_text
 from cape.inference.resampling import on_doubled_grid
 from cape.problem import Problem
 

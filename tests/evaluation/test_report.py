@@ -15,9 +15,9 @@ from cape.cli import main
 from cape.datasets.arrays import in_memory
 from cape.datasets.opening import open_files
 from cape.evaluation import files
+from cape.evaluation.error_tables import evaluation_text
 from cape.evaluation.evaluate import evaluate as measure
 from cape.evaluation.protocols import PROTOCOLS
-from cape.evaluation.tables import evaluation_text
 from cape.pretrained import save
 from cape.problem import Problem
 from cape.report import Report, evaluate

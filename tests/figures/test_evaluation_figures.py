@@ -14,7 +14,6 @@ from cape.evaluation.metric import METRICS, Metric, error_names
 matplotlib = pytest.importorskip("matplotlib")
 from matplotlib.image import imread  # noqa: E402
 
-from cape.figures.canvas import STYLE, save  # noqa: E402
 from cape.figures.error_by_value import error_by_value  # noqa: E402
 from cape.figures.error_over_parameter import error_over_parameter, spread  # noqa: E402
 from cape.figures.error_over_time import error_over_time  # noqa: E402
@@ -23,6 +22,7 @@ from cape.figures.field_panels import field_panels  # noqa: E402
 from cape.figures.field_series import FieldSeries  # noqa: E402
 from cape.figures.space_time import space_time, space_time_panels  # noqa: E402
 from cape.figures.spectrum_panels import spectrum_panels  # noqa: E402
+from cape.figures.style import STYLE, save  # noqa: E402
 from cape.figures.training_curves import training_curves, write_training_curves  # noqa: E402
 
 TIMES = np.linspace(0.1, 1.0, 10)

@@ -9,7 +9,8 @@ from solver_checks import apply, close, field
 from cape.solvers.convnext_unet import ConvNextUNet
 from cape.solvers.factorised_fno import FactorisedFNO
 from cape.solvers.fno import FNO
-from cape.solvers.layers.convolution import Convolution, DepthwiseConvolution, check_boundaries
+from cape.solvers.layers.boundaries import check_boundaries
+from cape.solvers.layers.convolution import Convolution, DepthwiseConvolution
 from cape.solvers.layers.spectral import SpectralConvolution
 from cape.solvers.message_passing import MessagePassing
 from cape.solvers.unet import UNet

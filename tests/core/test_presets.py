@@ -18,7 +18,7 @@ from cape.datasets.equations.equation import find_equation
 from cape.datasets.simulate.simulation import simulate
 from cape.experiment import Experiment
 from cape.problem import Problem
-from cape.surrogate import Surrogate, count_parameters
+from cape.surrogate import Surrogate, count_weights
 
 PRESETS = sorted(presets())
 PUBLISHED_ONLY = {("burgers1d", "Nu=0.004")}  # held out where PDEBench's own files are given
@@ -72,7 +72,7 @@ def test_presets_build_their_models(name):
     preset = load_toml(Experiment, presets()[name])
     task = problem(preset)
     surrogate = nnx.eval_shape(lambda: Surrogate(task, preset.model, rngs=nnx.Rngs(0)))
-    assert count_parameters(surrogate) > 100
+    assert count_weights(surrogate) > 100
     u = jax.ShapeDtypeStruct((2, *task.resolution, len(task.channels)), "float32")
     p = jax.ShapeDtypeStruct((2, len(task.parameters)), "float32")
     graphdef, state = nnx.split(surrogate)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from cape.evaluation.evaluation import Evaluation
 from cape.evaluation.metric import METRICS, Metric
 from cape.evaluation.protocols import PROTOCOLS
-from cape.evaluation.table import Table, number
+from cape.evaluation.text_table import Table, number
 
 
 def evaluation_text(evaluation: Evaluation) -> str:
