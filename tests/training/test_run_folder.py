@@ -1,13 +1,17 @@
 """The folder of a run: claimed by one configuration, and removed if nothing was trained."""
 
+import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_data import advection
 
 from cape.data import DataConfig
+from cape.datasets.fields import whole
 from cape.datasets.split_file import read_split
+from cape.datasets.stores import MemoryStore
 from cape.datasets.trajectories import Trajectories
 from cape.experiment import Experiment
 from cape.model.conditionings.film import FiLMConfig
@@ -33,7 +37,9 @@ def test_a_run_claims_its_folder_and_may_claim_it_again(tmp_path):
     experiment, folder = Experiment(model=SMALL), tmp_path / "runs" / "a"
     claim(experiment, *some_data(), folder)
     assert json.loads((folder / "config.json").read_text())["model"]["base"]["width"] == 4
-    assert json.loads((folder / "split.json").read_text()) == {"training": [0, 3], "validation": [1]}
+    split = json.loads((folder / "split.json").read_text())
+    assert (split["training"], split["validation"]) == ([0, 3], [1])
+    assert len(set(split["fingerprints"])) == 2
     claim(experiment, *some_data(), with_a_checkpoint(folder))
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "config.json", "split.json"]
     assert read_split(folder) == (0, 1, 3)
@@ -49,6 +55,35 @@ def test_a_folder_of_another_configuration_is_refused_with_what_differs(tmp_path
     assert (tmp_path / "config.json").read_text() == before
     with pytest.raises(ValueError, match="and [0-9]+ more"):
         refuse_other(Experiment(DataConfig(samples=3)), tmp_path)
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["training", "validation"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.select([0]) if data.samples > 1 else data.select([0, 0]),
+        lambda data: dataclasses.replace(data, parameters=data.parameters + 1e-9),
+        lambda data: dataclasses.replace(data, times=2 * data.times),
+        lambda data: dataclasses.replace(data, initial_conditions=data.initial_conditions + 10),
+        lambda data: with_fields(data, lambda u: np.concatenate([u[:, :-1], u[:, -1:] + 1e-6], 1)),
+        lambda data: with_fields(data, lambda u: np.concatenate([u[:, :1] + 1e-6, u[:, 1:]], 1)),
+    ],
+    ids=["samples", "values", "times", "initial conditions", "last frames", "first frames"],
+)
+def test_a_run_is_not_resumed_on_other_data(tmp_path, part, change):
+    experiment, data = Experiment(model=SMALL), list(some_data())
+    claim(experiment, *data, with_a_checkpoint(tmp_path))
+    before = (tmp_path / "split.json").read_text()
+    data[part] = change(data[part])
+    with pytest.raises(
+        ValueError, match="holds a run that was started on other data .*choose another folder"
+    ):
+        claim(experiment, *data, tmp_path)
+    assert (tmp_path / "split.json").read_text() == before
+
+
+def with_fields(data: Trajectories, change) -> Trajectories:
+    return dataclasses.replace(data, fields=whole(MemoryStore(change(data.read()))))
 
 
 def test_a_folder_in_which_nothing_was_trained_may_be_claimed_anew(tmp_path):
