@@ -65,9 +65,9 @@ def convert(
         names = tuple(text.partition("=")[0] for text in parameters)
         description = ProblemFromFiles(data, space_stride, time_stride, names)
     else:
-        axes = {"resolution": resolution, "origin": origin, "length": length, "boundaries": boundaries}
-        names_and_times = {"channels": channels, "equation": equation, "dt": dt, "steps": steps}
-        description = GivenProblem(_trained_values(parameters), **names_and_times, **axes)
+        values = _trained_values(parameters)
+        box = (resolution, origin, length)
+        description = GivenProblem(values, channels, dt, steps, *box, equation, boundaries)
     prepare_jax()
     convert_checkpoint(checkpoint, out, description, entry)
     print(f"{out}: {summary(Path(out))}")

@@ -56,15 +56,9 @@ def fit(
     params, model_state = _arrays(surrogate)
     state = initial_state(params, model_state, phases.training, phases.warm_up)
     best = BestWeights(params, model_state, validation.samples)
-
     channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
-    state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
     measure = functools.partial(
-        Validation,
-        surrogate,
-        objective=config.objective,
-        batch=max(config.batch, 32),
-        channel_std=channel_std,
+        Validation, surrogate, objective=config.objective, batch=config.batch, channel_std=channel_std
     )
     sampler = TrajectorySampler(config.sampling, training, measure, config.seed)
     validate = measure(validation)
@@ -73,8 +67,8 @@ def fit(
         state, start = output.resume(state, best, phases.updates_per_epoch)
         first = start * phases.updates_per_epoch
         batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler)
-        total = config.epochs * phases.updates_per_epoch
-        bar = tqdm(total=total, initial=first, unit="update", disable=not progress, ncols=110)
+        state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
+        bar = tqdm(total=phases.updates, initial=first, unit="update", disable=not progress, ncols=110)
         for epoch in range(start, config.epochs):
             began, last = time.perf_counter(), epoch + 1 == config.epochs
             transitions = surrogate.window.transitions(training.frames)

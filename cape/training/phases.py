@@ -25,6 +25,11 @@ class Phases(NamedTuple):
     epochs: int
     updates_per_epoch: int
 
+    @property
+    def updates(self) -> int:
+        """Number of updates of both phases together."""
+        return self.epochs * self.updates_per_epoch
+
     def warming(self, epoch: int) -> bool:
         return epoch < self.warmup_epochs
 

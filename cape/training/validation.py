@@ -12,6 +12,8 @@ from cape.surrogate import Surrogate
 from cape.training.functional_model import split
 from cape.training.objective import Objective, frame_errors
 
+_SMALLEST_BATCH = 32
+
 
 class Validation:
     """Compute the mean error over the rollout of every validation trajectory, for any weights of one surrogate.
@@ -20,7 +22,7 @@ class Validation:
         surrogate: gives the structure of the model.
         data: the validation trajectories.
         objective: gives the error of a frame.
-        batch: number of trajectories in one rollout.
+        batch: number of trajectories in one rollout; at least 32 are rolled out together if there are as many.
         channel_std: standard deviation of each channel, see `UpdateInput`.
     """
 
@@ -34,7 +36,7 @@ class Validation:
     ):
         self.truth = data.read()
         self.parameters = data.parameters.astype(np.float32)
-        self.batch = min(batch, data.samples)
+        self.batch = min(max(batch, _SMALLEST_BATCH), data.samples)
         graphdef, _, _ = split(surrogate)
         window = surrogate.window
 
