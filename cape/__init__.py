@@ -10,8 +10,8 @@ Modules are imported when a name is first used, so `import cape` alone imports n
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # without `typing`, whose import takes longer than that of this package
 if TYPE_CHECKING:
     from cape.datasets.arrays import from_arrays
     from cape.datasets.opening import open_files as open
@@ -53,7 +53,7 @@ _FOUND_IN = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _FOUND_IN:
         raise AttributeError(f"module 'cape' has no attribute {name!r}; public are {', '.join(__all__)}")
     module, _, attribute = _FOUND_IN[name].partition(":")
