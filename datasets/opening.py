@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,10 +28,14 @@ def open_files(paths: Paths) -> Trajectories:
 def find_files(paths: Paths) -> list[Path]:
     """Return files as they are given, and folders as their files with a known suffix, sorted by name.
 
+    Patterns such as "data/*.hdf5" stand for the files and folders that match, sorted by name.
+
     Raises:
-        ValueError: nothing is given, a folder holds no such file, or a file is given twice.
+        ValueError: nothing is given, nothing matches a pattern, a folder holds no such file, or a file is given twice.
     """
-    given = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    given = [
+        match for path in ([paths] if isinstance(paths, str | Path) else paths) for match in _matches(path)
+    ]
     if not given:
         raise ValueError("expected at least one HDF5 file or folder, got none")
     files = [file for path in given for file in (_inside(path) if path.is_dir() else [path])]
@@ -38,6 +43,17 @@ def find_files(paths: Paths) -> list[Path]:
     if repeated:
         raise ValueError(f"{', '.join(repeated)}: given more than once; give every file once")
     return files
+
+
+def _matches(path: str | Path) -> list[Path]:
+    if Path(path).exists() or not glob.has_magic(str(path)):
+        return [Path(path)]
+    found = sorted(Path(match) for match in glob.glob(str(path)))
+    if not found:
+        raise ValueError(
+            f"{path}: no file matches this pattern; expected a data file ({', '.join(_suffixes())})"
+        )
+    return found
 
 
 def reader_of(path: Path) -> Reader:

@@ -116,3 +116,11 @@ def test_an_incomplete_reader_is_refused():
         Incomplete()
     with pytest.raises(ValueError, match="lacks open, recognises"):
         READERS.register("incomplete")(Incomplete)
+
+
+def test_a_pattern_stands_for_the_files_that_match(tmp_path):
+    paths = [LAYOUTS["PDEBench scalar"](tmp_path)]
+    assert find_files(str(tmp_path / "*.hdf5")) == paths
+    assert open_files(tmp_path / "*.hdf5").samples == open_files(paths).samples
+    with pytest.raises(ValueError, match=r"none\*\.hdf5: no file matches this pattern"):
+        find_files(str(tmp_path / "none*.hdf5"))
