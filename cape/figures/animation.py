@@ -23,7 +23,7 @@ from cape.figures.field_series import (
 )
 from cape.figures.palette import COLOURS, NOT_FINITE
 from cape.figures.scale import error_scale, field_scale
-from cape.figures.style import recording
+from cape.figures.style import TEXT, recording
 
 MOST_FRAMES, MOST_CHANNELS = 60, 4
 _PIXELS = 10e6  # of all frames together; a pixel of a smooth field takes about a quarter of a byte in a GIF
@@ -54,7 +54,7 @@ def animate(
     chosen = evenly(len(series.times), min(most_frames, int(room / _DOTS[0] ** 2)))
     dots = float(np.clip(np.sqrt(room / len(chosen)), *_DOTS))
     with recording(path, width, height, max(len(chosen) / seconds, 4.0), dots) as (figure, record):
-        title = figure.suptitle(_title(series, chosen[0]), x=0.02, ha="left", fontsize=10)
+        title = figure.suptitle(_title(series, chosen[0]), x=0.02, ha="left", fontsize=TEXT)
         animation.open(figure)
         for frame in chosen:
             title.set_text(_title(series, frame))

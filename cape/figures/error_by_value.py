@@ -8,7 +8,7 @@ import numpy as np
 from cape.evaluation.evaluation import KINDS, Evaluation, Row
 from cape.figures.error_over_parameter import check_error, varying
 from cape.figures.palette import BOX, COLOURS, GREY, KIND_COLOURS, SHADE
-from cape.figures.style import drawing, legend, log_axis
+from cape.figures.style import NOTE_TEXT, SMALL_TEXT, drawing, legend, log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +38,10 @@ def error_by_value(evaluation: Evaluation, metric: str = "nRMSE") -> "Figure":
         for height, row in zip(heights, rows, strict=True):
             if row.diverged:
                 text = f"{row.diverged} of {row.samples} diverged"
-                style: dict[str, Any] = {"ha": "left", "va": "center", "fontsize": 9, "bbox": BOX}
+                style: dict[str, Any] = {"ha": "left", "va": "center", "fontsize": NOTE_TEXT, "bbox": BOX}
                 axes.text(0.01, height, text, transform=axes.get_yaxis_transform(), **style)
         labels = [", ".join(f"{n} = {row.parameters[n]:.4g}" for n in varying(evaluation)) for row in rows]
-        axes.set_yticks(heights, labels, fontsize=8)
+        axes.set_yticks(heights, labels, fontsize=SMALL_TEXT)
         for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
             tick.set_color(KIND_COLOURS[row.kind])
         _name_kinds(axes, rows, heights)
@@ -83,7 +83,9 @@ def _name_kinds(axes: "Axes", rows: Sequence[Row], heights: np.ndarray) -> None:
         of_kind = [height for height, row in zip(heights, rows, strict=True) if row.kind == kind]
         if of_kind:
             height, place = (of_kind[0] + of_kind[-1]) / 2, axes.get_yaxis_transform()
-            axes.text(1.01, height, kind, transform=place, va="center", fontsize=9, color=KIND_COLOURS[kind])
+            axes.text(
+                1.01, height, kind, transform=place, va="center", fontsize=NOTE_TEXT, color=KIND_COLOURS[kind]
+            )
             if of_kind[-1] > 0:
                 axes.axhline(of_kind[-1] - 0.5, color="0.8", lw=0.8)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from cape.evaluation.evaluation import KINDS, Evaluation, Row
 from cape.figures.palette import COLOURS, GREY, KIND_COLOURS, MARKERS, SHADE
-from cape.figures.style import drawing, is_wide, legend, log_axis
+from cape.figures.style import SMALL_TEXT, drawing, is_wide, legend, log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +131,12 @@ def _name_lines(axes: "Axes", evaluation: Evaluation, parameter: str, metric: st
     points = 72 / axes.figure.dpi  # per pixel
     heights = [axes.transData.transform((end_x, end_y))[1] * points for end_y, end_x, _ in ends]
     for (end_y, end_x, name), height, moved in zip(ends, heights, spread(heights, 10), strict=True):
-        style: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": "0.3"}
+        style: dict[str, Any] = {
+            "textcoords": "offset points",
+            "va": "center",
+            "fontsize": SMALL_TEXT,
+            "color": "0.3",
+        }
         axes.annotate(name, (end_x, end_y), (7, moved - height), annotation_clip=False, **style)
 
 

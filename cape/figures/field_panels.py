@@ -19,7 +19,7 @@ from cape.figures.field_series import (
 )
 from cape.figures.palette import NOT_FINITE
 from cape.figures.scale import Scale, changes_much, error_scale, field_scale
-from cape.figures.style import drawing
+from cape.figures.style import NOTE_TEXT, TEXT, TITLE_TEXT, drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,7 +57,7 @@ def field_panels(series: FieldSeries, columns: int = 4) -> "Figure":
     heights = [0.75 + panels + (0.33 * bar_rows if below else 0.0) for below in bars_below]
     slice_ = " at the central z" if series.dimension == 3 else ""
     with drawing(across * width, 0.3 + sum(heights)) as figure:
-        figure.suptitle(series.caption + slice_, x=0.01, ha="left", fontsize=11)
+        figure.suptitle(series.caption + slice_, x=0.01, ha="left", fontsize=TITLE_TEXT)
         blocks = figure.subfigures(len(heights), across, squeeze=False, height_ratios=heights).ravel()
         for block, of_channel, name in zip(blocks, fields, names, strict=False):
             _draw_block(block, of_channel, series.times[chosen], place, name)
@@ -68,7 +68,7 @@ def _draw_block(block, fields: dict[str, np.ndarray], times: np.ndarray, place: 
     """Draw the panels of one channel; fields are [time, x, y] by title, with the error last if there is one."""
     grid = block.subplots(len(fields), len(times), sharex=True, sharey=True, squeeze=False)
     _draw_fields(block, grid, fields, place)
-    block.suptitle(name, x=0.02, ha="left", fontsize=10, fontweight="bold")
+    block.suptitle(name, x=0.02, ha="left", fontsize=TEXT, fontweight="bold")
     for axes, time in zip(grid[0], times, strict=True):
         axes.set_title(f"t = {time:.4g}")
     for line, title in zip(grid, fields, strict=True):
@@ -101,7 +101,9 @@ def _draw_line(line: np.ndarray, frames: np.ndarray, place: dict, scale: Scale):
         image = axes.imshow(scale.clip(frame.T), **place, **scale.style)
         axes.set_facecolor(NOT_FINITE)
         if not np.isfinite(frame).any():
-            axes.text(0.5, 0.5, "diverged", transform=axes.transAxes, ha="center", va="center", fontsize=9)
+            axes.text(
+                0.5, 0.5, "diverged", transform=axes.transAxes, ha="center", va="center", fontsize=NOTE_TEXT
+            )
     return image
 
 

@@ -20,12 +20,12 @@ from cape.figures.field_series import (
 )
 from cape.figures.palette import BOX, NOT_FINITE
 from cape.figures.scale import error_scale, field_scale
-from cape.figures.style import drawing
+from cape.figures.style import NOTE_TEXT, TITLE_TEXT, drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TAG = {"fontsize": 9, "bbox": BOX}
+TAG = {"fontsize": NOTE_TEXT, "bbox": BOX}
 Lines = Sequence[tuple[str, dict[str, Float[np.ndarray, "time x"]]]]  # label, fields by title
 
 
@@ -69,7 +69,7 @@ def _draw(lines: Lines, times: np.ndarray, x: np.ndarray, caption: str) -> "Figu
     titles = list(lines[0][1])
     several = len(titles) > 1
     with drawing(9.5 if several else 5.0, 0.7 + (1.75 if several else 2.6) * len(lines)) as figure:
-        figure.suptitle(caption, x=0.01, ha="left", fontsize=11)
+        figure.suptitle(caption, x=0.01, ha="left", fontsize=TITLE_TEXT)
         grid = figure.subplots(len(lines), len(titles), sharex=True, sharey=True, squeeze=False)
         for line, (label, fields) in zip(grid, lines, strict=True):
             _draw_line(figure, line, fields, extent([times, x]))

@@ -10,7 +10,7 @@ from cape.evaluation import spectra
 from cape.evaluation.evaluation import Example
 from cape.figures.box import lengths
 from cape.figures.field_series import PREDICTION, TRUTH, evenly
-from cape.figures.style import drawing, log_axis, time_colours
+from cape.figures.style import NOTE_TEXT, drawing, log_axis, time_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ def _label(grid: np.ndarray, captions: Sequence[str], names: Sequence[str]) -> N
     waves = "waves per side of the domain"
     if len(names) == 1:
         for axes, caption in zip(grid[:, 0], captions, strict=True):
-            axes.set_title(caption.replace(" (", "\n("), fontsize=9)
+            axes.set_title(caption.replace(" (", "\n("), fontsize=NOTE_TEXT)
             axes.set_xlabel(waves)
         grid[0, 0].set_ylabel(f"power of {names[0]}")
         return
@@ -75,7 +75,7 @@ def _label(grid: np.ndarray, captions: Sequence[str], names: Sequence[str]) -> N
         axes.set_title(name)
     for axes, caption in zip(grid[:, 0], captions, strict=True):
         value = caption.replace(", ", "\n").replace(" (", "\n(")
-        axes.set_ylabel(f"{value}\n\npower", fontsize=9)
+        axes.set_ylabel(f"{value}\n\npower", fontsize=NOTE_TEXT)
     for axes in grid[-1]:
         axes.set_xlabel(waves)
 

@@ -1,4 +1,4 @@
-"""Empty figures, saving and recording them, and their axes.
+"""The style of all figures: empty figures, saving and recording them, their axes and sizes of text.
 
 This is the only file that imports matplotlib, and only when something is drawn. It does not use pyplot, so there is
 no global state and no display is needed.
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TEXT = 10  # points; the sizes below follow it
+SMALL_TEXT, NOTE_TEXT, TITLE_TEXT = 0.8 * TEXT, 0.9 * TEXT, 1.1 * TEXT
 STYLE: Any = {
-    "font.size": 10,
+    "font.size": TEXT,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 10,
+    "axes.titlesize": TEXT,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": NOTE_TEXT,
 }
 DOTS_PER_INCH = 140
 _LABEL_WIDTH, _LABEL_HEIGHT = 0.55, 0.28  # inches that the label of a tick takes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cape.figures.palette import COLOURS, SHADE
-from cape.figures.style import drawing, log_axis, save
+from cape.figures.style import NOTE_TEXT, drawing, log_axis, save
 from cape.training import log
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _name_phases(panels, records: Records, length: float) -> None:
     phases = _phases(records)
     centres = np.array([(start + stop) / 2 for _, start, stop in phases])
     crowded = (np.diff(centres) < 0.15 * length).any()
-    style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 9}
+    style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": NOTE_TEXT}
     style["transform"] = panels[0].get_xaxis_transform()
     for number, (phase, start, stop) in enumerate(phases):
         panels[0].text(centres[number], 1.09 if crowded and number % 2 else 1.01, phase, **style)

@@ -27,7 +27,7 @@ class ModelConfig:
         conserve: keep the mean over space of every channel whose mean stays the same in all training trajectories
             (`Problem.conserved`), such as density or Burgers' u. The published form does not.
         position_channels: show the base solver where it is along periodic axes. Set it for an equation whose force or
-            coefficients depend on the position. Positions along other axes are always shown.
+            coefficients depend on the position. The published U-Net apart, base solvers see positions along other axes.
         history: how many frames a step takes, see `Window`.
         bundle: how many frames a step gives, see `Window`.
         substeps: how many times the network is applied in a step, with the same weights. Fronts then move less far in

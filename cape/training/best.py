@@ -1,4 +1,4 @@
-"""The weights that a training keeps: the latest ones whose validation error is within the noise of the best."""
+"""The weights that a training keeps: the latest ones that are no worse than the best (`validation.no_worse`)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The viscous Burgers equation, solved by a conservative finite-volume scheme."""
+"""The viscous Burgers equation. `datasets/schemes/burgers.py` has the finite-volume scheme that solves it."""
 
 import numpy as np
 from jaxtyping import Float
