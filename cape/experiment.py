@@ -26,6 +26,7 @@ from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 from cape.training.position_dependence import depends_on_position
 from cape.training.run_folder import abandon, claim, refuse_other
+from cape.training.run_lock import locked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,21 +46,24 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
     Raises:
         ValueError: the folder holds a run of another configuration or on other data, or data and configuration do not
             fit.
+        FolderInUse: another training is running in the folder.
         Diverged: the loss is not finite (see `fit`).
         ImportError: figures are asked for, and matplotlib is not installed.
     """
     folder = Path(folder)
     if figures:
         style.require()  # before the training and not after it
-    refuse_other(experiment, folder)
-    data = prepare(experiment.data, progress=progress)
-    surrogate = train(experiment, data, folder, progress=progress)
-    evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values, window=surrogate.window)
-    write_evaluation(evaluation, folder / "evaluation")
-    if figures:
-        write_figures(evaluation, folder / "evaluation")
-        write_training_curves(folder)
-    return evaluation
+    with locked(folder):
+        refuse_other(experiment, folder)
+        data = prepare(experiment.data, progress=progress)
+        surrogate = train(experiment, data, folder, progress=progress)
+        values = surrogate.problem.training_values
+        evaluation = evaluate(surrogate.at, data.test, values, window=surrogate.window)
+        write_evaluation(evaluation, folder / "evaluation")
+        if figures:
+            write_figures(evaluation, folder / "evaluation")
+            write_training_curves(folder)
+        return evaluation
 
 
 def train(
@@ -82,12 +86,13 @@ def train(
     parts = (data.training, data.validation)
     if folder is None:
         return fit(surrogate, *parts, experiment.training, progress=progress)
-    claim(experiment, *parts, folder)
-    try:
-        return fit(surrogate, *parts, experiment.training, folder, progress=progress)
-    except BaseException:
-        abandon(folder)
-        raise
+    with locked(folder):
+        claim(experiment, *parts, folder)
+        try:
+            return fit(surrogate, *parts, experiment.training, folder, progress=progress)
+        except BaseException:
+            abandon(folder)
+            raise
 
 
 def build(experiment: Experiment, training: Trajectories) -> Surrogate:

@@ -8,11 +8,15 @@ from cape.surrogate import Surrogate
 from cape.training.best import BestWeights
 from cape.training.checkpoint import Checkpoints
 from cape.training.log import TrainingLog
+from cape.training.run_lock import check_held, locked
 from cape.training.update import TrainingState
 
 
 class RunOutput:
-    """Write the output of a training; write nothing if there is no folder. Use it as a context manager.
+    """Write the output of a training; write nothing if there is no folder.
+
+    Use it as a context manager, which holds the lock of the folder (see `locked`). Every method that writes raises an
+    OSError if the folder is no longer there, or no longer locked by this process.
 
     Args:
         folder: the run's folder, or None.
@@ -21,7 +25,8 @@ class RunOutput:
 
     def __init__(self, folder: Path | None, *, tensorboard: bool = False):
         self._folder = None if folder is None else Path(folder)
-        self._checkpoints = None if self._folder is None else Checkpoints(self._folder / "checkpoints")
+        self._lock = locked(self._folder)
+        self._checkpoints: Checkpoints | None = None
         self._log: TrainingLog | None = None
         self._tensorboard = tensorboard
 
@@ -48,23 +53,37 @@ class RunOutput:
     def save_model(self, surrogate: Surrogate) -> None:
         """Write the surrogate, which `cape.load` opens."""
         if self._folder is not None:
+            check_held(self._folder)
             save(surrogate, self._folder / MODEL)
 
     def save_checkpoint(self, epoch: int, state: TrainingState, best: BestWeights) -> None:
         """Save the state after `epoch` epochs."""
-        if self._checkpoints is not None:
+        if self._folder is not None and self._checkpoints is not None:
+            check_held(self._folder)
             self._checkpoints.save(epoch, {"state": state, "best": best.arrays})
 
     def log(self, record: dict[str, Any]) -> None:
         """Append the record of an epoch to the log; call `resume` before."""
+        if self._folder is not None:
+            check_held(self._folder)
         if self._log is not None:
             self._log.add(record)
 
     def __enter__(self) -> "RunOutput":
+        self._lock.__enter__()
+        try:
+            if self._folder is not None:
+                self._checkpoints = Checkpoints(self._folder / "checkpoints")
+        except BaseException as error:
+            self._lock.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._log is not None:
-            self._log.close()
-        if self._checkpoints is not None:
-            self._checkpoints.close()
+    def __exit__(self, *error: Any) -> None:
+        try:
+            if self._log is not None:
+                self._log.close()
+            if self._checkpoints is not None:
+                self._checkpoints.close()
+        finally:
+            self._lock.__exit__(*error)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import gc
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from small_trainings import CONFIG, MODEL, assert_same_weights, train, weights
 from cape.paper.adam import PaperAdam
 from cape.training import fit as fitting
 from cape.training.log import read
+from cape.training.run_lock import FolderInUse
 from cape.training.sampling import Weighted
 
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
@@ -80,3 +83,23 @@ def test_a_checkpoint_of_another_configuration_is_named(complete, config, model)
     with pytest.raises(ValueError, match="does not fit the configured model and optimiser"):
         train(config, complete[1], model)
     gc.collect()  # of what orbax leaves behind after it refused
+
+
+def test_a_folder_of_a_running_training_is_refused_and_left_as_it_is(complete):
+    before = sorted(path.name for path in complete[1].iterdir())
+    running = json.dumps({"host": "elsewhere", "process": 1, "started": "1", "since": "now"})
+    (complete[1] / "run.lock").write_text(running)
+    with pytest.raises(FolderInUse, match="already running in this folder"):
+        train(folder=complete[1])
+    assert (complete[1] / "run.lock").read_text() == running
+    (complete[1] / "run.lock").unlink()
+    train(folder=complete[1])
+    assert sorted(path.name for path in complete[1].iterdir()) == before
+
+
+def test_a_folder_that_vanishes_ends_the_training(tmp_path, monkeypatch):
+    folder = tmp_path / "a"
+    monkeypatch.setattr(fitting, "_record", lambda *_: shutil.rmtree(folder) or {"loss": 1.0})
+    with pytest.raises(OSError, match="removed, moved or taken over while the training ran"):
+        train(folder=folder)
+    assert not folder.exists()
