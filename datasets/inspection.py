@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cape.datasets.concatenation import concatenate
-from cape.datasets.fields import finite_samples
+from cape.datasets.not_finite import finite_samples
 from cape.datasets.opening import Paths, find_files, reader_of
 from cape.datasets.readers.reader import Reader
 from cape.datasets.trajectories import Trajectories, is_uniform
@@ -104,15 +104,16 @@ def _parameters(t: Trajectories) -> Rows:
 def _values(t: Trajectories) -> Rows:
     """Return the range of each channel over the finite samples, and the number of the other samples."""
     low, high = np.full(len(t.channel_names), np.inf), np.full(len(t.channel_names), -np.inf)
-    bad = 0
-    for _, block, _ in t.fields.blocks():
+    finite = np.ones(t.samples, bool)
+    for rows, _, block, _ in t.fields.blocks():
         good = finite_samples(block)
-        bad += int((~good).sum())
+        finite[rows] &= good
         axes = tuple(range(block.ndim - 1))
         low = np.minimum(low, block[good].min(axis=axes, initial=np.inf))
         high = np.maximum(high, block[good].max(axis=axes, initial=-np.inf))
     ranges = zip(t.channel_names, low, high, strict=True)
     rows = [(f"range {name}", f"{a:g} to {b:g}") for name, a, b in ranges if a <= b]
+    bad = int((~finite).sum())
     if bad:
         text = f"{bad} of {t.samples} samples hold NaN or infinity: drop_nonfinite() leaves them out"
         rows.append(("warning", text))

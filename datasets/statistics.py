@@ -7,6 +7,8 @@ from jaxtyping import Float
 
 from cape.datasets.trajectories import Trajectories
 
+_MOST_SAMPLES = 64  # read at once
+
 
 class ChannelStatistics(NamedTuple):
     """Statistics of each channel over all trajectories, in physical units.
@@ -23,24 +25,25 @@ class ChannelStatistics(NamedTuple):
     drift: Float[np.ndarray, " channel"]
 
 
-def channel_statistics(trajectories: Trajectories, at_once: int = 64) -> ChannelStatistics:
-    """Compute the statistics of all samples, reading `at_once` samples at a time.
+def channel_statistics(trajectories: Trajectories) -> ChannelStatistics:
+    """Compute the statistics of all samples, reading at most 64 samples and a bounded number of bytes at a time.
 
     Raises:
-        ValueError: there are no samples, or a value is not finite.
+        ValueError: there are no samples, or values are not finite; the message names the files and the samples.
     """
     if trajectories.samples == 0:
         raise ValueError("no training data: expected at least one sample")
     # Relative to the first value and in float64, so that a large mean does not cost the digits of a small deviation.
     zero = np.zeros(len(trajectories.channel_names))
     first, total, squares, drifts, lowest, count = zero, zero, zero, zero, zero + np.inf, 0
-    for start in range(0, trajectories.samples, at_once):
-        fields = trajectories.read(np.arange(start, min(start + at_once, trajectories.samples)))
+    initial = zero
+    for _, frames, fields in trajectories.fields.in_order(_MOST_SAMPLES):
         values = fields.reshape(*fields.shape[:2], -1, fields.shape[-1]).astype(np.float64)
-        first = values[0, 0, 0].copy() if start == 0 else first
+        first = values[0, 0, 0].copy() if count == 0 else first
         values -= first
         means = values.mean(2)  # [sample, time, channel]
-        drifts = drifts + ((means - means[:, :1]) ** 2).mean(1).sum(0)
+        initial = means[:, :1] if frames.start == 0 else initial  # of these samples
+        drifts = drifts + (((means - initial) ** 2).sum(1) / trajectories.frames).sum(0)
         values = values.reshape(-1, values.shape[-1])
         lowest = np.minimum(lowest, values.min(0))
         total, squares, count = total + values.sum(0), squares + (values**2).sum(0), count + len(values)

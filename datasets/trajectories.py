@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from cape.datasets.boundaries import BOUNDARIES
-from cape.datasets.fields import Fields, finite_samples, whole
+from cape.datasets.fields import Fields, whole
 from cape.datasets.names import check_names
 from cape.datasets.stores import MemoryStore
 
@@ -187,10 +187,7 @@ class Trajectories:
 
     def drop_nonfinite(self) -> Trajectories:
         """Leave out the samples that hold NaN or infinity. This reads all fields, block by block."""
-        keep = np.ones(self.samples, bool)
-        for rows, block, _ in self.fields.blocks():
-            keep[rows] = finite_samples(block)
-        return self.select(np.flatnonzero(keep))
+        return self.select(self.fields.finite())
 
     def read(self, samples: ArrayLike | None = None) -> Float[np.ndarray, "sample time *space channel"]:
         """Read the fields of all samples, or of these samples in this order, as float32.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cape.datasets.fields import Fields
 from cape.datasets.trajectories import Trajectories
 
 _MOST_SAMPLES = 64
@@ -14,15 +15,15 @@ def depends_on_position(trajectories: Trajectories) -> bool:
     The mean over N random initial conditions has 1/N of the variance over space of a single trajectory. If the equation
     is the same everywhere, this share stays 1/N. If the share ends at three times its first value and at a fifth or
     more, the equation depends on the position. With few initial conditions (ten, say) this cannot be detected.
-    Reads two frames of at most 64 trajectories.
+    Reads two frames of at most 64 trajectories, a bounded number of bytes at a time.
     """
     chosen = np.unique(np.linspace(0, trajectories.samples - 1, _MOST_SAMPLES).round().astype(int))
     periodic = tuple(1 + i for i, boundary in enumerate(trajectories.boundaries) if boundary == "periodic")
     if trajectories.frames < 2 or not periodic:
         return False
-    ends = trajectories.select(chosen).subsample(time=trajectories.frames - 1).read()
-    single, mean = _variances(ends[:, 0], periodic)
-    last_single, last_mean = _variances(ends[:, 1], periodic)
+    ends = trajectories.select(chosen).subsample(time=trajectories.frames - 1).fields
+    single, mean = _variances(ends.between(0, 1), periodic)
+    last_single, last_mean = _variances(ends.between(1, 2), periodic)
     share = mean / np.where(single > 0, single, 1.0)
     decayed = (
         last_single < _DECAYED * single
@@ -31,8 +32,13 @@ def depends_on_position(trajectories: Trajectories) -> bool:
     return bool((~decayed & grown).any())
 
 
-def _variances(u: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _variances(frame: Fields, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Compute, per channel, the variance along `axes` of single samples and of the mean over samples."""
-    others, u = tuple(range(u.ndim - 1)), u.astype(np.float64)
-    single = u.var(axes, keepdims=True).mean(others)
-    return single, u.mean(0, keepdims=True).var(axes, keepdims=True).mean(others)
+    single, total = np.zeros(1), np.zeros(1)
+    for _, _, block in frame.in_order(_MOST_SAMPLES):
+        u = block[:, 0].astype(np.float64)
+        single = single + u.var(axes, keepdims=True).sum(0)
+        total = total + u.sum(0, keepdims=True)
+    mean = (total / frame.shape[0]).var(axes, keepdims=True)
+    single = single / frame.shape[0]
+    return single.mean(tuple(range(single.ndim - 1))), mean.mean(tuple(range(mean.ndim - 1)))
