@@ -11,6 +11,7 @@ import numpy as np
 from cape.atomic import replacing
 from cape.config import to_dict
 from cape.datasets.assignment import assignments, numbers
+from cape.datasets.checks import drop_nonfinite
 from cape.datasets.equations.equation import find_equation
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.simulation import MOST_SAMPLES, simulate
@@ -76,6 +77,8 @@ class DataConfig:
         validation: fraction of the initial conditions that the best weights are chosen on.
         test: fraction of the initial conditions kept for evaluation, at all values, held-out ones included.
         split_seed: of the split by initial condition.
+        drop_nonfinite: leave out samples with NaN or infinity, with a warning that counts them. Without it, such
+            samples stop the training before it starts.
 
     Raises:
         ValueError: a number is out of range.
@@ -91,6 +94,7 @@ class DataConfig:
     validation: float = 0.1
     test: float = 0.1
     split_seed: int = 0
+    drop_nonfinite: bool = False
 
     def __post_init__(self):
         for name, least in (("samples", 0), ("space_stride", 1), ("time_stride", 1), ("split_seed", 0)):
@@ -122,7 +126,7 @@ class Data:
 
 
 def prepare(config: DataConfig, *, progress: bool = True) -> Data:
-    """Open (or simulate) the data of an experiment and split them. Reads no field.
+    """Open (or simulate) the data of an experiment and split them (see `split`).
 
     Raises:
         ValueError: the files do not fit together, or a part of the split is empty.
@@ -132,11 +136,20 @@ def prepare(config: DataConfig, *, progress: bool = True) -> Data:
 
 
 def split(everything: Trajectories, config: DataConfig) -> Data:
-    """Split trajectories as a configuration says. Reads no field.
+    """Split trajectories as a configuration says. Reads no field, unless samples with NaN are to be left out.
+
+    Warns:
+        UserWarning: samples with NaN or infinity are left out.
 
     Raises:
         ValueError: a held-out value is not in the data, or a part of the split is empty.
     """
+    data = _split(everything, config)
+    return Data(**drop_nonfinite(vars(data))) if config.drop_nonfinite else data
+
+
+def _split(everything: Trajectories, config: DataConfig) -> Data:
+    """Split trajectories, samples with NaN included."""
     everything = everything.subsample(space=config.space_stride, time=config.time_stride)
     held_out = held_out_samples(config.held_out, everything)
     if held_out.all():

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from cape.data import Data, DataConfig, HeldOut, prepare, split, value_list
+from cape.datasets.checks import check_grid, check_values
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.evaluation import Evaluation
@@ -75,11 +76,11 @@ def train(
         UserWarning: see `build`.
 
     Raises:
-        ValueError: data and configuration do not fit, or the folder holds another run (see `claim`).
+        ValueError: data and configuration do not fit, samples hold NaN or infinity (see `check_data`), or the folder
+            holds another run (see `claim`).
         Diverged: the loss is not finite (see `fit`).
     """
-    if experiment.training.storage == "device":  # it will be in memory anyway: read it once
-        data = dataclasses.replace(data, training=data.training.loaded())
+    data = check_data(experiment, data)
     surrogate = build(experiment, data.training)
     if progress:
         print(describe(surrogate, data))
@@ -93,6 +94,24 @@ def train(
         except BaseException:
             abandon(folder)
             raise
+
+
+def check_data(experiment: Experiment, data: Data) -> Data:
+    """Check the grid and the values of all data of a run, so that it does not stop hours later.
+
+    What a training keeps in memory anyway is returned in memory, so that it is read once. Streamed training data are
+    checked when `build` computes their statistics, which reads all of them.
+
+    Raises:
+        ValueError: the grid is not uniform, or samples hold NaN or infinity; the message names the files.
+    """
+    check_grid(data.training)
+    parts = vars(data).copy()
+    if experiment.training.storage != "device":
+        del parts["training"]
+    if experiment.data.drop_nonfinite:  # and these have been left out already
+        del parts["test"]
+    return dataclasses.replace(data, **check_values(parts, kept=("training", "validation")))
 
 
 def build(experiment: Experiment, training: Trajectories) -> Surrogate:
@@ -142,6 +161,7 @@ def train_on(
     training: TrainingConfig | None = None,
     validation: float = 0.1,
     test: float = 0.1,
+    drop_nonfinite: bool = False,
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> Surrogate:
@@ -158,19 +178,25 @@ def train_on(
         model: the architecture; None: the default.
         training: how it is trained; None: the default.
         validation, test: fractions of the initial conditions for validation and for evaluation.
+        drop_nonfinite: leave out samples with NaN or infinity instead of raising an error; a warning counts them.
         folder: where to write config.json, split.json, metrics.jsonl, checkpoints/ and model/; None: nothing is
             written.
         progress: show a progress bar.
 
     Warns:
-        UserWarning: see `build`.
+        UserWarning: see `build`; or samples with NaN or infinity are left out.
 
     Raises:
-        ValueError: data and settings do not fit, or the folder holds a run of other settings or on other data.
+        ValueError: data and settings do not fit, the grid is not uniform, samples hold NaN or infinity, or the folder
+            holds a run of other settings or on other data.
         Diverged: the loss is not finite (see `cape.training.fit`).
     """
     config = DataConfig(
-        files=data.fields.names, held_out=_held_out_texts(held_out), validation=validation, test=test
+        files=data.fields.names,
+        held_out=_held_out_texts(held_out),
+        validation=validation,
+        test=test,
+        drop_nonfinite=drop_nonfinite,
     )
     parts = split(data, config)
     experiment = Experiment(config, model or ModelConfig(), training or TrainingConfig())

@@ -30,5 +30,5 @@ def test_training_data_are_read_once_unless_they_are_streamed(storage, tmp_path,
     )
     with jax.numpy_dtype_promotion("standard"):
         train(experiment, data, progress=False)
-    once = 2 * 2  # two files, for training and for validation
+    once = 3 * 2  # two files, for training, for validation, and to check the test data
     assert len(opened) == once if storage == "device" else len(opened) > once
