@@ -37,14 +37,18 @@ class RunOutput:
 
         `best` takes over the best weights of the checkpoint. Records of the log after that epoch are dropped.
 
+        Warns:
+            UserWarning: the newest checkpoint is damaged, and the one before it is taken.
+
         Raises:
-            ValueError: the checkpoint belongs to another model or optimiser.
+            ValueError: the checkpoint belongs to another model or optimiser, or all checkpoints are damaged.
         """
         epoch = 0
-        if self._checkpoints is not None and (newest := self._checkpoints.newest()) is not None:
-            restored = self._checkpoints.restore(newest, {"state": state, "best": best.arrays})
-            state, epoch = restored["state"], newest
-            best.restore(restored["best"])
+        restored = self._checkpoints and self._checkpoints.restore({"state": state, "best": best.arrays})
+        if restored:
+            epoch, arrays = restored
+            state = arrays["state"]
+            best.restore(arrays["best"])
         self._log = TrainingLog(
             self._folder, from_step=epoch * updates_per_epoch, tensorboard=self._tensorboard
         )

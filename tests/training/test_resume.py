@@ -1,7 +1,6 @@
 """Trainings that stop and continue: bitwise the weights of an uninterrupted one."""
 
 import dataclasses
-import gc
 import json
 import shutil
 
@@ -69,7 +68,6 @@ def test_a_sampling_by_the_loss_trains_and_resumes_bitwise(complete, tmp_path, m
     assert_same_weights(train(config, tmp_path), whole)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("config", "model"),
     [
@@ -82,7 +80,6 @@ def test_a_sampling_by_the_loss_trains_and_resumes_bitwise(complete, tmp_path, m
 def test_a_checkpoint_of_another_configuration_is_named(complete, config, model):
     with pytest.raises(ValueError, match="does not fit the configured model and optimiser"):
         train(config, complete[1], model)
-    gc.collect()  # of what orbax leaves behind after it refused
 
 
 def test_a_folder_of_a_running_training_is_refused_and_left_as_it_is(complete):
