@@ -25,7 +25,7 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
     A killed process leaves its temporary behind. The next call for the same `path` on the same machine removes it.
 
     Raises:
-        OSError: the temporary cannot be written or renamed.
+        OSError: the temporary cannot be written or renamed. The error names `path`, or a file in it.
     """
     path = Path(path)
     missing = [folder for folder in path.parents if not folder.exists()]
@@ -42,8 +42,14 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
             _replace_folder(path, temporary)
         else:
             os.replace(temporary, path)
+    except OSError as error:
+        named = str(path if error.filename is None else error.filename).replace(str(temporary), str(path))
+        if error.errno is None or named == error.filename:
+            raise
+        raise OSError(error.errno, error.strerror, named) from error
     finally:
-        _remove(temporary)
+        with suppress(OSError):  # as on a disk that has become read-only; the first error says so
+            _remove(temporary)
         for folder in missing:  # from the innermost outwards
             with suppress(OSError):  # it is not empty
                 folder.rmdir()

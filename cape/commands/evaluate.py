@@ -59,6 +59,6 @@ def evaluate(
             f"left out {trajectories.samples - evaluated} of {trajectories.samples} samples: their initial conditions "
             "were trained or validated on (--all-samples keeps them)"
         )
+    print(report)  # first, so that it is not lost if the files cannot be written
     report.write(out, figures=figures, animations=animate)
-    print(report)
     print_evaluation_folder(Path(out), figures)

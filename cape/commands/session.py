@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from pathlib import Path
 
 
@@ -16,6 +17,8 @@ def prepare_jax() -> None:
         os.makedirs(folder, exist_ok=True)
     except OSError:
         return  # the home folder is not writable
+    # without room on the disk, programs are compiled again; the line on what the command could not write is enough
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cape.datasets.disk_space import check_free
 from cape.datasets.equations.equation import Equation, find_equation
 from cape.datasets.simulate.parameters import ParameterValues, parse
-from cape.datasets.simulate.writer import refuse_existing, writing
+from cape.datasets.simulate.writer import file_size, refuse_existing, writing
 
 LOWEST_RESOLUTION = 16
 MOST_SAMPLES = 1_000_000  # the number of an initial condition is seed * MOST_SAMPLES + sample
@@ -62,6 +63,7 @@ def simulate(
         ValueError: the equation is unknown; parameters are missing, unknown, out of range, or tied to themselves or
             to a tied one; or there are too few samples, frames or cells.
         FileExistsError: a file exists and `overwrite` is false; nothing is written then.
+        OSError: the disk has no room for all files; nothing is written then.
     """
     equation = find_equation(equation) if isinstance(equation, str) else equation
     resolution, frames = resolution or equation.resolution, frames or equation.frames
@@ -71,6 +73,8 @@ def simulate(
     _check_sizes(samples, unshared, len(files), seed, resolution, frames, t_end)
     paths = [Path(folder) / equation.file_name(values, resolution) for values in files]
     refuse_existing(paths, overwrite)
+    shape = (samples, frames, *(resolution,) * equation.dimension)
+    check_free(Path(folder), len(paths) * file_size(shape, len(equation.channels), len(sources)))
 
     shared, starts = samples - unshared, samples + unshared * (len(files) - 1)
     initial = equation.initial_conditions(seed, starts)

@@ -1,5 +1,6 @@
 """Write trajectories in PDEBench's layout, one file per parameter value or range, atomically."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from cape.atomic import replacing
+from cape.datasets.disk_space import check_free, reserve
 
 IN_ATTRIBUTES = (
     "beta",
@@ -18,6 +20,7 @@ IN_ATTRIBUTES = (
     "zeta",
     "M",
 )  # parameters that PDEBench's files have as attributes
+_HEADER_BYTES = 2**16  # more than attributes and names take
 AXES = ("x-coordinate", "y-coordinate", "z-coordinate")
 Put = Callable[[slice, slice, Shaped[np.ndarray, "sample time *space channel"]], None]
 
@@ -48,18 +51,22 @@ def writing(
     numbers mean equal initial conditions), the given attributes, the attribute `parameters` (names in order) and, for
     fields that PDEBench does not have, the attribute `channels` (names in order).
 
-    The file is written atomically (see `cape.atomic.replacing`).
+    The file is written atomically (see `cape.atomic.replacing`). Its space on the disk is reserved first, because HDF5
+    can crash the interpreter when a disk is full.
 
     Raises:
         ValueError: shapes do not fit, or a channel has the name of another dataset.
         FileExistsError: the file exists and `overwrite` is false.
+        OSError: the disk is full or read-only; the message says how much space is needed.
     """
     path = Path(path)
     parameters = np.asarray(parameters, np.float64)
     datasets = ("tensor",) if tuple(channel_names) == ("u",) else tuple(channel_names)
     _check_layout(path, parameters, parameter_names, datasets, len(initial_conditions))
     refuse_existing([path], overwrite)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    shape = (len(initial_conditions), len(times), *map(len, coordinates))
+    size = file_size(shape, len(datasets), len(parameter_names))
+    with replacing(path) as temporary, _new_file(temporary, size) as file:
         file.attrs.update(dict(attributes))
         file.attrs["parameters"] = list(parameter_names)
         if datasets[0] != "tensor" and not {"density", "pressure"} <= set(datasets):
@@ -69,8 +76,9 @@ def writing(
             file[name] = np.asarray(points, np.float32)
         file["t-coordinate"] = _one_longer(times).astype(np.float32)
         file["initial-condition"] = np.asarray(initial_conditions, np.int64)
-        shape = (len(initial_conditions), len(times), *map(len, coordinates))
-        fields = [file.create_dataset(name, shape, np.float32) for name in datasets]
+        fields = [_allocate(file, name, shape) for name in datasets]
+        file.flush()
+        reserve(temporary, temporary.stat().st_size)  # again, because opening the file has emptied it
 
         def put(rows: slice, frames: slice, u: np.ndarray) -> None:
             for channel, field in enumerate(fields):
@@ -100,6 +108,17 @@ def write(path: Path, u: Shaped[np.ndarray, "sample time *space channel"], **lay
     return Path(path)
 
 
+def file_size(shape: Sequence[int], channels: int, parameters: int) -> int:
+    """Return the size of a file in bytes, rounded up.
+
+    Args:
+        shape: [sample, time, *space] of its fields.
+    """
+    samples, frames, *space = shape
+    fields, others = 4 * math.prod(shape) * channels, 8 * (samples * (parameters + 1) + frames + sum(space))
+    return fields + others + _HEADER_BYTES + 4096 * (channels + parameters)
+
+
 def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
     """Raise FileExistsError if a file exists and may not be overwritten; the message names all such files."""
     existing = [str(path) for path in paths if Path(path).exists()]
@@ -107,6 +126,20 @@ def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
         raise FileExistsError(
             f"already there: {', '.join(existing)}; choose another folder or ask to overwrite"
         )
+
+
+def _new_file(path: Path, size: int) -> h5py.File:
+    """Open a new file if the disk has room for it."""
+    check_free(path.parent, size)
+    reserve(path, size)
+    return h5py.File(path, "w")
+
+
+def _allocate(file: h5py.File, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
+    """Create a field whose place in the file is fixed now and not when it is written."""
+    settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    return file.create_dataset(name, shape, np.float32, dcpl=settings)
 
 
 def _check_layout(

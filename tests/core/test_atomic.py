@@ -1,5 +1,6 @@
 """Atomic writing: a file or folder is complete or as it was before, also after a process was killed."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -30,6 +31,17 @@ def test_the_temporary_is_hidden_and_keeps_the_suffix(tmp_path):
         temporary.write_text("x")
         assert not (tmp_path / "a.hdf5").exists()
     assert names(tmp_path) == ["a.hdf5"]
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / "folder"
+    with pytest.raises(OSError, match=f"No space.*{path}'"), replacing(path):
+        raise OSError(errno.ENOSPC, "No space left on device")  # as `write` raises it, without a name
+    with pytest.raises(OSError, match=f"Read-only.*{path / 'a.txt'}'"), replacing(path) as temporary:
+        raise OSError(errno.EROFS, "Read-only file system", str(temporary / "a.txt"))
+    with pytest.raises(FileNotFoundError, match="other.txt"), replacing(path):
+        (tmp_path / "other.txt").read_text()
+    assert names(tmp_path) == []
 
 
 def test_after_an_error_everything_is_as_it_was(tmp_path):
