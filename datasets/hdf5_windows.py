@@ -10,7 +10,7 @@ PIECE_BYTES = 2**20  # frames of this size or more, of which not all points are 
 
 
 def read_window(field: h5py.Dataset, rows: tuple[slice, ...], window: tuple[slice, ...]) -> np.ndarray:
-    """Read `field[*rows, *window]`. The first slice of `window` is the slice of time, which starts at frame 0.
+    """Read `field[*rows, *window]`. The first slice of `window` is the slice of time.
 
     Strides are left to numpy, as strided selections of HDF5 are many times slower (twenty times with chunks). If frames
     are large, and not all frames or points are wanted, one frame (or chunk of frames) is read at a time.
