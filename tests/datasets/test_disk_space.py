@@ -10,7 +10,7 @@ import pytest
 
 from cape.datasets.disk_space import check_free, reserve
 from cape.datasets.simulate.simulation import simulate
-from cape.datasets.simulate.writer import file_size, write
+from cape.datasets.simulate.writer import file_size, write, writing
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -21,8 +21,8 @@ def free(monkeypatch):
     return lambda size: monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, size))
 
 
-def small(path, samples=3, frames=4, points=(8, 8), channels=("a", "b")):
-    layout = {
+def layout_of(samples=3, frames=4, points=(8, 8), channels=("a", "b")):
+    return {
         "parameters": np.arange(samples, dtype=float)[:, None],
         "parameter_names": ("nu",),
         "coordinates": [np.arange(n) / n for n in points],
@@ -31,8 +31,21 @@ def small(path, samples=3, frames=4, points=(8, 8), channels=("a", "b")):
         "channel_names": channels,
         "attributes": {"equation": "unknown"},
     }
-    u = np.random.default_rng(0).normal(size=(samples, frames, *points, len(channels)))
-    return write(path, u, **layout)
+
+
+def small(path, **sizes):
+    layout = layout_of(**sizes)
+    points, channels = map(len, layout["coordinates"]), len(layout["channel_names"])
+    shape = (len(layout["initial_conditions"]), len(layout["times"]), *points, channels)
+    return write(path, np.random.default_rng(0).normal(size=shape), **layout)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve space")
+def test_space_is_reserved_before_fields_are_written(tmp_path):
+    with writing(tmp_path / "a.hdf5", **layout_of(samples=1000)):
+        (temporary,) = tmp_path.iterdir()
+        reserved = 512 * temporary.stat().st_blocks
+    assert reserved >= (tmp_path / "a.hdf5").stat().st_size > 1000 * 4 * 64 * 2 * 4
 
 
 @pytest.mark.parametrize(
