@@ -36,10 +36,18 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
     Args:
         publication: what `cape publish` adds to the configuration for readers. The hash of the weights is added to it,
             and `load` then accepts no other weights.
+
+    Raises:
+        ValueError: an array is not finite. Nothing is then written.
     """
+    arrays = {name: np.asarray(array) for name, array in _flat(surrogate).items()}
+    if bad := _not_finite(arrays):
+        raise ValueError(
+            f"cannot save the surrogate: NaN or infinity in {_some(bad)}; the training has diverged"
+        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = weights_as_bytes({name: np.asarray(array) for name, array in _flat(surrogate).items()})
+    weights = weights_as_bytes(arrays)
     write_bytes(folder / WEIGHTS, weights)
     config = {
         "format": FORMAT,
@@ -68,7 +76,8 @@ def load(path: str | Path) -> Surrogate:
 
     Raises:
         ValueError: there is no such folder or name, a file is missing or damaged, the weights do not match the
-            configuration, the format is of another version, or the model has a part that is not registered.
+            configuration or are not finite, the format is of another version, or the model has a part that is not
+            registered.
     """
     folder = locate(path)
     config = read_config(folder)
@@ -189,7 +198,16 @@ def _fill(surrogate: Surrogate, weights: dict[str, np.ndarray], folder: Path) ->
                 f"{_shape(*expected)}, got {_shape(*found)}"
             )
         variable.set_value(jnp.asarray(weights[name]))
+    if bad := _not_finite(weights):
+        raise ValueError(
+            f"{folder / WEIGHTS}: NaN or infinity in {_some(bad)}; copy the folder again or train anew"
+        )
     nnx.update(surrogate, state)
+
+
+def _not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
+    """Return the names of the arrays that hold NaN or infinity."""
+    return [name for name, array in arrays.items() if not np.isfinite(array).all()]
 
 
 def _some(names: list[str]) -> str:

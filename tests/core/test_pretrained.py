@@ -62,6 +62,19 @@ def test_running_statistics_are_kept(tmp_path):
     np.testing.assert_array_equal(predict(load(tmp_path), waves(8), P), predict(surrogate, waves(8), P))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_never_saved(value, tmp_path):
+    surrogate = build(problem_of(16))
+    bias = surrogate.conditioning.base.out.bias
+    bias[...] = bias[...].at[0].set(value)
+    message = (
+        r"cannot save the surrogate: NaN or infinity in conditioning.base.out.bias; the training has diverged"
+    )
+    with pytest.raises(ValueError, match=message):
+        surrogate.save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 def edited(folder, **changes):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | changes))

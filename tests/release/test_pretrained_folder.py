@@ -61,6 +61,8 @@ BIAS = "conditioning.base.out.bias"
         (lambda f: weights_changed(f, lambda w: w[BIAS].fill(1), sealed=True), "not the weights that .* published"),
         (lambda f: weights_changed(f, lambda w: w.pop(BIAS)), "json, of another surrogate; missing cond"),
         (lambda f: weights_changed(f, lambda w: w.update(x=w[BIAS])), "does not match .* unknown x"),
+        (lambda f: weights_changed(f, lambda w: w[BIAS].fill(np.nan)), "safetensors: NaN or infinity in .*out.bias;"),
+        (lambda f: weights_changed(f, lambda w: w[BIAS].fill(np.inf)), "safetensors: NaN or infinity in .*out.bias;"),
         (
             lambda f: weights_changed(f, lambda w: w.update({BIAS: w[BIAS].astype(np.float64)})),
             r"out.bias: expected float32 \[1\], got float64 \[1\]",
