@@ -30,7 +30,7 @@ class OtherTimeStep(OutOfDistributionWarning):
 
 def rollout_warnings(
     problem: Problem,
-    parameters: Float[np.ndarray, "batch parameter"],
+    parameters: Float[np.ndarray, "batch parameter"] | None,
     resolution: Sequence[int],
     steps: int,
     finest_grid: float,
@@ -40,14 +40,14 @@ def rollout_warnings(
 
     Args:
         problem: describes the training data.
-        parameters: parameter values of the rollout.
+        parameters: parameter values of the rollout, or None if they are unknown.
         resolution: grid points per axis of the rollout.
         steps: length of the rollout, in frames.
         finest_grid: how many times finer than in training a grid may be without a warning.
         trained_steps: length of the longest rollout of the training, in frames.
     """
     found: list[OutOfDistributionWarning] = []
-    outside = problem.outside(np.asarray(parameters))
+    outside = () if parameters is None else problem.outside(np.asarray(parameters))
     if outside:
         found.append(OutsideTrainedRange(f"{'; '.join(outside)}: the surrogate extrapolates"))
     ratios = [n / trained for n, trained in zip(resolution, problem.resolution, strict=True)]

@@ -1,5 +1,6 @@
 """Surrogate: normalisation, conditioning and base solver as a one-step map that depends on the PDE parameters."""
 
+import contextlib
 import functools
 import warnings
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,7 @@ class Surrogate(nnx.Module):
             )
         self.problem, self.config = problem, config
         self.normalisation, self.conditioning = config.build(problem, rngs=rngs)
+        nnx.update(self, jax.tree.map(_single, nnx.state(self)))
         self.eval()  # only a training calls train(), see `plan_phases`
 
     @property
@@ -76,24 +78,28 @@ class Surrogate(nnx.Module):
 
     def prepare(self, parameters: Float[Array, "batch parameter"]) -> Any:
         """Compute everything that depends on the parameters only: a pytree whose leaves start with the batch axis."""
-        return self.normalisation.prepare(self.conditioning, parameters)
+        return self.normalisation.prepare(self.conditioning, parameters.astype(jnp.float32))
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
-        """Advance u by one step. The first guess returned is that of the last substep."""
+        """Advance u by one step. The first guess returned is that of the last substep.
+
+        The step is computed in float32. What is returned has the dtype of u.
+        """
         channels, history = self.problem.channels, self.window.history
         if u.shape[-1] != history * len(channels):
             raise ValueError(
                 f"expected a state of {history} frame(s) of the channel(s) {channels}, oldest first, as the last axis, "
                 f"got shape {u.shape}"
             )
-        start = u
+        dtype = u.dtype
+        start = u = u.astype(jnp.float32)
         for _ in range(self.config.substeps - 1):
             u = self._substep(u, prepared).next
         following, first_guess = self._substep(u, prepared)
         old = u.shape[-1] - self.new_channels
         if old:  # frames of the next state that are known
             following = jnp.concatenate([start[..., -old:], following[..., old:]], -1)
-        return Prediction(following, first_guess)
+        return jax.tree.map(lambda a: a.astype(dtype), Prediction(following, first_guess))
 
     def at(self, parameters: Float[Array, "batch parameter"]) -> Step:
         """Bind the surrogate to parameters: return the one-step map u -> u(t + dt).
@@ -110,6 +116,9 @@ class Surrogate(nnx.Module):
     ) -> Float[Array, "batch steps *space channel"]:
         """Predict `steps` frames after u0, without u0. Compiled once for each shape and number of steps.
 
+        `jax.jit`, `jax.vmap`, `jax.grad` and `jax.jvp` apply to u0 and to the parameters. Shapes are always checked.
+        Values that such a transformation traces are unknown, so they raise no error and no warning.
+
         Args:
             u0: initial frames [batch, *space, channel] in physical units, converted to float32. If a step takes
                 several frames (`Window.history`), that many consecutive frames, [batch, history, *space, channel].
@@ -125,11 +134,16 @@ class Surrogate(nnx.Module):
             All of these are `cape.out_of_distribution.OutOfDistributionWarning`.
 
         Raises:
-            ValueError: a shape or a parameter name does not fit, a parameter is not finite, or `steps` is below 1.
+            ValueError: a shape or a parameter name does not fit, u0 or a parameter is NaN or infinite (in float32), or
+                `steps` is below 1.
         """
-        u0 = jnp.asarray(u0, jnp.float32)
-        given = self._given_frames(u0)
-        array = self.problem.parameter_array(parameters, u0.shape[0])
+        with _at_once_unless_traced(u0), np.errstate(over="ignore"):
+            u0 = jnp.asarray(u0, jnp.float32)
+            given = self._given_frames(u0)
+            if not _traced(u0) and not _all_finite(u0):
+                raise ValueError(f"expected finite u0 of {self.problem.channels}, got NaN or infinity")
+        with _at_once_unless_traced(parameters):
+            array = self.problem.parameter_array(parameters, u0.shape[0])
         self.warn_out_of_distribution(array, given.shape[2:-1], steps, self.config.base.finest_grid)
         graphdef, state = nnx.split(self)
         return _rollout(graphdef, state, given, array, steps)
@@ -143,18 +157,24 @@ class Surrogate(nnx.Module):
     ) -> None:
         """Warn of a rollout outside the training data (see `rollout_warnings`).
 
+        Parameters that jax is tracing are not checked, because their values are unknown.
+
         Raises:
             ValueError: a parameter is not finite.
         """
-        values = np.asarray(parameters)
-        if not np.isfinite(values).all():
+        values = None if _traced(parameters) else np.asarray(parameters)
+        if values is not None and not np.isfinite(values).all():
             raise ValueError(f"expected finite parameters {self.problem.parameters}, got NaN or infinity")
         trained = self.trained_steps
         for warning in rollout_warnings(self.problem, values, resolution, steps, finest_grid, trained):
             warnings.warn(warning, stacklevel=3)
 
     def save(self, folder: str | Path) -> None:
-        """Write a pretrained folder, which `cape.load` opens: config.json and weights.safetensors."""
+        """Write a pretrained folder, which `cape.load` opens: config.json and weights.safetensors.
+
+        Raises:
+            ValueError: a weight is not finite. Nothing is then written.
+        """
         from cape.pretrained import save
 
         save(self, Path(folder))
@@ -186,6 +206,27 @@ class Surrogate(nnx.Module):
 def _rollout(graphdef, state, given, parameters, steps: int):
     surrogate = nnx.merge(graphdef, state)
     return surrogate.window.rollout(surrogate.at(parameters), given, steps)
+
+
+def _single(array: Array) -> Array:
+    """Return weights of float64 as float32. Parts of users make such weights in JAX's 64-bit mode."""
+    return array.astype(jnp.float32) if array.dtype == np.float64 else array
+
+
+@jax.jit
+def _all_finite(u: Array) -> Array:
+    return jnp.isfinite(u).all()
+
+
+def _traced(values: Any) -> bool:
+    """Return whether a transformation of jax is tracing some of the values, so that they are unknown."""
+    leaves = jax.tree.leaves(list(values.values()) if isinstance(values, Mapping) else values)
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+
+
+def _at_once_unless_traced(values: Any) -> contextlib.AbstractContextManager[None]:
+    """Return a context in which known values are computed at once, even while jax is tracing a function of others."""
+    return contextlib.nullcontext() if _traced(values) else jax.ensure_compile_time_eval()
 
 
 def count_weights(module: nnx.Module) -> int:
