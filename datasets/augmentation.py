@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from cape.datasets.equations.equation import EQUATIONS
-from cape.datasets.isometries import apply_to_half, random_isometry, random_translation
+from cape.datasets.isometries import apply_to_half, one_in_two, random_isometry, random_translation
 from cape.datasets.symmetries import Symmetries
 from cape.registry import nearest
 
@@ -167,12 +167,13 @@ def _augment_interval(
     keys = jax.random.split(key, 6)
     ones = jnp.ones((batch,), jnp.int32)
     copies, orientation, boost = ones, ones, 0 * ones
-    factor, offset = jnp.ones((batch,)), jnp.zeros((batch,))
+    factor, offset = jnp.ones((batch,), frames.dtype), jnp.zeros((batch,), frames.dtype)
     if symmetries.tiling is not None:
-        copies = jax.random.choice(keys[0], jnp.asarray(augmentation.tilings, jnp.int32), (batch,))
+        drawn = jax.random.randint(keys[0], (batch,), 0, len(augmentation.tilings), jnp.int32)
+        copies = jnp.asarray(augmentation.tilings, jnp.int32)[drawn]
         factor, p = _scale_space(symmetries.tiling, factor, p, copies.astype(frames.dtype), parameter_names)
     if symmetries.reflection is not None and augmentation.reflect:
-        orientation = jax.random.rademacher(keys[1], (batch,), jnp.int32)
+        orientation = _signs(keys[1], batch, jnp.int32)
         factor = jnp.where(orientation < 0, factor * symmetries.reflection, factor)
     if symmetries.galilean:
         largest = int(augmentation.largest_boost / speed)
@@ -198,9 +199,14 @@ def _scale_space(
 
 def _random_affine(largest: float, keys: Key[Array, 3], batch: int, dtype):
     """Draw |α| in [1/largest, largest], the sign of α, and γ in ±(largest − 1), for v = α u + γ."""
-    size = jnp.exp(jax.random.uniform(keys[0], (batch,), minval=-jnp.log(largest), maxval=jnp.log(largest)))
-    sign = jax.random.rademacher(keys[1], (batch,), dtype)
-    return size, sign, (largest - 1.0) * jax.random.uniform(keys[2], (batch,), minval=-1.0)
+    most = jnp.log(jnp.asarray(largest, dtype))
+    size = jnp.exp(jax.random.uniform(keys[0], (batch,), dtype, minval=-most, maxval=most))
+    sign = _signs(keys[1], batch, dtype)
+    return size, sign, (largest - 1.0) * jax.random.uniform(keys[2], (batch,), dtype, minval=-1.0)
+
+
+def _signs(key: PRNGKeyArray, batch: int, dtype) -> Array:
+    return 2 * one_in_two(key, batch).astype(dtype) - 1
 
 
 def _moved(frames: Frames, multiple: Int[Array, " batch"], boost: Int[Array, " batch"]) -> Frames:

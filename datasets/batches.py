@@ -40,7 +40,7 @@ def batch_indices(seed, step, samples: int, batch: int) -> Int[Array, " batch"]:
     key = jax.random.key(seed)
 
     def shuffled(epoch):
-        return jax.random.permutation(jax.random.fold_in(key, epoch), samples)
+        return jax.random.permutation(jax.random.fold_in(key, epoch), jnp.arange(samples, dtype=jnp.int32))
 
     this = shuffled(epoch)
     following = jax.lax.cond(first + batch > samples, shuffled, lambda _: this, epoch + 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from cape.datasets.symmetries import Isometry
 
@@ -33,12 +33,12 @@ def random_isometry(
         if vector is not None:
             signs = jnp.ones(channels, frames.dtype).at[vector[axis]].set(-1.0)
             reflected = reflected * signs.reshape((1,) * (frames.ndim - 1) + (-1,))
-        frames = _where(jax.random.bernoulli(drawn, 0.5, (batch,)), reflected, frames)
+        frames = _where(one_in_two(drawn, batch), reflected, frames)
     for last in range(
         1, len(space) if exchange else 0
     ):  # the Fisher-Yates shuffle: all orders are equally likely
         key, drawn = jax.random.split(key)
-        chosen = jax.random.randint(drawn, (batch,), 0, last + 1)
+        chosen = jax.random.randint(drawn, (batch,), 0, last + 1, jnp.int32)
         before = frames
         for other in range(last):
             frames = _where(chosen == other, _exchange(before, vector, other, last), frames)
@@ -49,9 +49,14 @@ def random_translation(
     frames: Float[Array, "batch time *space channel"], key: PRNGKeyArray, *, step: tuple[int, ...]
 ) -> Float[Array, "batch time *space channel"]:
     """Translate every trajectory on its periodic domain by a random multiple of `step`, in cells along each axis."""
-    multiples = jax.random.randint(key, frames.shape[:1], 0, max(frames.shape[2:-1]))
+    multiples = jax.random.randint(key, frames.shape[:1], 0, max(frames.shape[2:-1]), jnp.int32)
     axes = tuple(range(1, 1 + len(step)))
-    return jax.vmap(lambda one, n: jnp.roll(one, n * jnp.asarray(step), axes))(frames, multiples)
+    return jax.vmap(lambda one, n: jnp.roll(one, n * jnp.asarray(step, jnp.int32), axes))(frames, multiples)
+
+
+def one_in_two(key: PRNGKeyArray, count: int) -> Bool[Array, " count"]:
+    """Draw true with probability one half. The draws are the same in JAX's 64-bit mode."""
+    return jax.random.bernoulli(key, jnp.float32(0.5), (count,))
 
 
 def apply_to_half(
@@ -73,7 +78,7 @@ def apply_to_half(
     image = jnp.flip(image, space) if isometry.reverse else image
     shift = int(cells) if isometry.reverse else -int(cells)
     image = isometry.sign * jnp.roll(image, (shift,) * len(space), space)
-    return _where(jax.random.bernoulli(key, 0.5, frames.shape[:1]), image, frames)
+    return _where(one_in_two(key, frames.shape[0]), image, frames)
 
 
 def _exchange(frames: Array, vector: tuple[int, ...] | None, first: int, second: int) -> Array:

@@ -49,7 +49,7 @@ class ChannelAttention(nnx.Module):
         self.first = Pointwise(features * len(problem.parameters), width, rngs=rngs)
         self.second = Pointwise(width, 2 * sum(hidden_channels), rngs=rngs)
         self.second.weight[...] = _OUTPUT_SCALE * self.second.weight[...]
-        self.second.bias = nnx.Param(jnp.zeros(2 * sum(hidden_channels)))
+        self.second.bias = nnx.Param(jnp.zeros(2 * sum(hidden_channels), jnp.float32))
 
     def vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch _"], ...]:
         """Compute the gains and offsets of every feature map, concatenated: [batch, 2 * channels] for each map."""

@@ -37,12 +37,12 @@ def logarithmic(
     for i, (smallest, largest) in enumerate(zip(low, high, strict=True)):
         if smallest > 0:
             value = jnp.log(jnp.maximum(p[:, i], _SMALLEST_NORMAL))  # log(0) would turn every output into NaN
-            start, stop = np.log(smallest), np.log(largest)
+            start, stop = float(np.log(smallest)), float(np.log(largest))
         else:
             floor = _FLOOR_AT_ZERO if smallest == 0 else _FLOOR_OF_EITHER_SIGN
             floor = floor * max(abs(smallest), abs(largest), 1e-30)
             value = jnp.arcsinh(p[:, i] / floor)
-            start, stop = np.arcsinh(smallest / floor), np.arcsinh(largest / floor)
+            start, stop = float(np.arcsinh(smallest / floor)), float(np.arcsinh(largest / floor))
         half = (stop - start) / 2 if stop > start else 1.0
         columns.append((value - (start + stop) / 2) / half)
     return jnp.stack(columns, -1) if columns else p

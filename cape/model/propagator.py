@@ -56,15 +56,15 @@ class Propagator(nnx.Module):
         parameters, channels = len(problem.parameters), len(problem.channels)
         spread = _directions(rngs, heads, problem.dimension) * max_displacement
         pde = slice(1, 1 + parameters - problem.frame_statistics)  # column 0 is the part independent of p
-        displacement = jnp.zeros((heads, 1 + parameters, problem.dimension))
+        displacement = jnp.zeros((heads, 1 + parameters, problem.dimension), jnp.float32)
         self.displacement = nnx.Param(displacement.at[:, pde].set(spread[:, None]))
         # If heads move, every other one only moves. The others also diffuse, from weakly to strongly.
         diffusion = jnp.full((heads, 1 + parameters), _NEGLIGIBLE, jnp.float32)
         every = 2 if max_displacement else 1
-        ladder = jnp.linspace(_WEAKEST, _STRONGEST, len(range(0, heads, every)))
+        ladder = jnp.linspace(_WEAKEST, _STRONGEST, len(range(0, heads, every)), dtype=jnp.float32)
         diffusion = diffusion.at[::every, pde].set(jax.random.permutation(rngs.params(), ladder)[:, None])
         self.log_diffusion = nnx.Param(diffusion)
-        weight = jnp.eye(channels)[:, None, :] / heads
+        weight = jnp.eye(channels, dtype=jnp.float32)[:, None, :] / heads
         self.mix = nnx.Param(jnp.broadcast_to(weight, (channels, heads, channels)) * 1.0)
 
     def rates(
@@ -119,8 +119,8 @@ class Propagator(nnx.Module):
 
 def _directions(rngs: nnx.Rngs, heads: int, dimension: int) -> Float[Array, "head axis"]:
     """Spread `heads` displacements over [-1, 1] in 1D, and over the unit ball in higher dimensions."""
-    radius = jnp.linspace(-1.0, 1.0, heads) if heads > 1 else jnp.zeros(1)
+    radius = jnp.linspace(-1.0, 1.0, heads, dtype=jnp.float32) if heads > 1 else jnp.zeros(1, jnp.float32)
     if dimension == 1:
         return radius[:, None]
-    direction = jax.random.normal(rngs.params(), (heads, dimension))
+    direction = jax.random.normal(rngs.params(), (heads, dimension), jnp.float32)
     return radius[:, None] * direction / jnp.linalg.norm(direction, axis=-1, keepdims=True)

@@ -77,8 +77,8 @@ class CAPEBlock(nnx.Module):
             self.last: nnx.Module = Pointwise(widening, outputs, rngs=rngs)
         else:
             self.last = Convolution(widening, outputs, kernel, boundaries=zeros, bias=False, rngs=rngs)
-        self.norm_weight = nnx.Param(jnp.ones(resolution))
-        self.norm_bias = nnx.Param(jnp.zeros(resolution))
+        self.norm_weight = nnx.Param(jnp.ones(resolution, jnp.float32))
+        self.norm_bias = nnx.Param(jnp.zeros(resolution, jnp.float32))
 
     def vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch wide"], ...]:
         """Compute the attention vectors a_s, a_1, a_d, each [batch, W]."""

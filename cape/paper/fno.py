@@ -21,7 +21,7 @@ def grid_coordinates(
 ) -> Float[Array, "axis *space"]:
     """Compute origin + length·i/n at point i of n; `coordinates` holds (origin, length) for each axis."""
     axes = [o + length * (counting(n) / n) for n, (o, length) in zip(space, coordinates, strict=True)]
-    return jnp.stack(jnp.meshgrid(*axes, indexing="ij"))
+    return jnp.stack(jnp.meshgrid(*(jnp.asarray(axis, jnp.float32) for axis in axes), indexing="ij"))
 
 
 class PaperFNO(nnx.Module):

@@ -28,10 +28,10 @@ class BatchNorm(nnx.Module):
     epsilon = 1e-5
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
-        self.scale = nnx.Param(jnp.ones(channels))
-        self.bias = nnx.Param(jnp.zeros(channels))
-        self.mean = nnx.BatchStat(jnp.zeros(channels))
-        self.var = nnx.BatchStat(jnp.ones(channels))
+        self.scale = nnx.Param(jnp.ones(channels, jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(channels, jnp.float32))
+        self.mean = nnx.BatchStat(jnp.zeros(channels, jnp.float32))
+        self.var = nnx.BatchStat(jnp.ones(channels, jnp.float32))
         self.use_running_average = False  # the name that nnx's train() and eval() set
 
     def __call__(self, u: Features) -> Features:

@@ -52,7 +52,7 @@ def resident(
             chosen = batch_indices(seed, update, frames.shape[0], size)
         else:
             key = jax.random.fold_in(jax.random.key(seed), update)
-            chosen = jax.random.choice(key, frames.shape[0], (size,), p=probabilities)
+            chosen = jax.random.choice(key, frames.shape[0], (size,), p=probabilities).astype(jnp.int32)
         return frames[chosen], parameters[chosen]
 
     while True:

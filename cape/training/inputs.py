@@ -43,8 +43,8 @@ class UpdateInput(NamedTuple):
     def noise(self, level: float, t: Array | int, shape: tuple[int, ...]) -> Float[Array, "..."]:
         """Draw Gaussian noise of `level` standard deviations of each channel; `t` selects the random stream."""
         if level == 0:
-            return jnp.zeros((1,) * len(shape))
-        drawn = jax.random.normal(jax.random.fold_in(self.key, t), shape)
+            return jnp.zeros((1,) * len(shape), jnp.float32)
+        drawn = jax.random.normal(jax.random.fold_in(self.key, t), shape, jnp.float32)
         return level * self.channel_std.reshape((1,) * (len(shape) - 1) + (-1,)) * drawn
 
     def noisy_frames(self, level: float) -> Float[Array, "time batch *space channel"]:
@@ -78,7 +78,7 @@ def make_inputs(
         predictions, _ = model.predict_all(params, model_state, inputs, given.parameters)
         noise = noise_of_new_frames(model, given.noise(level, transitions + i, inputs.shape))
         pushed = jnp.concatenate([inputs[:1], (predictions.next + noise)[:-1]])
-        autoregressive = jnp.arange(transitions) < given.schedule.autoregressive
+        autoregressive = jnp.arange(transitions, dtype=jnp.int32) < given.schedule.autoregressive
         return jnp.where(autoregressive.reshape(-1, *(1,) * (inputs.ndim - 1)), inputs, pushed)
 
     return jax.lax.fori_loop(0, given.schedule.pushes, push, inputs)

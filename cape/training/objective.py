@@ -124,7 +124,7 @@ def value_and_gradient(
 
     steps = (inputs, given.frames[1:], _step_weights(objective, time))
     chunks = jax.tree.map(lambda a: a.reshape(-1, together, *a.shape[1:]), steps)
-    zero = Losses(*(jnp.zeros(()) for _ in Losses._fields))
+    zero = Losses(*(jnp.zeros((), jnp.float32) for _ in Losses._fields))
     start = (zero, model_state, jax.tree.map(jnp.zeros_like, params))
     (losses, model_state, grads), _ = jax.lax.scan(add_chunk, start, chunks)
     return losses, model_state, grads
@@ -174,7 +174,7 @@ def _predict_through_time(
         prediction, model_state = model.predict(params, model_state, u, prepared)
         return (prediction.next, model_state), prediction
 
-    steps = (jnp.arange(given.transitions), given.frames[:-1])
+    steps = (jnp.arange(given.transitions, dtype=jnp.int32), given.frames[:-1])
     (_, model_state), predictions = jax.lax.scan(advance, (given.frames[0], model_state), steps)
     return predictions, model_state
 
@@ -200,7 +200,7 @@ def _losses(
 def _step_weights(objective: Objective, time: int) -> Float[Array, "time 2"]:
     """Return the weights of each step's auxiliary loss in the reported figure and in the total."""
     if not objective.auxiliary_accumulates:
-        return jnp.ones((time, 2))
+        return jnp.ones((time, 2), jnp.float32)
     left = jnp.arange(time - 1, -1, -1, dtype=jnp.float32)  # the last step has weight 0 in both
     return jnp.stack([jnp.minimum(left, 1.0), left], -1)
 

@@ -6,10 +6,14 @@ import math
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 import optax.contrib
 
 from cape.registry import Registry
+
+# Coefficients of Newton and Schulz in the source of Muon. Plain numbers would become float64 in JAX's 64-bit mode.
+_NEWTON_SCHULZ = (np.float32(3.4445), np.float32(-4.7750), np.float32(2.0315))
 
 WeightPath = tuple[str, ...]  # such as ("conditioning", "base", "lift", "weight")
 
@@ -106,6 +110,7 @@ class Muon(ScheduledOptimiser):
     ) -> optax.GradientTransformation:
         return optax.contrib.muon(
             learning_rate,
+            ns_coeffs=_NEWTON_SCHULZ,
             weight_decay=self.weight_decay,
             adam_b2=self.b2,
             adam_weight_decay=self.weight_decay,

@@ -25,14 +25,16 @@ def fixed(sizes: Sequence[Size]) -> bool:
 
 def counting(points: Size) -> Constant:
     """Return 0..N-1 as a constant, or as a computation of the program if N is a symbol."""
-    return np.arange(points) if fixed((points,)) else jnp.arange(points)
+    return np.arange(points) if fixed((points,)) else jnp.arange(points, dtype=jnp.int32)
 
 
 def cosine_sine(points: Size, frequencies: tuple[int, ...]) -> tuple[Constant, Constant]:
     """Compute cos(2πkn/N) and sin(2πkn/N), each [n, k]: float64 constants, or float32 if N is a symbol."""
     if fixed((points,)):
         return _constants(points, frequencies)
-    return _cosine_sine_of_turns(counting(points)[:, None] * jnp.asarray(frequencies)[None], points)
+    return _cosine_sine_of_turns(
+        counting(points)[:, None] * jnp.asarray(frequencies, jnp.int32)[None], points
+    )
 
 
 @lru_cache(maxsize=256)

@@ -19,8 +19,8 @@ class GroupNorm(nnx.Module):
     epsilon = 1e-5
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
-        self.scale = nnx.Param(jnp.ones(channels))
-        self.bias = nnx.Param(jnp.zeros(channels))
+        self.scale = nnx.Param(jnp.ones(channels, jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(channels, jnp.float32))
 
     def __call__(self, u: Features) -> Features:
         return standardise(u) * over_points(self.scale[...], u.ndim) + over_points(self.bias[...], u.ndim)
@@ -36,8 +36,8 @@ class LayerNorm(nnx.Module):
     epsilon = 1e-5
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
-        self.scale = nnx.Param(jnp.ones(channels))
-        self.bias = nnx.Param(jnp.zeros(channels))
+        self.scale = nnx.Param(jnp.ones(channels, jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(channels, jnp.float32))
 
     def __call__(self, u: Features) -> Features:
         centred = u - u.mean(0, keepdims=True)

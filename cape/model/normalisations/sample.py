@@ -39,7 +39,7 @@ class SampleNormalisation(Normalisation):
         self.inner_problem = with_frame_statistics(problem)
         self.first_used = 0 if uses_parameters else len(problem.parameters)
         used = len(self.inner_problem.parameters) - self.first_used
-        self.gain = nnx.Param(jnp.zeros((used, self.channels)))
+        self.gain = nnx.Param(jnp.zeros((used, self.channels), jnp.float32))
 
     def prepare(
         self, conditioning: Conditioning, p: Float[Array, "batch parameter"]
