@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from jaxtyping import Float
 
+from cape.datasets.hdf5_files import open_hdf5, stored
 from cape.datasets.hdf5_windows import read_window
 
 
@@ -33,11 +33,13 @@ class GroupStore:
     def blocks(
         self, runs: Sequence[tuple[int, int]], window: tuple[slice, ...]
     ) -> Iterator[Float[np.ndarray, "sample time *space channel"]]:
-        with h5py.File(self.path, "r") as file:
+        with open_hdf5(self.path) as file:
             for run in runs:
                 with np.errstate(over="ignore", invalid="ignore"):
                     samples = [
-                        read_window(file[f"{self.groups[i]}/{self.dataset}"], (), window).astype(np.float32)
+                        read_window(stored(file, f"{self.groups[i]}/{self.dataset}"), (), window).astype(
+                            np.float32
+                        )
                         for i in range(*run)
                     ]
                 yield np.stack(samples)

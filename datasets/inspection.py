@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from cape.datasets.concatenation import concatenate
+from cape.datasets.names import printable
 from cape.datasets.not_finite import finite_samples
-from cape.datasets.opening import Paths, find_files, reader_of
+from cape.datasets.opening import Paths, open_each
 from cape.datasets.readers.reader import Reader
 from cape.datasets.trajectories import Trajectories, is_uniform
 
@@ -27,19 +28,18 @@ def inspect(paths: Paths, check_values: bool = False) -> str:
     Raises:
         ValueError: a file is missing or unknown. Files that do not fit together are a warning in the text.
     """
-    files = find_files(paths)
-    readers = [reader_of(path) for path in files]
-    parts = [reader.open(path) for reader, path in zip(readers, files, strict=True)]
+    opened = open_each(paths)
     sections = [
         "\n".join([str(path), *_aligned(_describe(path, reader, part, check_values))])
-        for path, reader, part in zip(files, readers, parts, strict=True)
+        for path, reader, part in opened
     ]
-    return "\n\n".join([*sections, "\n".join(["All together", *_aligned(_describe_all(parts))])])
+    together = _describe_all([part for _, _, part in opened])
+    return "\n\n".join([*sections, "\n".join(["All together", *_aligned(together)])])
 
 
 def _aligned(rows: Rows) -> list[str]:
     width = max(len(name) for name, _ in rows)
-    return [f"  {name:<{width}}  {value}" for name, value in rows]
+    return [f"  {printable(name):<{width}}  {printable(value)}" for name, value in rows]
 
 
 def _describe(path: Path, reader: Reader, t: Trajectories, check_values: bool) -> Rows:

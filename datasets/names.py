@@ -1,4 +1,4 @@
-"""Names of channels and parameters."""
+"""Names of channels and parameters, and other text from files."""
 
 from collections.abc import Sequence
 
@@ -14,3 +14,8 @@ def check_names(names: Sequence[str], what: str) -> None:
             raise ValueError(f"{what}: {name!r} is no name: expected letters, and neither '/', '\\' nor ':'")
     if len(set(names)) < len(names):
         raise ValueError(f"{what}: expected names that differ, got {tuple(names)}")
+
+
+def printable(text: str) -> str:
+    """Return text on one line, without control characters, which could command the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 from jaxtyping import Int
 
-_SAMPLES = 2**22  # of one file; with 31 bits in front, the numbers stay exact as float64 and in JSON
+MOST_SAMPLES = 2**22  # of one file; with 31 bits in front, the numbers stay exact as float64 and in JSON
 
 
 def number_initial_conditions(series: str, samples: int) -> Int[np.ndarray, " sample"]:
@@ -18,7 +18,7 @@ def number_initial_conditions(series: str, samples: int) -> Int[np.ndarray, " sa
     Raises:
         ValueError: there are more than 4 million samples.
     """
-    if samples > _SAMPLES:
-        raise ValueError(f"{series}: {samples} samples, expected at most {_SAMPLES} in one file")
+    if samples > MOST_SAMPLES:
+        raise ValueError(f"{series}: {samples} samples, expected at most {MOST_SAMPLES} in one file")
     digest = hashlib.blake2b(series.encode(), digest_size=4).digest()
-    return (int.from_bytes(digest, "big") >> 1) * _SAMPLES + np.arange(samples, dtype=np.int64)
+    return (int.from_bytes(digest, "big") >> 1) * MOST_SAMPLES + np.arange(samples, dtype=np.int64)

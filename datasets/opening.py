@@ -6,23 +6,48 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
+
 from cape.datasets.concatenation import concatenate
-from cape.datasets.readers.hdf5 import contents
+from cape.datasets.hdf5_files import naming_errors
+from cape.datasets.readers.examination import examine
+from cape.datasets.readers.hdf5 import Hdf5Reader, contents
 from cape.datasets.readers.reader import READERS, Reader
 from cape.datasets.trajectories import Trajectories
 
 Paths = str | Path | Sequence[str | Path]
 
 
-def open_files(paths: Paths) -> Trajectories:
+def open_files(paths: Paths, *, trusted: bool = False) -> Trajectories:
     """Open files of one PDE, or folders of such files, together; this reads no field.
 
     Samples are in the order of the files; the files of a folder are sorted by name.
 
+    Args:
+        trusted: the files are the user's own. Their data may then lie outside their folders, and they may be compressed
+            more than files of others; see `cape.datasets.readers.examination.examine`.
+
     Raises:
-        ValueError: a file is missing or unknown, or files do not fit together; the message names them.
+        ValueError: a file is missing, unknown or refused, or files do not fit together; the message names them.
     """
-    return concatenate([reader_of(path).open(path) for path in find_files(paths)])
+    return concatenate([trajectories for _, _, trajectories in open_each(paths, trusted=trusted)])
+
+
+def open_each(paths: Paths, *, trusted: bool = False) -> list[tuple[Path, Reader, Trajectories]]:
+    """Open files one by one; arguments and errors as in `open_files`.
+
+    Returns:
+        The path, reader and trajectories of each file.
+    """
+    files = find_files(paths)
+    if not trusted:
+        examine(files)
+    opened = []
+    for path in files:
+        reader = reader_of(path)
+        with naming_errors(path):
+            opened.append((path, reader, reader.open(path)))
+    return opened
 
 
 def find_files(paths: Paths) -> list[Path]:
@@ -64,14 +89,29 @@ def reader_of(path: Path) -> Reader:
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such file; expected a data file ({', '.join(_suffixes())})")
-    found = [reader for reader in READERS.parts.values() if reader.recognises(path)]
+    with naming_errors(path):
+        found = [reader for reader in READERS.parts.values() if reader.recognises(path)]
     if len(found) > 1:
         names = " and ".join(reader.name for reader in found)
         raise ValueError(f"{path}: the readers {names} all recognise this file, expected exactly one")
     if not found:
-        known = "; ".join(f"{reader.name}: {reader.description}" for reader in READERS.parts.values())
-        raise ValueError(f"{path}: unknown layout, found {contents(path)}. Known layouts: {known}")
+        raise ValueError(f"{path}: {_what_is_unknown(path)}. Known layouts: {_known_layouts()}")
     return found[0]
+
+
+def _what_is_unknown(path: Path) -> str:
+    if h5py.is_hdf5(path):
+        return f"unknown layout, found {contents(path)}"
+    if path.suffix in Hdf5Reader.suffixes:
+        return "cannot be opened as HDF5, truncated or another format"
+    return f"unknown format {path.suffix!r}, expected {' or '.join(_suffixes())}"
+
+
+def _known_layouts() -> str:
+    readers = READERS.parts.values()
+    return "; ".join(
+        f"{reader.name} ({', '.join(reader.suffixes)}): {reader.description}" for reader in readers
+    )
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from jaxtyping import Float
 
+from cape.datasets.hdf5_files import open_hdf5, stored
 from cape.datasets.hdf5_windows import read_window
 
 
@@ -49,7 +50,7 @@ class SlabStore:
         self, runs: Sequence[tuple[int, int]], window: tuple[slice, ...]
     ) -> Iterator[Float[np.ndarray, "sample time *space channel"]]:
         seen = [len(range(n)[s]) for n, s in zip(self.field_shape[1:], window, strict=True)]
-        with h5py.File(self.path, "r") as file:
+        with open_hdf5(self.path) as file:
             common = {slab: _read(file, slab, (), window) for slab in self.slabs if not slab.varies[0]}
             for start, stop in runs:
                 u = np.empty((stop - start, *seen, self.shape[-1]), np.float32)
@@ -65,7 +66,7 @@ class SlabStore:
 
 def _read(file: h5py.File, slab: Slab, rows: tuple[slice, ...], window: tuple[slice, ...]) -> np.ndarray:
     """Read the window of a slab as [sample, time, *space, component]; absent axes have length 1."""
-    field = file[slab.dataset]
+    field = stored(file, slab.dataset)
     seen = tuple(s for s, varies in zip(window, slab.varies[1:], strict=True) if varies)
     values = (
         read_window(field, rows, seen) if slab.varies[1] else field[rows][(slice(None),) * len(rows) + seen]

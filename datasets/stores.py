@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import h5py
 import numpy as np
 from jaxtyping import Float
 
+from cape.datasets.hdf5_files import open_hdf5, stored
 from cape.datasets.hdf5_windows import read_window
 
 
@@ -59,11 +59,13 @@ class FileStore:
     def blocks(
         self, runs: Sequence[tuple[int, int]], window: tuple[slice, ...]
     ) -> Iterator[Float[np.ndarray, "sample time *space channel"]]:
-        with h5py.File(self.path, "r") as file:
+        with open_hdf5(self.path) as file:
             for start, stop in runs:
                 rows = (slice(start, stop),)
                 with np.errstate(over="ignore", invalid="ignore"):
-                    channels = [read_window(file[d], rows, window).astype(np.float32) for d in self.datasets]
+                    channels = [
+                        read_window(stored(file, d), rows, window).astype(np.float32) for d in self.datasets
+                    ]
                 yield np.stack(channels, axis=-1)
 
 

@@ -103,3 +103,12 @@ def write_incompressible(path, samples=4, frames=5, points=8, times=None, withou
         "t": np.tile(0.005 * np.arange(frames), (samples, 1)) if times is None else times,
     }
     return _write(path, contents | (datasets or {}), without, {})
+
+
+def allocate(group, name, shape):
+    """Add a dataset of zeros of any shape that takes no space on the disk: it is allocated, but nothing is written."""
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    space = h5py.h5s.create_simple(shape)
+    h5py.h5d.create(group.id, name.encode(), h5py.h5t.NATIVE_FLOAT, space, plist)

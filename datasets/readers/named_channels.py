@@ -4,7 +4,8 @@ from pathlib import Path
 
 import h5py
 
-from cape.datasets.readers.hdf5 import Hdf5Reader, open_hdf5, text, texts
+from cape.datasets.hdf5_files import open_hdf5
+from cape.datasets.readers.hdf5 import Hdf5Reader, text, texts
 from cape.datasets.readers.pdebench_layout import (
     AXES,
     CHANNELS,

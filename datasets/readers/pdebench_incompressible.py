@@ -12,8 +12,10 @@ import h5py
 import numpy as np
 
 from cape.datasets.fields import whole
+from cape.datasets.hdf5_files import open_hdf5
 from cape.datasets.numbering import number_initial_conditions
-from cape.datasets.readers.hdf5 import Hdf5Reader, dataset, open_hdf5, sample_times
+from cape.datasets.readers.coordinates import sample_times
+from cape.datasets.readers.hdf5 import Hdf5Reader, numbers
 from cape.datasets.readers.reader import READERS
 from cape.datasets.slabs import Slab, SlabStore
 from cape.datasets.trajectories import Trajectories
@@ -56,7 +58,7 @@ def open_incompressible(path: str | Path) -> Trajectories:
     """
     path = Path(path)
     with open_hdf5(path) as file:
-        velocity = dataset(path, file, "velocity")
+        velocity = numbers(path, file, "velocity")
         if velocity.ndim != 5 or velocity.shape[-1] != 2 or 0 in velocity.shape:
             raise ValueError(
                 f"{path}: 'velocity' has axes {list(velocity.shape)}, expected [sample, time, x, y, 2]"
@@ -77,7 +79,7 @@ def open_incompressible(path: str | Path) -> Trajectories:
 
 
 def _slab(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> Slab:
-    field, components = dataset(path, file, name), len(FIELDS[name])
+    field, components = numbers(path, file, name), len(FIELDS[name])
     varies = (True, name != "force", True, True)
     axes = tuple(n for n, present in zip(shape, varies, strict=True) if present)
     if field.shape not in ((*axes, components), axes if components == 1 else None):

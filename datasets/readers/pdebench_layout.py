@@ -18,7 +18,9 @@ import numpy as np
 
 from cape.datasets.boundaries import BOUNDARIES
 from cape.datasets.fields import whole
-from cape.datasets.readers.hdf5 import axis, field_shape, open_hdf5, text, texts
+from cape.datasets.hdf5_files import open_hdf5
+from cape.datasets.readers.coordinates import axis
+from cape.datasets.readers.hdf5 import class_of, field_shape, is_real, numbers, text, texts
 from cape.datasets.stores import FileStore
 from cape.datasets.trajectories import Trajectories
 
@@ -98,8 +100,8 @@ def named_parameters(file: h5py.File) -> tuple[str, ...] | None:
 
 def _parameter(path: Path, file: h5py.File, name: str, samples: int) -> np.ndarray:
     """Read one value per sample from a dataset [sample], a root attribute or the file's name; the first one found."""
-    if isinstance(file.get(name), h5py.Dataset):
-        values = file[name]
+    if name in file and class_of(file, name) is not h5py.Group:
+        values = numbers(path, file, name)
         if values.shape != (samples,):
             raise ValueError(
                 f"{path}: parameter {name!r} has shape {list(values.shape)}, expected [{samples}]"
@@ -121,10 +123,10 @@ def single_value(path: Path, file: h5py.File, name: str) -> float | None:
     if same:
         spelled = name if name in same else same[0]
         value = np.asarray(file.attrs[spelled])
-        if value.size != 1 or not np.issubdtype(value.dtype, np.number):
+        if value.size != 1 or not is_real(value.dtype):
             raise ValueError(f"{path}: root attribute {spelled!r} is {value.tolist()!r}, expected one number")
         return float(value.reshape(()))
-    found = re.search(rf"(?:^|_){name}{NUMBER}(?=_|$)", _stem(path), re.IGNORECASE)
+    found = re.search(rf"(?:^|_){re.escape(name)}{NUMBER}(?=_|$)", _stem(path), re.IGNORECASE)
     return float(found[1]) if found else None
 
 
@@ -154,7 +156,7 @@ def _boundaries(path: Path, file: h5py.File, default: str | None, axes: int) -> 
 def _initial_conditions(path: Path, file: h5py.File, samples: int) -> np.ndarray:
     if INITIAL_CONDITION not in file:  # all files of one equation of PDEBench have the same ones, in order
         return np.arange(samples)
-    ids = file[INITIAL_CONDITION]
+    ids = numbers(path, file, INITIAL_CONDITION)
     if ids.shape != (samples,) or not np.issubdtype(ids.dtype, np.integer):
         raise ValueError(
             f"{path}: {INITIAL_CONDITION!r} is {ids.dtype} {list(ids.shape)}, expected integers [{samples}]"

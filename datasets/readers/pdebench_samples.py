@@ -16,10 +16,12 @@ import numpy as np
 
 from cape.datasets.fields import whole
 from cape.datasets.groups import GroupStore
-from cape.datasets.readers.hdf5 import Hdf5Reader, axis, dataset, open_hdf5
+from cape.datasets.hdf5_files import open_hdf5
+from cape.datasets.readers.coordinates import axis
+from cape.datasets.readers.hdf5 import Hdf5Reader, class_of, numbers
 from cape.datasets.readers.reader import READERS
 from cape.datasets.readers.yaml_text import numbers_of
-from cape.datasets.trajectories import Trajectories
+from cape.datasets.trajectories import UNIFORM, Trajectories
 
 DATA = "data"
 SEED = re.compile(r"(?m)^\s*seed\s*:.*$", re.IGNORECASE)
@@ -79,10 +81,8 @@ class SamplesReader(Hdf5Reader):
     description = "groups '0000', '0001', ..., each with 'data' [time, *space, channel] and 'grid'"
 
     def recognises_layout(self, file: h5py.File) -> bool:
-        first = next(iter(file), None)
-        return (
-            first is not None and isinstance(file[first], h5py.Group) and {DATA, "grid"} <= set(file[first])
-        )
+        first = next((group for name in file if isinstance(group := file.get(name), h5py.Group)), {})
+        return {DATA, "grid"} <= set(first)
 
     def open(self, path: Path) -> Trajectories:
         return open_samples(path)
@@ -98,8 +98,8 @@ def open_samples(path: str | Path) -> Trajectories:
     """Open a file with one group per sample, reading the header and the `config` of every group, but no field.
 
     Parameters are those numbers of `config` that the equation is known to have, and those that vary between samples,
-    except seeds. There may be none. The grid is the grid of the first group. The numbers of the groups are the numbers
-    of the initial conditions.
+    except seeds. There may be none. All groups must have the same times and grid. The numbers of the
+    groups are the numbers of the initial conditions.
 
     Raises:
         ValueError: a group, dataset or entry is missing or does not fit; the message names it and the file.
@@ -117,6 +117,8 @@ def open_samples(path: str | Path) -> Trajectories:
             axis(path, file, f"{groups[0]}/grid/{a}", [n], first)
             for a, n in zip("xyz", resolution, strict=False)
         ]
+        for name in ("t", *"xyz"[: len(resolution)]):
+            _check_same(path, file, groups, f"grid/{name}")
         return Trajectories(
             fields=whole(GroupStore(path, tuple(groups), DATA, shape)),
             parameters=parameters,
@@ -132,12 +134,16 @@ def open_samples(path: str | Path) -> Trajectories:
 
 def _groups(path: Path, file: h5py.File) -> tuple[list[str], np.ndarray]:
     """Return the names of the groups in the order of their numbers, and these numbers; positions if there are none."""
-    datasets = [name for name in file if file.get(name, getclass=True) is not h5py.Group]
-    if datasets:
+    classes = {name: class_of(file, name) for name in file}  # None for a link to nothing
+    others = [name for name, found in classes.items() if found not in (h5py.Group, None)]
+    if others:
         raise ValueError(
-            f"{path}: dataset {datasets[0]!r} next to the groups, expected groups only, one per sample"
+            f"{path}: dataset {others[0]!r} next to the groups, expected groups only, one per sample"
         )
-    groups = sorted(file)
+    groups = sorted(name for name, found in classes.items() if found is h5py.Group)
+    lost = [name for name, found in classes.items() if found is None and name.isdecimal()]
+    if lost:
+        raise ValueError(f"{path}: {lost[0]!r} is a link to nothing, expected the group of a sample")
     if not all(group.isdecimal() for group in groups):
         return groups, np.arange(len(groups))
     groups.sort(key=int)
@@ -146,20 +152,31 @@ def _groups(path: Path, file: h5py.File) -> tuple[list[str], np.ndarray]:
 
 def _sample_shape(path: Path, file: h5py.File, groups: list[str], family: Family) -> tuple[int, ...]:
     """Return the shape [time, *space, channel] of every sample, from the headers."""
-    first = dataset(path, file, f"{groups[0]}/{DATA}")
+    first = numbers(path, file, f"{groups[0]}/{DATA}")
     expected = f"expected [time, x[, y], channel], channels {', '.join(family.channels)}"
     if not 3 <= first.ndim <= 5 or first.shape[-1] != len(family.channels) or 0 in first.shape:
         raise ValueError(f"{path}: '{groups[0]}/{DATA}' has axes {list(first.shape)}, {expected}")
     for group in groups:
-        data = dataset(path, file, f"{group}/{DATA}")
+        data = numbers(path, file, f"{group}/{DATA}")
         if data.shape != first.shape:
             raise ValueError(
                 f"{path}: '{group}/{DATA}' has axes {list(data.shape)}, expected {list(first.shape)} as in "
                 f"'{groups[0]}/{DATA}': all samples of a file have one resolution"
             )
-        if not (np.issubdtype(data.dtype, np.floating) or np.issubdtype(data.dtype, np.integer)):
-            raise ValueError(f"{path}: '{group}/{DATA}' holds {data.dtype}, expected real numbers")
     return first.shape
+
+
+def _check_same(path: Path, file: h5py.File, groups: list[str], name: str) -> None:
+    """Raise ValueError unless all groups have the coordinates or times of the first one."""
+    first = numbers(path, file, f"{groups[0]}/{name}")[...].astype(np.float64)
+    tolerance = UNIFORM * float(np.abs(np.diff(first)).max(initial=0.0))
+    for group in groups[1:]:
+        values = numbers(path, file, f"{group}/{name}")[...]
+        if values.shape != first.shape or not (np.abs(values - first) <= tolerance).all():
+            raise ValueError(
+                f"{path}: '{group}/{name}' differs from '{groups[0]}/{name}', expected all samples of a file to have "
+                "the same times and grid; put samples with others into another file"
+            )
 
 
 def _config(path: Path, file: h5py.File, group: str) -> dict[str, float]:

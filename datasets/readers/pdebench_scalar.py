@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
-import numpy as np
 
-from cape.datasets.readers.hdf5 import Hdf5Reader, field_shape, open_hdf5, text
+from cape.datasets.hdf5_files import open_hdf5
+from cape.datasets.readers.hdf5 import Hdf5Reader, field_shape, is_real, text
 from cape.datasets.readers.pdebench_layout import (
     AXES,
     INITIAL_CONDITION,
@@ -49,7 +49,8 @@ def open_scalar(path: str | Path) -> Trajectories:
     """Open a file with `tensor` [sample, time, x[, y[, z]]], reading no field. It is periodic unless it says otherwise.
 
     Parameters are `beta` (advection), `Nu` (Burgers, with the diffusion coefficient Nu/π), `Nu` and `rho`
-    (reaction-diffusion). Further float datasets [sample] are further parameters, in alphabetical order.
+    (reaction-diffusion). Further datasets [sample] of integers or real numbers are further parameters, in alphabetical
+    order.
 
     Raises:
         ValueError: a dataset or parameter is missing or has the wrong shape; the message names it and the file.
@@ -85,5 +86,5 @@ def _equation(path: Path, file: h5py.File, samples: int) -> tuple[str, tuple[str
 
 
 def _per_sample(file: h5py.File, name: str, samples: int) -> bool:
-    d = file[name]
-    return isinstance(d, h5py.Dataset) and d.shape == (samples,) and np.issubdtype(d.dtype, np.floating)
+    found = file.get(name)  # None for a link to nothing
+    return isinstance(found, h5py.Dataset) and found.shape == (samples,) and is_real(found.dtype)

@@ -15,13 +15,15 @@ import h5py
 import numpy as np
 
 from cape.datasets.fields import whole
+from cape.datasets.hdf5_files import open_hdf5
 from cape.datasets.numbering import number_initial_conditions
-from cape.datasets.readers.hdf5 import Hdf5Reader, axis, open_hdf5, sample_times, text, texts
+from cape.datasets.readers.coordinates import axis, sample_times
+from cape.datasets.readers.hdf5 import Hdf5Reader, text, texts
 from cape.datasets.readers.reader import READERS
 from cape.datasets.readers.well_boundaries import boundaries_of, boundary_notes
 from cape.datasets.readers.well_fields import RANKS, field_names, fields_of, shape_of
 from cape.datasets.readers.well_parameters import parameters_of, unused_parameters
-from cape.datasets.readers.yaml_text import numbers_of
+from cape.datasets.readers.yaml_text import numbers_of_file
 from cape.datasets.slabs import SlabStore
 from cape.datasets.trajectories import Trajectories
 
@@ -115,7 +117,7 @@ def _statistics(path: Path) -> list[tuple[str, str]]:
     if data.name != "data" or not stats.is_file():
         return []
     try:
-        numbers = numbers_of(stats.read_text())
+        numbers = numbers_of_file(stats)
     except (ValueError, OSError) as error:
         return [("warning", f"{stats}: {error}")]
     fields = [entry.removeprefix("mean.") for entry in numbers if entry.startswith("mean.")]

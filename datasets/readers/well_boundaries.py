@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from cape.datasets.readers.hdf5 import text, texts
+from cape.datasets.readers.written import check_written
 
 GROUP = "boundary_conditions"
 BOUNDARY_OF_TYPE = {"periodic": "periodic", "wall": "wall", "open": "outgoing"}
@@ -83,5 +84,8 @@ def _at_ends(condition: h5py.Group) -> bool:
     mask = condition.get("mask")
     if not isinstance(mask, h5py.Dataset) or mask.ndim != 1 or len(mask) == 0:
         return True
+    if mask.dtype.kind not in "biuf":
+        raise ValueError(f"{mask.name!r} holds {mask.dtype}, expected true and false")
+    check_written(Path(mask.file.filename), mask)
     marked = np.asarray(mask[...], bool)
     return bool(marked[0] or marked[-1])

@@ -8,7 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cape.datasets.readers.hdf5 import dataset, listed_names
+from cape.datasets.numbering import MOST_SAMPLES
+from cape.datasets.readers.hdf5 import listed_names, numbers
 from cape.datasets.slabs import Slab
 
 RANKS = {"t0_fields": 0, "t1_fields": 1, "t2_fields": 2}
@@ -36,15 +37,17 @@ def shape_of(path: Path, file: h5py.File, axes: tuple[str, ...], fields: list[st
     Raises:
         ValueError: the number of samples is unknown, or a dataset is missing.
     """
-    varying = [f for f in fields if _varies(dataset(path, file, f), len(axes))[0]]
+    varying = [f for f in fields if _varies(numbers(path, file, f), len(axes))[0]]
     samples = file[varying[0]].shape[:1] if varying else (file.attrs.get("n_trajectories"),)
     if None in samples or not samples:
         raise ValueError(
             f"{path}: number of samples unknown, expected a field that varies with the sample, or the root "
             "attribute 'n_trajectories'"
         )
-    frames = dataset(path, file, "dimensions/time").shape[-1:] or (0,)
-    return (int(samples[0]), *frames, *(dataset(path, file, f"dimensions/{a}").size for a in axes))
+    frames = numbers(path, file, "dimensions/time").shape[-1:] or (0,)
+    if not 0 < int(samples[0]) <= MOST_SAMPLES:
+        raise ValueError(f"{path}: {samples[0]} samples, expected 1 to {MOST_SAMPLES}")
+    return (int(samples[0]), *frames, *(numbers(path, file, f"dimensions/{a}").size for a in axes))
 
 
 def fields_of(
@@ -67,7 +70,7 @@ def _slab(
     path: Path, file: h5py.File, name: str, rank: int, axes: tuple[str, ...], shape: tuple[int, ...]
 ) -> tuple[Slab, list[str]]:
     """Return the slab of a field, and the names of its channels."""
-    field = dataset(path, file, name)
+    field = numbers(path, file, name)
     varies = _varies(field, len(axes))
     stored = tuple(n for n, present in zip(shape, varies, strict=False) if present)
     components = field.shape[len(stored) :]
@@ -81,8 +84,6 @@ def _slab(
             f"{path}: {name!r} has axes {list(field.shape)}, expected [{expected}] with {list(stored)} by "
             "'dimensions' and the field's attributes sample_varying, time_varying, dim_varying"
         )
-    if not (np.issubdtype(field.dtype, np.floating) or np.issubdtype(field.dtype, np.integer)):
-        raise ValueError(f"{path}: {name!r} holds {field.dtype}, expected real numbers")
     letters = axes if side == len(axes) else tuple(map(str, range(side)))
     channels, chosen = [], []
     for number, component in enumerate(np.ndindex(*(side,) * rank)):

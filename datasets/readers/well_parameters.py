@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cape.datasets.readers.hdf5 import listed_names, texts
+from cape.datasets.readers.hdf5 import dataset, listed_names, numbers, texts
 
 NAMED = "simulation_parameters"  # root attribute with the names of parameters
 
@@ -21,7 +21,7 @@ def parameters_of(path: Path, file: h5py.File, samples: int) -> tuple[tuple[str,
     Raises:
         ValueError: a parameter varies in time or has the wrong shape.
     """
-    names = _names(file, samples)
+    names = _names(path, file, samples)
     columns = [_values(path, file, name, samples) for name in names]
     return names, np.stack(columns, 1) if columns else np.zeros((samples, 0))
 
@@ -37,13 +37,18 @@ def _scalars(file: h5py.File) -> list[str]:
     return [name for name in names if isinstance(file.get(f"scalars/{name}"), h5py.Dataset)]
 
 
-def _names(file: h5py.File, samples: int) -> tuple[str, ...]:
-    named = [n for n in texts(file, NAMED) if _is_number(file.get(f"scalars/{n}", file.attrs.get(n)))]
+def _names(path: Path, file: h5py.File, samples: int) -> tuple[str, ...]:
+    named = [n for n in texts(file, NAMED) if _is_number(_stored(path, file, n))]
     others = (file[f"scalars/{n}"] for n in _scalars(file) if n not in named)
     single = [
         d for d in others if _is_number(d) and not _in_time(d) and (d.size == 1 or d.shape == (samples,))
     ]
     return (*named, *(d.name.rpartition("/")[2] for d in single))
+
+
+def _stored(path: Path, file: h5py.File, name: str) -> object:
+    """Return the dataset in `scalars` or the root attribute of a named parameter; None if there is neither."""
+    return dataset(path, file, f"scalars/{name}") if f"scalars/{name}" in file else file.attrs.get(name)
 
 
 def _is_number(value: object) -> bool:
@@ -64,7 +69,7 @@ def _values(path: Path, file: h5py.File, name: str, samples: int) -> np.ndarray:
                 f"{path}: parameter {where!r} {list(file[where].shape)} varies in time, expected one value per file "
                 "or per sample, as a one-step map has fixed parameters"
             )
-        value = file[where][...]
+        value = numbers(path, file, where)[...]
     values = np.asarray(value, np.float64)
     if values.size != 1 and values.shape != (samples,):
         raise ValueError(
