@@ -54,7 +54,7 @@ def stored(file: h5py.File, name: str) -> h5py.Dataset:
     """
     encoded = name.encode(errors="surrogateescape")
     found = h5py.h5d.open(file.id, encoded)
-    if found.get_create_plist().get_external_count():
+    if found.get_offset() is None and found.get_create_plist().get_external_count():
         del found  # HDF5 refuses to open it a second time in another way
         access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
         access.set_efile_prefix(b"${ORIGIN}")

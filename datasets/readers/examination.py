@@ -87,9 +87,10 @@ class _Examination:
             self._examine_dataset(name, found)
 
     def _examine_dataset(self, name: str, found: h5py.h5d.DatasetID) -> None:
-        for target, _, _ in raw_files(found):
+        in_one_piece = found.get_offset() is not None  # in the file itself, as most are
+        for target, _, _ in () if in_one_piece else raw_files(found):
             self._check_inside(name, target, self.path.parent / target, "is stored in")
-        virtual = found.get_create_plist().get_layout() == h5py.h5d.VIRTUAL
+        virtual = not in_one_piece and found.get_create_plist().get_layout() == h5py.h5d.VIRTUAL
         sources = (
             {file for file, _ in virtual_sources(h5py.Dataset(found))} - {SAME_FILE} if virtual else set()
         )

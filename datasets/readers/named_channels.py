@@ -13,7 +13,7 @@ from cape.datasets.readers.pdebench_layout import (
     SCALAR,
     assemble,
     check_shapes,
-    longer_times_note,
+    layout_notes,
     named_parameters,
 )
 from cape.datasets.readers.reader import READERS
@@ -33,7 +33,7 @@ class NamedChannelsReader(Hdf5Reader):
         return open_named_channels(path)
 
     def notes(self, path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
-        return longer_times_note(path, trajectories)
+        return layout_notes(path, trajectories)
 
 
 READERS.add(NamedChannelsReader())

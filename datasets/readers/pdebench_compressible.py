@@ -14,7 +14,7 @@ from cape.datasets.readers.pdebench_layout import (
     SCALAR,
     assemble,
     check_shapes,
-    longer_times_note,
+    layout_notes,
     named_parameters,
 )
 from cape.datasets.readers.reader import READERS
@@ -37,7 +37,7 @@ class CompressibleReader(Hdf5Reader):
         return open_compressible(path)
 
     def notes(self, path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
-        return longer_times_note(path, trajectories)
+        return layout_notes(path, trajectories)
 
 
 READERS.add(CompressibleReader())

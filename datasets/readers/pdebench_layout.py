@@ -20,7 +20,7 @@ from cape.datasets.boundaries import BOUNDARIES
 from cape.datasets.fields import whole
 from cape.datasets.hdf5_files import open_hdf5
 from cape.datasets.readers.coordinates import axis
-from cape.datasets.readers.hdf5 import class_of, field_shape, is_real, numbers, text, texts
+from cape.datasets.readers.hdf5 import class_of, field_shape, is_real, listing, numbers, text, texts
 from cape.datasets.stores import FileStore
 from cape.datasets.trajectories import Trajectories
 
@@ -83,12 +83,24 @@ def check_shapes(path: Path, file: h5py.File, datasets: tuple[str, ...], axes: t
             )
 
 
-def longer_times_note(path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
-    """Return the note that the times are one longer than the frames, if they are."""
+def layout_notes(path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
+    """Return the notes that the times are one longer than the frames, and which objects are not read, if any."""
+    notes = []
+    read = {
+        *AXES,
+        TIMES,
+        INITIAL_CONDITION,
+        SCALAR,
+        *trajectories.channel_names,
+        *trajectories.parameter_names,
+    }
     with open_hdf5(path) as file:
         if len(file[TIMES]) == trajectories.frames + 1:
-            return [("note", f"'{TIMES}' is one longer than the frames, as in the published files")]
-    return []
+            notes.append(f"'{TIMES}' is one longer than the frames, as in the published files")
+        unread = [name for name in file if name not in read]
+    if unread:
+        notes.append(f"not read, as neither fields nor parameters: {listing(unread)}")
+    return [("note", note) for note in notes]
 
 
 def named_parameters(file: h5py.File) -> tuple[str, ...] | None:

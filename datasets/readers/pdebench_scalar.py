@@ -14,7 +14,7 @@ from cape.datasets.readers.pdebench_layout import (
     SCALAR,
     TIMES,
     assemble,
-    longer_times_note,
+    layout_notes,
     named_parameters,
     single_value,
 )
@@ -39,7 +39,7 @@ class ScalarReader(Hdf5Reader):
         return open_scalar(path)
 
     def notes(self, path: Path, trajectories: Trajectories) -> list[tuple[str, str]]:
-        return longer_times_note(path, trajectories)
+        return layout_notes(path, trajectories)
 
 
 READERS.add(ScalarReader())

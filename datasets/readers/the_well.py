@@ -18,10 +18,10 @@ from cape.datasets.fields import whole
 from cape.datasets.hdf5_files import open_hdf5
 from cape.datasets.numbering import number_initial_conditions
 from cape.datasets.readers.coordinates import axis, sample_times
-from cape.datasets.readers.hdf5 import Hdf5Reader, text, texts
+from cape.datasets.readers.hdf5 import Hdf5Reader, listing, text, texts
 from cape.datasets.readers.reader import READERS
 from cape.datasets.readers.well_boundaries import boundaries_of, boundary_notes
-from cape.datasets.readers.well_fields import RANKS, field_names, fields_of, shape_of
+from cape.datasets.readers.well_fields import RANKS, field_names, fields_of, shape_of, unlisted_fields
 from cape.datasets.readers.well_parameters import parameters_of, unused_parameters
 from cape.datasets.readers.yaml_text import numbers_of_file
 from cape.datasets.slabs import SlabStore
@@ -53,6 +53,9 @@ class WellReader(Hdf5Reader):
             unused = unused_parameters(file, trajectories.parameter_names)
             if unused:
                 notes.append(f"not parameters, as they are not one number per sample: {', '.join(unused)}")
+            unlisted = unlisted_fields(file)
+            if unlisted:
+                notes.append(f"not read, as 'field_names' does not name them: {listing(unlisted)}")
             notes.extend(boundary_notes(file))
         return [("note", note) for note in notes] + _statistics(path)
 

@@ -31,6 +31,13 @@ def field_names(path: Path, file: h5py.File) -> dict[str, int]:
     return fields
 
 
+def unlisted_fields(file: h5py.File) -> list[str]:
+    """Return the objects beside the fields that the attribute `field_names` of their group does not name."""
+    listed = {f"{group}/{name}" for group in RANKS for name in listed_names(file, group, "field_names")}
+    stored = [f"{group}/{name}" for group in RANKS if group in file for name in file[group]]
+    return [name for name in stored if name not in listed]
+
+
 def shape_of(path: Path, file: h5py.File, axes: tuple[str, ...], fields: list[str]) -> tuple[int, ...]:
     """Return [sample, time, *space] by a field or the attribute `n_trajectories`, and by `dimensions`.
 

@@ -156,6 +156,14 @@ def test_text_of_files_is_printed_without_control_characters(tmp_path):
         open_files(tmp_path / "other.h5")
 
 
+def test_what_is_not_read_is_said(tmp_path):
+    datasets = {"names": np.array(["a"] * 6, "S1"), "depth": np.arange(6)}
+    path = change(write_scalar(tmp_path / "a.h5", datasets=datasets), old=GONE)
+    assert "not read, as neither fields nor parameters: names, old\n" in inspect(path)
+    path = change(gray_scott(tmp_path), **{"t0_fields/C": np.zeros(3)})
+    assert "not read, as 'field_names' does not name them: t0_fields/C\n" in inspect(path)
+
+
 def test_every_error_names_the_file(tmp_path):
     def strings(file, name):
         file[name] = np.array(["a"] * 8, object)
