@@ -124,7 +124,7 @@ def _set(variable: nnx.Variable, array: np.ndarray, name: str) -> None:
         raise ValueError(
             f"{name}: expected the shape {list(variable.shape)} (in our layout), got {list(array.shape)}"
         )
-    variable[...] = np.ascontiguousarray(array)
+    variable[...] = np.ascontiguousarray(array, variable.dtype)
 
 
 def _set_layer(layer: Any, arrays: Arrays, name: str, layout: Callable = linear) -> None:
