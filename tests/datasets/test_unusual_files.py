@@ -114,6 +114,7 @@ def test_samples_must_have_the_same_times_and_grid(tmp_path):
         ("grid/x", 2 * cell_centres(6)),
         ("grid/y", cell_centres(9)),
         ("grid/t", np.full(4, np.nan)),
+        ("grid/x", np.array(["a"] * 6, object)),
     ):
         path = change(dam_break(tmp_path / "2D_rdb_2.h5"), **{f"0002/{name}": values})
         with pytest.raises(ValueError, match=f"2D_rdb_2.h5: '0002/{name}' differs from '0000/{name}'"):
