@@ -23,6 +23,7 @@ from cape.commands.publish import publish
 from cape.commands.simulate import simulate
 from cape.commands.train import train
 from cape.registry import nearest
+from cape.training.interruption import Interrupted
 
 COMMANDS: dict[str, Callable] = {
     "train": train,
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status.
 
     The status is 0 after success, 1 after an error that was reported, 2 for a misspelt command or option, 130 after an
-    interruption and 141 if the reader of the output closed it.
+    interruption (Ctrl-C), 141 if the reader of the output closed it, and 143 if SIGTERM stopped a training.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command = arguments.pop(0) if arguments else "--help"
@@ -79,11 +80,13 @@ def _run(command: str, arguments: list[str]) -> int:
             description = _description(COMMANDS[command])
             tyro.cli(COMMANDS[command], args=arguments, prog=f"cape {command}", description=description)
         sys.stdout.flush()
-    except SystemExit as status:  # tyro has printed help or reported a mistake
+    except SystemExit as status:  # tyro has printed help or reported a mistake, or SIGTERM stopped a training
         return int(status.code or 0)
     except BrokenPipeError:  # the reader of the output (head, less) has closed it
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, so that nothing is flushed into the closed pipe at exit
         return 141
+    except Interrupted:  # the training has said where it stopped
+        return 130
     except KeyboardInterrupt:
         print(f"\ncape {command}: interrupted{_WHEN_INTERRUPTED.get(command, '')}", file=sys.stderr)
         return 130

@@ -34,17 +34,13 @@ class BestWeights:
         """The lowest mean validation error so far; infinity before the first validation."""
         return float(self.arrays["errors"].mean())
 
-    def offer(
-        self, errors: Float[np.ndarray, " trajectory"], params: Any, model_state: Any, last: bool
-    ) -> bool:
+    def offer(self, errors: Float[np.ndarray, " trajectory"], params: Any, model_state: Any) -> bool:
         """Keep these weights if they are no worse than the best so far, and return whether they are kept.
 
-        Args:
-            errors: their validation errors.
-            last: these are the last weights of the training. They are kept if no finite errors have been seen.
+        Weights whose validation errors are not finite are never kept.
         """
         lowest = min(self.arrays["errors"], errors, key=lambda each: np.nan_to_num(each.mean(), nan=np.inf))
-        keep = no_worse(errors, lowest) or (last and not np.isfinite(lowest).all())
+        keep = no_worse(errors, lowest)
         self.arrays["errors"] = lowest
         if keep:  # copies, because the next update donates these arrays
             self.arrays = _copy({"errors": lowest, "params": params, "model_state": model_state})

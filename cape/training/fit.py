@@ -1,14 +1,12 @@
 """Fit: train a surrogate on trajectories, validate it, and keep the best weights."""
 
 import functools
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 from tqdm import tqdm
@@ -19,17 +17,18 @@ from cape.training.batches import Batch, batches_from
 from cape.training.best import BestWeights
 from cape.training.config import TrainingConfig
 from cape.training.curriculum import Plan
+from cape.training.divergence import FiniteCheck
 from cape.training.functional_model import split
 from cape.training.inputs import Schedule
+from cape.training.interruption import Interruption
 from cape.training.phases import Phases, plan_phases
 from cape.training.run_output import RunOutput
+from cape.training.running_epoch import RunningEpoch
 from cape.training.sampling import TrajectorySampler
 from cape.training.update import TrainingState, initial_state, update, warm_up_update
 from cape.training.validation import Validation
 
-
-class Diverged(RuntimeError):
-    """The loss became NaN or infinite."""
+_CHECKED_EVERY = 256  # updates; their losses are looked at then, which waits for the last of them
 
 
 def fit(
@@ -44,12 +43,16 @@ def fit(
     """Train on `training`; return a copy of the surrogate with the best weights (see `BestWeights`).
 
     With a `folder`, write `metrics.jsonl`, checkpoints, and the surrogate with the best weights so far (`model/`, which
-    `cape.load` opens). Called again on the same folder, continue from the newest checkpoint. On a CPU a resumed
-    training gives bitwise the weights of an uninterrupted one.
+    `cape.load` opens). Called again on the same folder, continue from the newest checkpoint, also inside an epoch. On a
+    CPU a resumed training gives bitwise the weights of an uninterrupted one.
 
     Raises:
         ValueError: the data do not fit the surrogate, or a checkpoint does not fit the configuration.
-        Diverged: the loss is not finite. The folder keeps the best weights so far, if any were validated.
+        FolderInUse: another training is running in the folder.
+        Diverged: the losses, the weights or the errors of all validations are not finite. The folder keeps the best
+            weights so far, if any were validated.
+        Interrupted, Terminated: SIGINT (Ctrl-C) or SIGTERM came, and there is a folder. The running update was
+            finished and its state saved (see `Interruption`).
     """
     check_data(surrogate, training, validation, max(config.augmentation.strides))
     phases = plan_phases(surrogate, config, training.samples)
@@ -62,33 +65,47 @@ def fit(
     )
     sampler = TrajectorySampler(config.sampling, training, measure, config.seed)
     validate = measure(validation)
+    running = RunningEpoch(phases.updates_per_epoch, training.samples, channel_std.dtype)
+    finite = FiniteCheck(phases, best)
 
-    with RunOutput(folder, tensorboard=config.tensorboard) as output:
-        state, start = output.resume(state, best, phases.updates_per_epoch)
-        first = start * phases.updates_per_epoch
+    with (
+        RunOutput(folder, tensorboard=config.tensorboard) as output,
+        Interruption(active=folder is not None) as interruption,
+        tqdm(total=phases.updates, unit="update", disable=not progress, ncols=110) as bar,
+    ):
+        state, start = output.resume(state, best, running)
+        sampler.probabilities = running.probabilities
+        bar.initial = bar.n = first = start * phases.updates_per_epoch + running.updates
         batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler)
         state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
-        bar = tqdm(total=phases.updates, initial=first, unit="update", disable=not progress, ncols=110)
         for epoch in range(start, config.epochs):
-            began, last = time.perf_counter(), epoch + 1 == config.epochs
+            due = (epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs
             transitions = surrogate.window.transitions(training.frames)
             plan = config.curriculum.plan(phases.progress(epoch), transitions)
-            sampler.begin_epoch(phases.progress(epoch), state["params"], state["model_state"])
-            state, losses = _train_epoch(phases, epoch, plan, state_std, state, batches, bar)
-            record = _record(phases, epoch, plan, losses)
-            if not np.isfinite(record["loss"]):
+            if not running.updates:
+                running.begin()
+                sampler.begin_epoch(phases.progress(epoch), state["params"], state["model_state"])
+                running.probabilities = sampler.probabilities
+            state = _train_epoch(phases, epoch, plan, state_std, state, batches, running, interruption, bar)
+            finite.losses(epoch, running)
+            if interruption.requested:  # inside the epoch, where the same call continues
+                finite.state(state)
+                output.save_checkpoint(epoch + 1, state, best, running)
                 bar.close()
-                raise _diverged(record["loss"], epoch, best.lowest_error)
-            due = (epoch + 1) % config.validate_every == 0 or last
+                interruption.stop(f"{folder}: stopped after {phases.describe(int(state['step']))}")
+            record = _record(phases, epoch, plan, running.means())
+            if due:
+                finite.state(state)
             if due and not phases.warming(epoch):
-                record |= _validate(validate, state, best, averaged=config.ema > 0, last=last)
+                record |= _validate(validate, state, best, averaged=config.ema > 0)
                 if record["kept"]:
                     output.save_model(_with_weights(surrogate, best))
-            output.log(record | {"seconds": time.perf_counter() - began})
+            output.log(record | {"seconds": running.seconds})
             bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.lowest_error:.4f}")
+            running.begin()
             if due:
-                output.save_checkpoint(epoch + 1, state, best)
-        bar.close()
+                output.save_checkpoint(epoch + 1, state, best, running)
+    finite.validations()
     return _with_weights(surrogate, best)
 
 
@@ -124,34 +141,38 @@ def _train_epoch(
     state_std: Float[Array, " channel"],
     state: TrainingState,
     batches: Iterator[Batch],
+    running: RunningEpoch,
+    interruption: Interruption,
     bar: tqdm,
-) -> tuple[TrainingState, dict[str, float]]:
-    """Apply the updates of an epoch; return the new state and the mean losses over all steps of all updates."""
+) -> TrainingState:
+    """Apply the remaining updates of an epoch and return the new state.
+
+    Stop earlier after an update in which an interruption was requested, and after a loss that is not finite.
+    """
     bar.set_description("warm-up" if phases.warming(epoch) else f"autoregressive {plan.autoregressive}")
     schedule = Schedule(jnp.int32(plan.autoregressive), jnp.int32(plan.pushes) if plan.pushes else None)
     apply, settings = (warm_up_update, phases.warm_up) if phases.warming(epoch) else (update, phases.training)
-    losses, steps = [], 0
-    for _ in range(phases.updates_per_epoch):
+    while running.updates < phases.updates_per_epoch:
         frames, parameters = next(batches)
-        state, loss = apply(settings, state_std, state, frames, parameters, schedule)
-        losses.append(loss)
-        steps += frames.shape[1] - 1
+        state, losses = apply(settings, state_std, state, frames, parameters, schedule)
+        running.add(losses, steps=frames.shape[1] - 1)
         bar.update()
-    total, prediction, auxiliary = (
-        float(jnp.stack(each).sum()) / steps for each in zip(*losses, strict=True)
-    )
-    return state, {"loss": total, "prediction_loss": prediction, "auxiliary_loss": auxiliary}
+        if interruption.requested:
+            break
+        if running.updates % _CHECKED_EVERY == 0 and running.not_finite():
+            break
+    return state
 
 
 def _validate(
-    validate: Validation, state: TrainingState, best: BestWeights, *, averaged: bool, last: bool
+    validate: Validation, state: TrainingState, best: BestWeights, *, averaged: bool
 ) -> dict[str, Any]:
     """Offer the present weights to `best`; return their validation error, and whether they are kept."""
     params, model_state = state["ema"] if averaged else state["params"], state["model_state"]
     errors = validate(params, model_state)
     return {
         "validation_error": float(errors.mean()),
-        "kept": best.offer(errors, params, model_state, last=last),
+        "kept": best.offer(errors, params, model_state),
     }
 
 
@@ -160,19 +181,11 @@ def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) ->
     return {
         "step": (epoch + 1) * phases.updates_per_epoch,
         "epoch": epoch + 1,
-        "phase": "warm-up" if phases.warming(epoch) else "training",
+        "phase": phases.name(epoch),
         "feedback": plan.autoregressive,
         "pushes": plan.pushes,
         **losses,
     }
-
-
-def _diverged(loss: float, epoch: int, best: float) -> Diverged:
-    kept = f"the best weights so far (lowest validation error {best:.4g}) are kept"
-    return Diverged(
-        f"the loss is {loss} in epoch {epoch + 1}; lower optimiser.learning_rate or optimiser.clip; "
-        + (kept if np.isfinite(best) else "no epoch before it was validated")
-    )
 
 
 def _arrays(surrogate: Surrogate) -> tuple[Any, Any]:

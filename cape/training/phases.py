@@ -33,6 +33,15 @@ class Phases(NamedTuple):
     def warming(self, epoch: int) -> bool:
         return epoch < self.warmup_epochs
 
+    def name(self, epoch: int) -> str:
+        """Return the name of the phase that an epoch, counted from 0, belongs to."""
+        return "warm-up" if self.warming(epoch) else "training"
+
+    def describe(self, update: int) -> str:
+        """Describe an update, counted from 1, for messages: its number, its epoch from 1, and its phase."""
+        epoch = (update - 1) // self.updates_per_epoch
+        return f"update {update} (epoch {epoch + 1}, {self.name(epoch)})"
+
     def progress(self, epoch: int) -> float:
         """Return the progress in [0, 1) that curricula and samplings take; 0 during the warm-up."""
         return max((epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs), 0.0)

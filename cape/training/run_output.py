@@ -9,6 +9,7 @@ from cape.training.best import BestWeights
 from cape.training.checkpoint import Checkpoints
 from cape.training.log import TrainingLog
 from cape.training.run_lock import check_held, locked
+from cape.training.running_epoch import RunningEpoch
 from cape.training.update import TrainingState
 
 
@@ -31,11 +32,12 @@ class RunOutput:
         self._tensorboard = tensorboard
 
     def resume(
-        self, state: TrainingState, best: BestWeights, updates_per_epoch: int
+        self, state: TrainingState, best: BestWeights, running: RunningEpoch
     ) -> tuple[TrainingState, int]:
-        """Return the state and the epoch to start from: those of the newest checkpoint, or the given state and 0.
+        """Return the state and the epoch to go on with: those of the newest checkpoint, or the given state and 0.
 
-        `best` takes over the best weights of the checkpoint. Records of the log after that epoch are dropped.
+        `best` takes over the best weights of the checkpoint, and `running` the epoch if it was saved before its end.
+        Records of the log from that epoch on are dropped.
 
         Warns:
             UserWarning: the newest checkpoint is damaged, and the one before it is taken.
@@ -44,14 +46,16 @@ class RunOutput:
             ValueError: the checkpoint belongs to another model or optimiser, or all checkpoints are damaged.
         """
         epoch = 0
-        restored = self._checkpoints and self._checkpoints.restore({"state": state, "best": best.arrays})
+        template = {"state": state, "best": best.arrays, "running": running.arrays}
+        restored = self._checkpoints and self._checkpoints.restore(template)
         if restored:
             epoch, arrays = restored
             state = arrays["state"]
             best.restore(arrays["best"])
-        self._log = TrainingLog(
-            self._folder, from_step=epoch * updates_per_epoch, tensorboard=self._tensorboard
-        )
+            running.restore(arrays["running"])
+            epoch -= running.updates > 0
+        from_step = epoch * running.updates_per_epoch
+        self._log = TrainingLog(self._folder, from_step=from_step, tensorboard=self._tensorboard)
         return state, epoch
 
     def save_model(self, surrogate: Surrogate) -> None:
@@ -60,11 +64,14 @@ class RunOutput:
             check_held(self._folder)
             save(surrogate, self._folder / MODEL)
 
-    def save_checkpoint(self, epoch: int, state: TrainingState, best: BestWeights) -> None:
-        """Save the state after `epoch` epochs."""
+    def save_checkpoint(
+        self, number: int, state: TrainingState, best: BestWeights, running: RunningEpoch
+    ) -> None:
+        """Save the state in or after epoch `number`, counted from 1; `running` without updates says that it ended."""
         if self._folder is not None and self._checkpoints is not None:
             check_held(self._folder)
-            self._checkpoints.save(epoch, {"state": state, "best": best.arrays})
+            arrays = {"state": state, "best": best.arrays, "running": running.arrays}
+            self._checkpoints.save(number, arrays)
 
     def log(self, record: dict[str, Any]) -> None:
         """Append the record of an epoch to the log; call `resume` before."""

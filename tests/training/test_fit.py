@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -24,9 +23,8 @@ from small_trainings import (
 from cape.model.conditionings.film import FiLMConfig
 from cape.pretrained import load
 from cape.rollout import persistence
-from cape.training.fit import Diverged, fit
+from cape.training.fit import fit
 from cape.training.log import read
-from cape.training.optimisers import AdamW
 from cape.training.update import update
 
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
@@ -100,29 +98,6 @@ def test_a_conditioning_without_a_first_guess_trains_from_the_first_epoch(tmp_pa
     config = dataclasses.replace(CONFIG, epochs=3)
     train(config, tmp_path, dataclasses.replace(MODEL, conditioning=FiLMConfig(width=4)))
     assert [record["phase"] for record in read(tmp_path / "metrics.jsonl")] == ["training"] * 3
-
-
-def test_a_diverged_training_stops_and_keeps_the_best_weights(tmp_path, monkeypatch):
-    calls = []
-
-    def spoilt(*arguments):
-        state, losses = update(*arguments)
-        calls.append(1)
-        return state, losses if len(calls) <= 4 else jax.tree.map(lambda a: a * jnp.nan, losses)
-
-    monkeypatch.setattr("cape.training.fit.update", spoilt)
-    with pytest.raises(Diverged, match="the loss is nan in epoch 4; lower optimiser.learning_rate"):
-        train(folder=tmp_path)
-    records = read(tmp_path / "metrics.jsonl")
-    assert [record["epoch"] for record in records] == [1, 2, 3]
-    p = jnp.asarray(VALIDATION.parameters, jnp.float32)
-    assert rollout_error(load(tmp_path).at(p)) == pytest.approx(records[-1]["validation_error"], rel=1e-4)
-
-
-def test_a_huge_learning_rate_diverges():
-    config = dataclasses.replace(CONFIG, optimiser=AdamW(learning_rate=1e25, clip=0.0))
-    with pytest.raises(Diverged):
-        train(config)
 
 
 @pytest.mark.parametrize(

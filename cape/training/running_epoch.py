@@ -1,0 +1,97 @@
+"""The running epoch: the losses of its updates so far, and the probabilities with which its trajectories are drawn."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cape.training.objective import Losses
+from cape.training.sampling import PerTrajectory
+
+
+class RunningEpoch:
+    """Collect the losses of the updates of an epoch. They stay on the device until they are asked for.
+
+    A checkpoint saves it, so that a training that was stopped inside an epoch continues there.
+
+    Attributes:
+        probabilities: those of `TrajectorySampler` in this epoch.
+        updates_per_epoch: number of updates in an epoch.
+
+    Args:
+        updates_per_epoch: number of updates in an epoch.
+        samples: number of training trajectories.
+        dtype: of the losses.
+    """
+
+    def __init__(self, updates_per_epoch: int, samples: int, dtype: Any):
+        self.updates_per_epoch = updates_per_epoch
+        self._samples, self._dtype = samples, dtype
+        self.begin()
+
+    @property
+    def updates(self) -> int:
+        """Number of updates in this epoch so far."""
+        return len(self._losses)
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+        self.probabilities: PerTrajectory | None = None
+        self._losses: list[Losses] = []
+        self._steps, self._checked = 0, 0
+        self._began = time.perf_counter()
+
+    def add(self, losses: Losses, steps: int) -> None:
+        """Add the losses of an update over so many steps in time."""
+        self._losses.append(losses)
+        self._steps += steps
+
+    def not_finite(self) -> tuple[int, float] | None:
+        """Return the number in the epoch, from 1, and the loss of the first update whose loss is not finite, or None.
+
+        Updates that a call has found finite are not looked at again.
+        """
+        totals = jax.device_get([each.total for each in self._losses[self._checked :]])
+        for loss in totals:
+            if not np.isfinite(loss):
+                return self._checked + 1, float(loss)
+            self._checked += 1
+        return None
+
+    def means(self) -> dict[str, float]:
+        """Return the mean losses over all steps of all updates, for the log."""
+        total, prediction, auxiliary = (
+            float(jnp.stack(each).sum()) / self._steps for each in zip(*self._losses, strict=True)
+        )
+        return {"loss": total, "prediction_loss": prediction, "auxiliary_loss": auxiliary}
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the epoch has taken."""
+        return time.perf_counter() - self._began
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The epoch as arrays of fixed shapes, for checkpoints."""
+        losses = np.zeros((self.updates_per_epoch, len(Losses._fields)), self._dtype)
+        losses[: self.updates] = jax.device_get(self._losses) or 0
+        none = np.zeros(self._samples, np.float32)
+        return {
+            "updates": np.int32(self.updates),
+            "losses": losses,
+            "steps": np.int32(self._steps),
+            "probabilities": none if self.probabilities is None else self.probabilities,
+            "seconds": np.float32(self.seconds),
+        }
+
+    def restore(self, arrays: dict[str, Any]) -> None:
+        """Take over the arrays of a checkpoint."""
+        arrays = jax.tree.map(np.asarray, arrays)
+        self.begin()
+        self.probabilities = arrays["probabilities"] if arrays["probabilities"].any() else None
+        losses = arrays["losses"][: int(arrays["updates"])]
+        self._losses = [Losses(*(jnp.asarray(each) for each in row)) for row in losses]
+        self._steps = int(arrays["steps"])
+        self._began -= float(arrays["seconds"])
