@@ -18,14 +18,8 @@ def located(name: str, path: Path) -> Path | None:
     given = Path(name)
     folders = (path.parent, Path(), path.resolve().parent)
     beside = [folder / (given.name if given.is_absolute() else given) for folder in folders]
-    return next(
-        (place for place in ([given] if given.is_absolute() else []) + beside if place.exists()), None
-    )
-
-
-def virtual_sources(found: h5py.Dataset) -> list[tuple[str, str]]:
-    """Return the (file, dataset) of every source of a virtual dataset, once each."""
-    return list(dict.fromkeys((source.file_name, source.dset_name) for source in found.virtual_sources()))
+    places = [given, *beside] if given.is_absolute() else beside
+    return next((place for place in places if place.exists()), None)
 
 
 def raw_files(found: h5py.h5d.DatasetID) -> Iterator[tuple[str, int, int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from cape.datasets.hdf5_files import naming_errors, open_hdf5
-from cape.datasets.readers.elsewhere import SAME_FILE, located, raw_files, virtual_sources
+from cape.datasets.readers.elsewhere import SAME_FILE, located, raw_files
 from cape.datasets.readers.variable_length import check_texts, has_texts
 
 LARGE = 4 * 2**30  # bytes that a dataset may have whatever is stored
@@ -91,9 +91,8 @@ class _Examination:
         for target, _, _ in () if in_one_piece else raw_files(found):
             self._check_inside(name, target, self.path.parent / target, "is stored in")
         virtual = not in_one_piece and found.get_create_plist().get_layout() == h5py.h5d.VIRTUAL
-        sources = (
-            {file for file, _ in virtual_sources(h5py.Dataset(found))} - {SAME_FILE} if virtual else set()
-        )
+        parts = h5py.Dataset(found).virtual_sources() if virtual else []
+        sources = {part.file_name for part in parts} - {SAME_FILE}
         for target in sorted(sources):
             self._link(name, target, "is a virtual dataset with a source in")
         declared = prod(found.shape or (0,)) * found.get_type().get_size()

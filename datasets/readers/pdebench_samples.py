@@ -82,8 +82,8 @@ class SamplesReader(Hdf5Reader):
     description = "groups '0000', '0001', ..., each with 'data' [time, *space, channel] and 'grid'"
 
     def recognises_layout(self, file: h5py.File) -> bool:
-        first = next((group for name in file if isinstance(group := file.get(name), h5py.Group)), {})
-        return {DATA, "grid"} <= set(first)
+        first = next((group for name in file if isinstance(group := file.get(name), h5py.Group)), None)
+        return first is not None and {DATA, "grid"} <= set(first)
 
     def open(self, path: Path) -> Trajectories:
         return open_samples(path)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import h5py
 
 from cape.datasets.hdf5_files import open_hdf5, stored
-from cape.datasets.readers.elsewhere import SAME_FILE, located, raw_files, virtual_sources
+from cape.datasets.readers.elsewhere import SAME_FILE, located, raw_files
 
 DEEPEST = 8  # virtual datasets of virtual datasets of ...
 
 
-def check_written(path: Path, found: h5py.Dataset, depth: int = 0) -> None:
+Part = Any  # of a virtual dataset: a named tuple (vspace, file_name, dset_name, src_space) of h5py
+Checked = set[tuple[Path, str]]  # datasets (file, name) that are known to be stored
+
+
+def check_written(path: Path, found: h5py.Dataset) -> None:
     """Raise ValueError if values of a dataset of the file `path` were never written, or a source is missing."""
+    _check(path, found, 0, set())
+
+
+def _check(path: Path, found: h5py.Dataset, depth: int, checked: Checked) -> None:
     if found.id.get_offset() is not None:  # in one piece in the file, as most are
         return
     plist = found.id.get_create_plist()
@@ -23,7 +33,7 @@ def check_written(path: Path, found: h5py.Dataset, depth: int = 0) -> None:
         return
     name = found.name.removeprefix("/")
     if layout == h5py.h5d.VIRTUAL:
-        _check_virtual(path, name, found, depth)
+        _check_virtual(path, name, found, depth, checked)
     elif layout == h5py.h5d.CHUNKED:
         expected = prod(-(-n // chunk) for n, chunk in zip(found.shape, found.chunks, strict=True))
         written = found.id.get_num_chunks()
@@ -37,10 +47,13 @@ def check_written(path: Path, found: h5py.Dataset, depth: int = 0) -> None:
         raise ValueError(f"{path}: {name!r} is incomplete: its values were never written")
 
 
-def _check_virtual(path: Path, name: str, found: h5py.Dataset, depth: int) -> None:
+def _check_virtual(path: Path, name: str, found: h5py.Dataset, depth: int, checked: Checked) -> None:
     if depth > DEEPEST:
         raise ValueError(f"{path}: {name!r} is a virtual dataset with sources nested too deeply")
-    for file_name, source in virtual_sources(found):
+    parts: dict[tuple[str, str], list[Part]] = {}
+    for part in found.virtual_sources():
+        parts.setdefault((part.file_name, part.dset_name), []).append(part)
+    for (file_name, source), used in parts.items():
         described = f"{path}: {name!r} is a virtual dataset whose source {source!r} in {file_name!r}"
         place = path if file_name == SAME_FILE else located(file_name, path)
         if place is None:
@@ -52,20 +65,20 @@ def _check_virtual(path: Path, name: str, found: h5py.Dataset, depth: int) -> No
                 raise ValueError(f"{described} is missing: no such dataset") from error
             if list(raw_files(data.id)):
                 raise ValueError(f"{described} is stored in raw files, which is not supported")
-            check_written(place, data, depth + 1)
-            _check_selections(described, found, (file_name, source), data.shape)
-    mapped = sum(source.vspace.get_select_npoints() for source in found.virtual_sources())
+            if (place.resolve(), source) not in checked:
+                _check(place, data, depth + 1, checked)
+                checked.add((place.resolve(), source))
+            _check_selections(described, used, data.shape)
+    mapped = sum(part.vspace.get_select_npoints() for used in parts.values() for part in used)
     if mapped < found.size:
         raise ValueError(
             f"{path}: {name!r} is incomplete: its sources hold {mapped} of its {found.size} values"
         )
 
 
-def _check_selections(described: str, found: h5py.Dataset, source: tuple[str, str], shape: tuple) -> None:
+def _check_selections(described: str, used: Sequence[Part], shape: tuple[int, ...]) -> None:
     """Raise ValueError unless the parts of a source that a virtual dataset uses exist in it."""
-    for part in found.virtual_sources():
-        if (part.file_name, part.dset_name) != source:
-            continue
+    for part in used:
         if part.src_space.get_select_type() == h5py.h5s.SEL_ALL:
             fits, expected = prod(shape) == part.vspace.get_select_npoints(), "as many values as are used"
         else:
