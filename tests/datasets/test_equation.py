@@ -103,7 +103,10 @@ def test_the_first_frame_alone_is_the_initial_condition():
         (lambda f: f.attrs.update(channels=["A", "C"]), "no dataset 'C'"),
         (lambda f: f.attrs.__delitem__("parameters"), "'parameters' is missing"),
         (lambda f: f.attrs.update(parameters=["omega", "b"]), "no parameter 'b'"),
-        (lambda f: (f.__delitem__("B"), f.create_dataset("B", (3, 2, 16, 16), "f4")), "'B' has axes"),
+        (
+            lambda f: (f.__delitem__("B"), f.create_dataset("B", data=np.zeros((3, 2, 16, 16)))),
+            "'B' has axes",
+        ),
         (lambda f: f.attrs.update(boundary="none"), "'boundary' is 'none'"),
     ],
 )
