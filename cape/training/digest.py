@@ -95,7 +95,7 @@ def _file_digests(folder: Path) -> dict[str, str]:
 
 
 def _sha256_of_array(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def _sha256_of_entries(content: dict[str, Any]) -> str:

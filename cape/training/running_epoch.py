@@ -73,7 +73,7 @@ class RunningEpoch:
         return time.perf_counter() - self._began
 
     @property
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Any]:
         """The epoch as arrays of fixed shapes, for checkpoints."""
         losses = np.zeros((self.updates_per_epoch, len(Losses._fields)), self._dtype)
         losses[: self.updates] = jax.device_get(self._losses) or 0
