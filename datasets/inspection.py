@@ -105,9 +105,9 @@ def _values(t: Trajectories) -> Rows:
     """Return the range of each channel over the finite samples, and the number of the other samples."""
     low, high = np.full(len(t.channel_names), np.inf), np.full(len(t.channel_names), -np.inf)
     finite = np.ones(t.samples, bool)
-    for rows, _, block, _ in t.fields.blocks():
+    for samples, _, block, _ in t.fields.blocks():
         good = finite_samples(block)
-        finite[rows] &= good
+        finite[samples] &= good
         axes = tuple(range(block.ndim - 1))
         low = np.minimum(low, block[good].min(axis=axes, initial=np.inf))
         high = np.maximum(high, block[good].max(axis=axes, initial=-np.inf))

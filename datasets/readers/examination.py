@@ -98,7 +98,8 @@ class _Examination:
         declared = prod(found.shape or (0,)) * found.get_type().get_size()
         if declared <= LARGE:
             return
-        files = {self.path, *(located(target, self.path) for target in sources)} - {None}
+        places = {self.path, *(located(target, self.path) for target in sources)}
+        files = [place for place in places if place is not None]
         stored = sum(file.stat().st_size for file in files) if virtual else self._stored_bytes(found)
         if declared > MOST_COMPRESSED * stored:
             raise ValueError(
