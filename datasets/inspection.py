@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from cape.datasets.concatenation import concatenate
 from cape.datasets.names import printable
 from cape.datasets.not_finite import finite_samples
-from cape.datasets.opening import Paths, open_each
-from cape.datasets.readers.reader import Reader
+from cape.datasets.opening import Opened, Paths, open_each
 from cape.datasets.trajectories import Trajectories, is_uniform
 
 Rows = list[tuple[str, str]]
@@ -28,12 +26,9 @@ def inspect(paths: Paths, check_values: bool = False) -> str:
     Raises:
         ValueError: a file is missing or unknown. Files that do not fit together are a warning in the text.
     """
-    opened = open_each(paths)
-    sections = [
-        "\n".join([str(path), *_aligned(_describe(path, reader, part, check_values))])
-        for path, reader, part in opened
-    ]
-    together = _describe_all([part for _, _, part in opened])
+    opened = open_each(paths, notes=True)
+    sections = ["\n".join([str(each.path), *_aligned(_describe(each, check_values))]) for each in opened]
+    together = _describe_all([each.trajectories for each in opened])
     return "\n\n".join([*sections, "\n".join(["All together", *_aligned(together)])])
 
 
@@ -42,9 +37,10 @@ def _aligned(rows: Rows) -> list[str]:
     return [f"  {printable(name):<{width}}  {printable(value)}" for name, value in rows]
 
 
-def _describe(path: Path, reader: Reader, t: Trajectories, check_values: bool) -> Rows:
+def _describe(opened: Opened, check_values: bool) -> Rows:
+    t = opened.trajectories
     rows = [
-        ("layout", reader.name),
+        ("layout", opened.reader.name),
         ("equation", t.equation),
         ("samples", _samples(t)),
         ("frames", _frames(t)),
@@ -56,7 +52,7 @@ def _describe(path: Path, reader: Reader, t: Trajectories, check_values: bool) -
     rows.extend(_parameters(t))
     if check_values:
         rows.extend(_values(t))
-    return [*rows, *reader.notes(path, t), *_warnings(t)]
+    return [*rows, *opened.notes, *_warnings(t)]
 
 
 def _describe_all(parts: Sequence[Trajectories]) -> Rows:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 
 from cape.datasets.concatenation import concatenate
 from cape.datasets.hdf5_files import naming_errors
-from cape.datasets.readers.examination import examine
+from cape.datasets.isolated_opening import open_isolated
 from cape.datasets.readers.hdf5 import Hdf5Reader, contents
 from cape.datasets.readers.reader import READERS, Reader
 from cape.datasets.trajectories import Trajectories
@@ -18,36 +20,54 @@ from cape.datasets.trajectories import Trajectories
 Paths = str | Path | Sequence[str | Path]
 
 
+class Opened(NamedTuple):
+    """A file that was opened.
+
+    Attributes:
+        notes: rows (label, text) for `cape inspect`, if they were asked for.
+    """
+
+    path: Path
+    reader: Reader
+    trajectories: Trajectories
+    notes: list[tuple[str, str]]
+
+
 def open_files(paths: Paths, *, trusted: bool = False) -> Trajectories:
     """Open files of one PDE, or folders of such files, together; this reads no field.
 
-    Samples are in the order of the files; the files of a folder are sorted by name.
+    Samples are in the order of the files; the files of a folder are sorted by name. HDF5 files are opened in a child
+    process first, with limits of time and memory, as damaged ones can crash or hang the HDF5 library.
 
     Args:
-        trusted: the files are the user's own. Their data may then lie outside their folders, and they may be compressed
-            more than files of others; see `cape.datasets.readers.examination.examine`.
+        trusted: the files are the user's own. They are opened in this process. Their data may lie outside their
+            folders, and they may be compressed more than files of others; see
+            `cape.datasets.readers.examination.examine`.
 
     Raises:
         ValueError: a file is missing, unknown or refused, or files do not fit together; the message names them.
     """
-    return concatenate([trajectories for _, _, trajectories in open_each(paths, trusted=trusted)])
+    return concatenate([opened.trajectories for opened in open_each(paths, trusted=trusted)])
 
 
-def open_each(paths: Paths, *, trusted: bool = False) -> list[tuple[Path, Reader, Trajectories]]:
+def open_each(paths: Paths, *, trusted: bool = False, notes: bool = False) -> list[Opened]:
     """Open files one by one; arguments and errors as in `open_files`.
 
-    Returns:
-        The path, reader and trajectories of each file.
+    Args:
+        notes: also ask the readers for their notes.
     """
-    files = find_files(paths)
-    if not trusted:
-        examine(files)
-    opened = []
-    for path in files:
-        reader = reader_of(path)
-        with naming_errors(path):
-            opened.append((path, reader, reader.open(path)))
-    return opened
+    files, open_file = find_files(paths), partial(open_one, notes=notes)
+    isolated = [] if trusted else [path for path in files if path.is_file() and h5py.is_hdf5(path)]
+    results = open_isolated(isolated, open_file) if isolated else iter(())
+    return [next(results) if path in isolated else open_file(path) for path in files]
+
+
+def open_one(path: Path, *, notes: bool = False) -> Opened:
+    """Open a file in this process; errors as in `open_files`."""
+    reader = reader_of(path)
+    with naming_errors(path):
+        trajectories = reader.open(path)
+        return Opened(path, reader, trajectories, reader.notes(path, trajectories) if notes else [])
 
 
 def find_files(paths: Paths) -> list[Path]:

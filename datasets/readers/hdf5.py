@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from cape.datasets.hdf5_files import open_hdf5, stored
+from cape.datasets.hdf5_files import open_hdf5, stored_id
 from cape.datasets.names import printable
 from cape.datasets.readers.reader import Reader
 from cape.datasets.readers.written import check_written
@@ -53,11 +53,17 @@ def dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
         ValueError: there is none, and the message lists those that are there or names the link that leads to nothing;
             or it is incomplete.
     """
+    return h5py.Dataset(dataset_id(path, file, name))
+
+
+def dataset_id(path: Path, file: h5py.File, name: str) -> h5py.h5d.DatasetID:
+    """Return the low-level object of a dataset; errors as in `dataset`."""
     try:
-        found = stored(file, name)
+        found = stored_id(file, name)
     except KeyError as error:
         raise ValueError(f"{path}: {_why_absent(file, name)}") from error
-    check_written(path, found)
+    if found.get_offset() is None:  # not in one piece in the file, as most are
+        check_written(path, h5py.Dataset(found))
     return found
 
 

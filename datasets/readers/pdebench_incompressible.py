@@ -30,7 +30,7 @@ class IncompressibleReader(Hdf5Reader):
     description = "'velocity' [sample, time, x, y, 2], 'particles', 'force', 't'"
 
     def recognises_layout(self, file: h5py.File) -> bool:
-        return {*FIELDS, "t"} <= set(file)
+        return all(name in file for name in (*FIELDS, "t"))
 
     def open(self, path: Path) -> Trajectories:
         return open_incompressible(path)

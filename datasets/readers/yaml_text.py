@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
 # The loader in C is about ten times faster, if PyYAML was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+CONSTRUCTOR = yaml.constructor.SafeConstructor()
+TAGS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "binary")
+NAMES = {"seq": "a list", "null": "null"}
 MOST_CHARACTERS = 2**20
 DEEPEST = 32  # levels of mappings and lists
 MOST_NODES = 100_000  # after aliases are replaced by what they stand for
@@ -36,12 +40,13 @@ def numbers_of(text: str) -> dict[str, float]:
         raise ValueError(f"more than {MOST_CHARACTERS} characters of YAML, which is refused")
     try:
         _check_merges(text)
-        tree = yaml.load(text, Loader=LOADER)
-    except (yaml.YAMLError, OverflowError, TypeError, RecursionError) as error:
+        tree = yaml.compose(text, Loader=LOADER)
+        tag = _tag(tree) if tree else "text without values"
+        if tag != "map":
+            raise ValueError(f"{NAMES.get(tag, tag)}, expected a mapping of names to values")
+        return dict(_walk(tree, "", [0], 0))
+    except (yaml.YAMLError, OverflowError, TypeError, RecursionError, UnicodeError) as error:
         raise ValueError(f"not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(tree, dict):
-        raise ValueError(f"a {type(tree).__name__}, expected a mapping of names to values")
-    return dict(_walk(tree, "", [0], 0))
 
 
 def _check_merges(text: str) -> None:
@@ -52,15 +57,54 @@ def _check_merges(text: str) -> None:
         raise ValueError("YAML that merges mappings (<<), which is refused")
 
 
-def _walk(node: object, path: str, count: list[int], depth: int) -> Iterator[tuple[str, float]]:
+def _walk(node: yaml.Node, path: str, count: list[int], depth: int) -> Iterator[tuple[str, float]]:
+    """Yield the numbers of a tree of nodes. Python objects, which take longer, are made of numbers only."""
     count[0] += 1
     if count[0] > MOST_NODES or depth > DEEPEST:
         raise ValueError(f"YAML with more than {MOST_NODES} values or {DEEPEST} levels, which is refused")
-    if isinstance(node, dict | list):
-        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from _walk(value, f"{path}.{key}" if path else str(key), count, depth + 1)
-    elif isinstance(node, int | float | str) and not isinstance(node, bool):
-        try:
-            yield path, float(node)
-        except (ValueError, OverflowError):
-            return
+    if _tag(node) == "map":
+        entries = {_name(key): value for key, value in node.value}
+    elif _tag(node) == "seq":
+        entries = {str(i): value for i, value in enumerate(node.value)}
+    else:
+        value = _scalar(node)
+        if value is not None:
+            with suppress(ValueError, OverflowError):
+                yield path, float(value)
+        return
+    for key, value in entries.items():
+        yield from _walk(value, f"{path}.{key}" if path else key, count, depth + 1)
+
+
+def _name(key: yaml.Node) -> str:
+    if not isinstance(key, yaml.ScalarNode):
+        raise yaml.MarkedYAMLError(None, None, "a list or mapping instead of a name", key.start_mark)
+    return key.value
+
+
+def _scalar(node: yaml.Node) -> int | float | str | None:
+    """Return the value of a number or a text, and None for true, false, dates and null.
+
+    Raises:
+        YAMLError: the text is not what its tag says.
+    """
+    tag = _tag(node)
+    if tag not in ("int", "float"):
+        return node.value if tag == "str" else None
+    try:
+        return CONSTRUCTOR.construct_object(node)
+    except (ValueError, IndexError) as error:
+        raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from error
+
+
+def _tag(node: yaml.Node) -> str:
+    """Return the type of a node: map, seq, str, int, float, bool, null, timestamp or binary.
+
+    Raises:
+        YAMLError: the node has another tag, or a tag that does not fit its form.
+    """
+    tag = node.tag.removeprefix("tag:yaml.org,2002:")
+    forms = {"map": yaml.MappingNode, "seq": yaml.SequenceNode}
+    if tag not in TAGS or not isinstance(node, forms.get(tag, yaml.ScalarNode)):
+        raise yaml.MarkedYAMLError(None, None, f"unknown tag {node.tag!r}", node.start_mark)
+    return tag

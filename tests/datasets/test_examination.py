@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from small_files import dam_break, scalar_field, write_scalar
 
+from cape.datasets import isolated_opening
 from cape.datasets.opening import open_files
-from cape.datasets.readers import variable_length
 from cape.datasets.readers.yaml_text import numbers_of
 
 U = scalar_field()
@@ -91,7 +91,7 @@ def test_a_claim_of_much_more_than_is_stored_is_refused(tmp_path):
 
 
 def test_a_damaged_text_is_refused_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(variable_length, "SECONDS", 5.0)
+    monkeypatch.setattr(isolated_opening, "SECONDS", 2.0)
     whole = write_scalar(tmp_path / "whole.h5", beta=1.0, equation="advection")
     assert open_files(whole).equation == "advection"
     content = whole.read_bytes()
@@ -100,7 +100,7 @@ def test_a_damaged_text_is_refused_by_name(tmp_path, monkeypatch):
     for replacement in (bytes(8), struct.pack("<Q", 3500)):
         damaged.write_bytes(content[:size] + replacement + content[size + 8 :])
         with pytest.raises(
-            ValueError, match="damaged.h5: damaged: the texts in its attributes cannot be read"
+            ValueError, match="damaged.h5: (damaged: reading it takes too long|.*[Uu]nable to)"
         ):
             open_files([whole, damaged])
 

@@ -133,7 +133,7 @@ def test_one_frame_is_described(tmp_path):
         (dict(configs=[3.0, None, None]), "'config' of group '0000' is .*3.0.*, expected a YAML text"),
         (
             dict(configs=["dam_radius: 1", "", "dam_radius: 1"]),
-            "group '0001': a NoneType, expected a mapping",
+            "group '0001': text without values, expected a mapping",
         ),
         (
             dict(configs=["dam_radius: 1", None, "dam_radius: 1"]),
