@@ -38,6 +38,9 @@ batch = 8
 
 [training.objective]
 noise = 0.0
+
+[training.optimiser]
+type = "adamw"
 """
 
 QUIET = ["--quiet", "--no-figures"]

@@ -17,6 +17,7 @@ from cape import cli, experiment
 from cape.model.config import ModelConfig
 from cape.solvers.fno import FNOConfig
 from cape.training.config import TrainingConfig
+from cape.training.optimisers import AdamW
 
 OWN_TEST = "extending.md"  # test_extending.py runs its blocks
 RUN = [page for page in PAGES if blocks(page, "python") and page.name != OWN_TEST]
@@ -81,7 +82,7 @@ def small(here, monkeypatch):
     """A folder with the data that the pages name, where default models and trainings are tiny."""
     base = FNOConfig(width=4, modes=3, layers=1, projection=4)
     monkeypatch.setattr(experiment, "ModelConfig", functools.partial(ModelConfig, base=base))
-    tiny = functools.partial(TrainingConfig, epochs=1, batch=4, warmup_epochs=0)
+    tiny = functools.partial(TrainingConfig, epochs=1, batch=4, warmup_epochs=0, optimiser=AdamW())
     monkeypatch.setattr(experiment, "TrainingConfig", tiny)
     (here / "data" / "burgers").mkdir(parents=True)
     for nu in ("0.01", "0.1", "1.0"):

@@ -120,8 +120,8 @@ class TestTraining:
             (1, {}),
             (12, {}),
             (48, {}),
-            (14, {"validate_every": 1000, "storage": "stream", "ema": 0.5}),
-            (15, {"sampling": Weighted()}),
+            (14, {"epochs": 6, "validate_every": 1000, "storage": "stream", "ema": 0.5}),
+            (15, {"epochs": 6, "sampling": Weighted()}),
         ],
         ids=["first", "end of an epoch", "last", "streamed", "sampled"],
     )

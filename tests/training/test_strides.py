@@ -19,7 +19,7 @@ from cape.training.log import read
 from cape.training.optimisers import AdamW
 from cape.training.sampling import EveryTrajectory, TrajectorySampler
 
-SMALL = FNOConfig(width=6, modes=3, layers=2, projection=8)
+SMALL = FNOConfig(width=6, modes=3, layers=1, projection=8)
 
 
 def test_strides_are_drawn_for_every_update_and_are_the_same_when_resumed():

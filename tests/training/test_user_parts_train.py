@@ -74,23 +74,32 @@ def test_a_conditioning_with_a_first_guess_of_any_name_is_warmed_up_trained_and_
     assert ("conditioning", "oracle", "weight") in elementwise_weights(surrogate)
 
 
-def test_a_conditioning_without_a_first_guess_has_no_warm_up(tmp_path):
-    train(SHORT, tmp_path, model_with(MultipliedConfig()))
-    records = read(tmp_path / "metrics.jsonl")
-    assert [record["phase"] for record in records] == ["training"] * 2
+@pytest.fixture(scope="module")
+def multiplied(compiled_once, tmp_path_factory):
+    """A training of a conditioning without a first guess, a normalisation and a curriculum of a user, and its folder.
+
+    The configuration asks for a warm-up.
+    """
+    config = dataclasses.replace(SHORT, epochs=4, curriculum=Alternating())
+    folder = tmp_path_factory.mktemp("multiplied")
+    with registered(), jax.numpy_dtype_promotion("standard"):
+        return train(config, folder, model_with(MultipliedConfig(), "thousandth")), folder
+
+
+def test_a_conditioning_without_a_first_guess_has_no_warm_up(multiplied):
+    records = read(multiplied[1] / "metrics.jsonl")
+    assert [record["phase"] for record in records] == ["training"] * 4
     assert all(record["auxiliary_loss"] == 0 for record in records)
 
 
-def test_a_normalisation_of_a_user_is_the_wrapper_of_every_step(tmp_path):
-    surrogate = train(SHORT, tmp_path, model_with(MultipliedConfig(), "thousandth"))
+def test_a_normalisation_of_a_user_is_the_wrapper_of_every_step(multiplied):
+    surrogate, folder = multiplied
     u, p = jnp.asarray(VALIDATION.read()[:, 0]), jnp.asarray(VALIDATION.parameters, jnp.float32)
     inner, unit = surrogate.conditioning, 1000.0 * surrogate.problem.channel_std[0]
     expected = unit * np.asarray(inner(u / unit, inner.prepare(p)).next)
     expected = expected - (expected - u).mean(1, keepdims=True)  # the data conserve the mean
-    np.testing.assert_allclose(load(tmp_path).at(p)(u), expected, atol=1e-5)
+    np.testing.assert_allclose(load(folder).at(p)(u), expected, atol=1e-5)
 
 
-def test_a_curriculum_of_a_user_plans_every_epoch(tmp_path):
-    config = dataclasses.replace(SHORT, epochs=4, warmup_epochs=0, curriculum=Alternating())
-    train(config, tmp_path, model_with(MultipliedConfig()))
-    assert [record["feedback"] for record in read(tmp_path / "metrics.jsonl")] == [1, 1, 4, 4]
+def test_a_curriculum_of_a_user_plans_every_epoch(multiplied):
+    assert [record["feedback"] for record in read(multiplied[1] / "metrics.jsonl")] == [1, 1, 4, 4]

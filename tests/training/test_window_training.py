@@ -14,7 +14,7 @@ from cape.training.fit import fit
 from cape.training.objective import Objective
 from cape.training.optimisers import AdamW
 
-SMALL = FNOConfig(width=6, modes=3, layers=2, projection=8)
+SMALL = FNOConfig(width=6, modes=3, layers=1, projection=8)
 
 
 @pytest.mark.usefixtures("standard_promotion")
