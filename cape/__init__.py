@@ -3,6 +3,7 @@
     data = cape.open("data/*.hdf5")                               # or cape.from_arrays(u, {"Nu": nu}, dx=..., dt=...)
     surrogate = cape.train(data, held_out={"Nu": [0.01]})
     report = cape.evaluate(surrogate, data)                       # errors at trained and at unseen values
+    check = cape.check("runs/mine")                               # does the model of a run obey its parameters?
     surrogate = cape.load("burgers1d")                            # a shipped surrogate, a run's folder, or hf://owner/name
     frames = surrogate.rollout(u0, {"Nu": 0.03}, steps=10)        # [batch, steps, *space, channel]
 
@@ -13,6 +14,7 @@ import importlib
 
 TYPE_CHECKING = False  # without `typing`, whose import takes longer than that of this package
 if TYPE_CHECKING:
+    from cape.checking.check import check
     from cape.datasets.arrays import from_arrays
     from cape.datasets.opening import open_files as open
     from cape.datasets.trajectories import Trajectories
@@ -32,6 +34,7 @@ __all__ = [
     "Surrogate",
     "TrainingConfig",
     "Trajectories",
+    "check",
     "evaluate",
     "from_arrays",
     "load",
@@ -45,6 +48,7 @@ _FOUND_IN = {
     "Surrogate": "cape.surrogate:Surrogate",
     "TrainingConfig": "cape.training.config:TrainingConfig",
     "Trajectories": "cape.datasets.trajectories:Trajectories",
+    "check": "cape.checking.check:check",
     "evaluate": "cape.report:evaluate",
     "from_arrays": "cape.datasets.arrays:from_arrays",
     "load": "cape.pretrained:load",

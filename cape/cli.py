@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
+from cape.commands.check import check
 from cape.commands.convert import convert
 from cape.commands.download import download
 from cape.commands.evaluate import evaluate
@@ -28,6 +29,7 @@ from cape.training.interruption import Interrupted
 COMMANDS: dict[str, Callable] = {
     "train": train,
     "evaluate": evaluate,
+    "check": check,
     "predict": predict,
     "inspect": inspect,
     "simulate": simulate,
@@ -42,6 +44,7 @@ _IMPORT_HELP = "--import MODULE (repeatable) first imports a module that registe
 _LONGEST_MESSAGE = 1000  # characters; messages of compilers can run over pages
 _WHEN_INTERRUPTED = {
     "train": "; the same command continues the run",
+    "check": "; the same command continues the check",
     "download": "; the same command continues the download",
 }
 

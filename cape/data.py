@@ -79,6 +79,7 @@ class DataConfig:
         split_seed: of the split by initial condition.
         drop_nonfinite: leave out samples with NaN or infinity, with a warning that counts them. Without it, such
             samples stop the training before it starts.
+        trusted: the files are the user's own. Their data may then lie outside their folders (see `open_files`).
 
     Raises:
         ValueError: a number is out of range.
@@ -95,6 +96,7 @@ class DataConfig:
     test: float = 0.1
     split_seed: int = 0
     drop_nonfinite: bool = False
+    trusted: bool = False
 
     def __post_init__(self):
         for name, least in (("samples", 0), ("space_stride", 1), ("time_stride", 1), ("split_seed", 0)):
@@ -132,7 +134,7 @@ def prepare(config: DataConfig, *, progress: bool = True) -> Data:
         ValueError: the files do not fit together, or a part of the split is empty.
     """
     files = config.files or (str(simulated(config, progress=progress)),)
-    return split(open_files(files), config)
+    return split(open_files(files, trusted=config.trusted), config)
 
 
 def split(everything: Trajectories, config: DataConfig) -> Data:

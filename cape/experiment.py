@@ -15,6 +15,7 @@ from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.evaluation import Evaluation
 from cape.evaluation.files import write as write_evaluation
+from cape.evaluation.parameter_use import warn_of_ignored_parameters
 from cape.figures import style
 from cape.figures.evaluation_figures import write_figures
 from cape.figures.training_curves import write_training_curves
@@ -44,6 +45,10 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
 
     Writes config.json, split.json, metrics.jsonl, checkpoints/, model/ (see `cape.load`) and evaluation/.
 
+    Warns:
+        UserWarning: see `build`.
+        ParametersIgnored: the surrogate hardly depends on its parameters.
+
     Raises:
         ValueError: the folder holds a run of another configuration or on other data, or data and configuration do not
             fit.
@@ -61,6 +66,7 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
         values = surrogate.problem.training_values
         evaluation = evaluate(surrogate.at, data.test, values, window=surrogate.window)
         write_evaluation(evaluation, folder / "evaluation")
+        warn_of_ignored_parameters(surrogate, data.test)
         if figures:
             write_figures(evaluation, folder / "evaluation")
             write_training_curves(folder)

@@ -32,10 +32,12 @@ class Report:
     Attributes:
         evaluation: the errors at each parameter value, and examples of truth and prediction.
         protocols: the rows of each protocol by name (see `cape.evaluation.protocols`), or None if none was run.
+        data: what was evaluated: the samples that are left, on the grid and with the time step of the training.
     """
 
     evaluation: Evaluation
     protocols: Mapping[str, list[dict]] | None = None
+    data: Trajectories | None = None
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self._tables))
@@ -118,12 +120,13 @@ def evaluate(
     if not all_samples:
         trajectories, every_point = (_new_to(surrogate, samples) for samples in (trajectories, every_point))
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps, window=window)
+    evaluated = trajectories.first_frames(len(evaluation.times) + window.history)
     if not protocols:
-        return Report(evaluation)
+        return Report(evaluation, data=evaluated)
     as_trained = tuple(trajectories.resolution) == tuple(problem.resolution)
     finer = on_doubled_grid(problem, every_point) if as_trained else None
     study = Study(surrogate.at, trajectories, evaluation, surrogate.trained_steps, window, finer)
-    return Report(evaluation, run_protocols(study))
+    return Report(evaluation, run_protocols(study), evaluated)
 
 
 def _new_to(surrogate: Surrogate, data: Trajectories) -> Trajectories:

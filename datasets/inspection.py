@@ -16,17 +16,18 @@ Rows = list[tuple[str, str]]
 MOST_LISTED = 12  # parameter values; more are described by their number and range
 
 
-def inspect(paths: Paths, check_values: bool = False) -> str:
+def inspect(paths: Paths, check_values: bool = False, *, trusted: bool = False) -> str:
     """Describe files: layout, axes, names, parameters, boundaries, times, notes and warnings.
 
     Args:
         paths: files or folders.
         check_values: also read all fields, to show the range of each channel and to find NaN and infinity.
+        trusted: the files are the user's own, as in `open_files`.
 
     Raises:
         ValueError: a file is missing or unknown. Files that do not fit together are a warning in the text.
     """
-    opened = open_each(paths, notes=True)
+    opened = open_each(paths, trusted=trusted, notes=True)
     sections = ["\n".join([str(each.path), *_aligned(_describe(each, check_values))]) for each in opened]
     together = _describe_all([each.trajectories for each in opened])
     return "\n\n".join([*sections, "\n".join(["All together", *_aligned(together)])])

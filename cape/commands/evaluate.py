@@ -15,6 +15,7 @@ def evaluate(
     time_stride: int = 0,
     steps: int = 0,
     all_samples: bool = False,
+    trusted: bool = False,
     figures: bool = True,
     animate: bool = False,
     protocols: bool = False,
@@ -29,6 +30,7 @@ def evaluate(
         time_stride: use every n-th frame; 0: frames one step of the surrogate apart.
         steps: number of steps to roll out; 0: all that the files have.
         all_samples: also evaluate on initial conditions the run was trained or validated on.
+        trusted: the files are your own; their data may lie outside their folders.
         figures: draw figures (needs the extra `plot`).
         animate: also write an animation of truth and prediction, as GIF, for one parameter value of each kind.
         protocols: also measure whether the surrogate uses its parameters (errors with shuffled and with mean
@@ -36,6 +38,7 @@ def evaluate(
             values, after the trained steps and, if the files have it, on a grid twice as fine.
     """
     from cape.datasets.opening import open_files
+    from cape.evaluation.parameter_use import warn_of_ignored_parameters
     from cape.figures import style
     from cape.pretrained import load
     from cape.report import evaluate as evaluate_surrogate
@@ -43,7 +46,7 @@ def evaluate(
     if figures or animate:
         style.require()
     prepare_jax()
-    surrogate, trajectories = load(model), open_files(list(data))
+    surrogate, trajectories = load(model), open_files(list(data), trusted=trusted)
     report = evaluate_surrogate(
         surrogate,
         trajectories,
@@ -53,12 +56,12 @@ def evaluate(
         time_stride=time_stride,
         all_samples=all_samples,
     )
-    evaluated = sum(row.samples for row in report.evaluation.rows)
-    if evaluated < trajectories.samples:
+    if report.data.samples < trajectories.samples:
         print(
-            f"left out {trajectories.samples - evaluated} of {trajectories.samples} samples: their initial conditions "
-            "were trained or validated on (--all-samples keeps them)"
+            f"left out {trajectories.samples - report.data.samples} of {trajectories.samples} samples: their initial "
+            "conditions were trained or validated on (--all-samples keeps them)"
         )
     print(report)  # first, so that it is not lost if the files cannot be written
+    warn_of_ignored_parameters(surrogate, report.data)
     report.write(out, figures=figures, animations=animate)
     print_evaluation_folder(Path(out), figures)

@@ -5,7 +5,7 @@ out from its first frame (or from as many frames as a step takes) and compared w
 formulas are in cape/evaluation/metrics.py. Persistence, the last given frame repeated, is measured for comparison.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from cape.datasets.trajectories import Trajectories
+from cape.evaluation.batches import MOST_SAMPLES, batches, samples_at_once
 from cape.evaluation.evaluation import Evaluation, Example, Row
 from cape.evaluation.grouping import group_by_value
 from cape.evaluation.metric import METRICS, SampleErrors, error_names
@@ -29,7 +30,7 @@ def evaluate(
     trajectories: Trajectories,
     training_values: Float[np.ndarray, "value parameter"],
     *,
-    batch: int = 50,
+    batch: int = MOST_SAMPLES,
     steps: int | None = None,
     examples: bool = True,
     window: Window = ONE_FRAME,
@@ -41,7 +42,8 @@ def evaluate(
         trajectories: the truth. Its first frame (or the first `window.history` ones) is the input, the next `steps`
             frames are compared.
         training_values: the parameter vectors trained on, in the order of `trajectories.parameter_names`.
-        batch: number of samples rolled out together; the last batch of a value is padded.
+        batch: largest number of samples rolled out together. Large samples are fewer (see
+            `cape.evaluation.batches`); the last batch of a value is padded.
         steps: number of predicted frames; default: all that the trajectories have.
         examples: keep truth and prediction of the first sample of every value, for figures.
         window: number of frames a step takes and gives. If it takes several, the map is one from state to state.
@@ -56,14 +58,15 @@ def evaluate(
     _check(trajectories, training_values, steps, most, batch)
     trajectories = trajectories.first_frames(steps + window.history)
     groups = list(group_by_value(trajectories.parameters, training_values))
-    batch = min(batch, max(len(samples) for _, _, samples in groups))
+    at_once = min(samples_at_once(trajectories, batch), max(len(samples) for _, _, samples in groups))
     compare = _comparison(step_at, window, steps)
 
     rows, kept = [], []
     for value, kind, samples in groups:
         named = dict(zip(trajectories.parameter_names, value.tolist(), strict=True))
         parts: list[list] = []  # of each batch: errors, and which samples diverged
-        for parameters, frames, count in _batches(trajectories, samples, batch):
+        for numbers, frames, count in batches(trajectories, samples, at_once):
+            parameters = trajectories.parameters[numbers].astype(np.float32)
             prediction, *found = compare(jnp.asarray(parameters), jnp.asarray(frames))
             if examples and not parts:
                 kept.append(_example(named, kind, frames[0], np.asarray(prediction[0]), trajectories))
@@ -100,18 +103,6 @@ def _mark(errors: SampleErrors, lost: Bool[Array, "batch time channel"]) -> Samp
     """Replace NaN by infinity in frames whose prediction is not finite."""
     mask = jnp.expand_dims(lost, tuple(range(3, errors.ndim)))
     return jnp.where(jnp.isnan(errors) & mask, jnp.asarray(jnp.inf, errors.dtype), errors)
-
-
-def _batches(
-    data: Trajectories, samples: np.ndarray, batch: int
-) -> Iterator[
-    tuple[Float[np.ndarray, "batch parameter"], Float[np.ndarray, "batch time *space channel"], int]
-]:
-    """Yield (parameters, frames, count). The last batch repeats samples, so that one shape is compiled."""
-    for start in range(0, len(samples), batch):
-        chosen = samples[start : start + batch]
-        filled = np.resize(np.arange(len(chosen)), batch)
-        yield data.parameters[chosen][filled].astype(np.float32), data.read(chosen)[filled], len(chosen)
 
 
 def _row(

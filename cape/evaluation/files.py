@@ -36,7 +36,7 @@ def write(
         "rows": [_row_to_json(row) for row in evaluation.rows],
         **({"protocols": protocols} if protocols is not None else {}),
     }
-    text = json.dumps(_finite(content), indent=1, allow_nan=False)
+    text = json.dumps(finite(content), indent=1, allow_nan=False)
     return (
         write_text(folder / "evaluation.json", text + "\n"),
         write_text(folder / "evaluation.csv", _csv(evaluation)),
@@ -107,10 +107,10 @@ def _csv(evaluation: Evaluation) -> str:
     return text.getvalue()
 
 
-def _finite(value):
+def finite(value):
     """Replace NaN and infinity, which JSON does not have, by None."""
     if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
+        return {key: finite(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_finite(entry) for entry in value]
+        return [finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

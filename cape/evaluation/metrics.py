@@ -5,8 +5,8 @@ it was given. With e = prediction - target, N grid points and ⟨.⟩ the mean o
 channel:
 
     RMSE       mean_b √⟨e²⟩
-    nRMSE      mean_b √⟨e²⟩ / √⟨target²⟩
-    VRMSE      mean_b √⟨e²⟩ / √⟨(target - ⟨target⟩)²⟩    predicting the spatial mean scores 1
+    nRMSE      mean_b √⟨e²⟩ / √(⟨target²⟩ + ε)
+    VRMSE      mean_b √⟨e²⟩ / √(⟨(target - ⟨target⟩)²⟩ + ε)    predicting the spatial mean scores 1
     conserved  √(mean_b ⟨e⟩²)               error of the conserved total, per grid point
     max        max_b max_x |e|
     boundary   mean_b √(mean of e² over the points of all faces; a shared corner counts once per face)
@@ -14,12 +14,16 @@ channel:
 
 ê is the unnormalised DFT and k runs over the integer wave vectors of ONE quadrant, 0 <= k_i <= n_i / 2, so
 shell 0 holds |⟨e⟩|. Shells: 0 .. n/2 in 1D; 0 .. min(n)/2 - 1 in 2D and 3D. Bands: low [0, 4), mid [4, 12),
-high [12, ...); a band without a shell on this grid is NaN. No denominator carries an epsilon: a target that
-is zero (nRMSE) or constant (VRMSE) in space gives inf, or NaN where the error is zero too. The reported value
-is the mean over time and channel. nRMSE and VRMSE are dimensionless, the others in the units of the field.
+high [12, ...); a band without a shell on this grid is NaN. The reported value is the mean over time and channel.
+nRMSE and VRMSE are dimensionless, the others in the units of the field.
 
-Sources: M. Takamoto et al., PDEBench (arXiv:2210.07182), appendix on metrics; VRMSE: R. Ohana et al., The
-Well (arXiv:2412.00568), here without its epsilon. tests/evaluation/test_metrics.py compares with reference arrays.
+ε = 1e-7, in the squared units of the field, is added to the squared norm and to the variance, as in The Well. Without
+it, a target that decays to zero (nRMSE) or to a constant (VRMSE) gives infinity. With it, the relative error of a
+field far below √ε = 3e-4 is small: divide data of such a scale by their standard deviation before evaluating.
+
+Sources: M. Takamoto et al., PDEBench (arXiv:2210.07182), appendix on metrics, whose nRMSE has no ε; VRMSE and ε:
+R. Ohana et al., The Well (arXiv:2412.00568), the_well/benchmark/metrics/spatial.py (there the variance of the sample,
+over N - 1 points). tests/evaluation/test_metrics.py compares with reference arrays.
 """
 
 from typing import Any
@@ -31,7 +35,8 @@ from jaxtyping import Array, Float
 
 from cape.evaluation.metric import METRICS, Fields, Metric, largest, mean, median, root_mean_square
 
-METRICS_VERSION = 1
+METRICS_VERSION = 2  # 1: nRMSE and VRMSE without ε
+EPSILON = 1e-7  # ε, added to the squared norm and to the variance
 PerSample = Float[Array, "batch time channel"]
 
 
@@ -41,13 +46,13 @@ def rmse(prediction: Fields, target: Fields) -> PerSample:
 
 
 def nrmse(prediction: Fields, target: Fields) -> PerSample:
-    """Compute √⟨e²⟩ / √⟨target²⟩."""
-    return rmse(prediction, target) / jnp.sqrt(_mean(target**2))
+    """Compute √⟨e²⟩ / √(⟨target²⟩ + ε)."""
+    return rmse(prediction, target) / jnp.sqrt(_mean(target**2) + EPSILON)
 
 
 def vrmse(prediction: Fields, target: Fields) -> PerSample:
-    """Compute √⟨e²⟩ over the spatial standard deviation of the target."""
-    return rmse(prediction, target) / jnp.std(target, axis=_space(target))
+    """Compute √⟨e²⟩ / √(⟨(target - ⟨target⟩)²⟩ + ε)."""
+    return rmse(prediction, target) / jnp.sqrt(jnp.var(target, axis=_space(target)) + EPSILON)
 
 
 def mean_error(prediction: Fields, target: Fields) -> PerSample:
@@ -124,11 +129,11 @@ QUIET: dict[str, Any] = {"in_table": False, "in_figures": False}  # in evaluatio
 # The order is that of the files and of the printed table.
 for metric in (
     Metric("RMSE", rmse, "√⟨e²⟩", FIELD, mean, persistence=True, in_figures=False),
-    Metric("nRMSE", nrmse, "√⟨e²⟩ / √⟨target²⟩", NO_UNIT, mean, persistence=True, persistence_heading="persistence",
-           by_channel=True),
+    Metric("nRMSE", nrmse, "√⟨e²⟩ / √(⟨target²⟩ + ε)", NO_UNIT, mean, persistence=True,
+           persistence_heading="persistence", by_channel=True),
     Metric("nRMSE_median", nrmse, "median over samples, robust where some decay to almost zero", NO_UNIT, median,
            over_time=False, heading="median", in_figures=False),
-    Metric("VRMSE", vrmse, "√⟨e²⟩ / √⟨(target - ⟨target⟩)²⟩", NO_UNIT, mean, by_channel=True, in_figures=False),
+    Metric("VRMSE", vrmse, "√⟨e²⟩ / √(⟨(target - ⟨target⟩)²⟩ + ε)", NO_UNIT, mean, by_channel=True, in_figures=False),
     Metric("conserved_RMSE", mean_error, "√(mean ⟨e⟩²)", FIELD, root_mean_square, **QUIET),
     Metric("max_error", max_error, "max |e|", FIELD, largest, heading="max", in_figures=False),
     Metric("boundary_RMSE", boundary_rmse, "√⟨e²⟩ over the faces", FIELD, mean, **QUIET),

@@ -12,7 +12,7 @@ from cape.datasets.readers.elsewhere import SAME_FILE, located, raw_files
 
 LARGE = 4 * 2**30  # bytes that a dataset may have whatever is stored
 MOST_COMPRESSED = 1000  # times what is stored, for larger ones
-HOW_TO_TRUST = "; for files of your own, open_files(..., trusted=True) allows it"
+HOW_TO_TRUST = "; for files of your own, set trusted = true to allow it"
 
 
 def examine(path: Path) -> int:

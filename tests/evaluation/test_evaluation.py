@@ -167,7 +167,7 @@ def test_files_round_trip(advection, tmp_path):
     folder = tmp_path / "new" / "folder"
     path, table = files.write(advection, folder)
     content = json.loads(path.read_text())
-    assert content["metrics_version"] == 1
+    assert content["metrics_version"] == 2
     for row in content["rows"]:
         assert {"parameters", "kind", "samples", "RMSE", "nRMSE", "nRMSE_median", "VRMSE"} <= set(row)
         assert {"persistence_nRMSE", "Fourier_low", "conserved_RMSE", "diverged"} <= set(row)
@@ -228,7 +228,7 @@ def test_reading_what_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         files.read(tmp_path)
     (tmp_path / "evaluation.json").write_text('{"metrics_version": 0}')
-    with pytest.raises(ValueError, match="metrics_version 0, expected 1"):
+    with pytest.raises(ValueError, match="metrics_version 0, expected 2"):
         files.read(tmp_path)
 
 

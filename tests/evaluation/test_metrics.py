@@ -87,10 +87,15 @@ def test_batches_can_be_reduced_together(name, space):
     np.testing.assert_allclose(metric.reduce(np.concatenate(apart)), together, rtol=1e-5)
 
 
-def test_a_target_of_zero_is_not_hidden():
-    zero = jnp.zeros((1, 1, 8, 1))
-    assert np.isinf(NRMSE(zero + 1.0, zero)).all()
-    assert np.isnan(NRMSE(zero, zero)).all()
+def test_targets_that_decay_to_zero_or_to_a_constant_have_finite_errors():
+    """An error of 1e-3 over √ε; between, the norm and ε add up."""
+    zero, error = jnp.zeros((1, 1, 8, 1)), 1e-3
+    for metric, target in ((NRMSE, zero), (VRMSE, zero), (VRMSE, zero + 2.0)):
+        np.testing.assert_allclose(metric(target + error, target), [[error / 1e-7**0.5]], rtol=1e-3)
+        assert (metric(target, target) == 0).all()
+    decayed = sine(2, amplitude=(2e-7) ** 0.5)  # ⟨target²⟩ = ε
+    for metric in (NRMSE, VRMSE):
+        np.testing.assert_allclose(metric(2 * decayed, decayed), np.full((3, 1), 0.5**0.5), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from cape.evaluation.protocols.protocol import Protocol
 from cape.evaluation.protocols.study import Study
+from cape.evaluation.wrong_parameters import mean_of, shuffled
 from cape.rollout import Step
 
 
@@ -24,11 +25,9 @@ def controls(study: Study) -> list[dict]:
     values = np.unique(study.trajectories.parameters.astype(np.float32), axis=0)
     if len(values) < 2:
         return []
-    order = np.random.default_rng(study.seed).permutation(len(values))
-    other = np.empty_like(values)
-    other[order] = values[np.roll(order, 1)]  # a cycle through all values, so that each one changes
-    middle = np.broadcast_to(_mean(study.evaluation.training_values).astype(np.float32), values.shape)
-    shuffled, mean = (_errors(study, values, replacements) for replacements in (other, middle))
+    other = shuffled(values, study.seed)
+    middle = np.broadcast_to(mean_of(study.evaluation.training_values).astype(np.float32), values.shape)
+    after_shuffle, after_mean = (_errors(study, values, replacements) for replacements in (other, middle))
     return [
         {
             "parameters": row.parameters,
@@ -37,7 +36,7 @@ def controls(study: Study) -> list[dict]:
             "shuffled": s,
             "mean": m,
         }
-        for row, s, m in zip(study.evaluation.rows, shuffled, mean, strict=True)
+        for row, s, m in zip(study.evaluation.rows, after_shuffle, after_mean, strict=True)
     ]
 
 
@@ -53,13 +52,6 @@ def _errors(
         return study.step_at(jnp.asarray(replacements)[jnp.argmax(equal, axis=1)])
 
     return [row.values["nRMSE"] for row in study.evaluate(wrong, study.trajectories).rows]
-
-
-def _mean(values: Float[np.ndarray, "value parameter"]) -> Float[np.ndarray, " parameter"]:
-    """Return the mean of each parameter, or of its logarithm (see the top of this file)."""
-    wide = (values.min(axis=0) > 0) & (values.max(axis=0) >= 10 * values.min(axis=0))
-    logarithms = np.log(np.where(wide, values, 1.0))
-    return np.where(wide, np.exp(logarithms.mean(axis=0)), values.mean(axis=0))
 
 
 CONTROLS = Protocol(
