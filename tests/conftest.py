@@ -10,7 +10,7 @@ QUICK = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_pas
 if version("jaxlib").startswith("0.10."):  # XLA aborts on a flag it does not know, and these two may go
     QUICK += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
 os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
-gc.set_threshold(100_000, 50, 50)  # tracing makes many objects and few cycles; collecting often takes a tenth of the time
+gc.set_threshold(100_000, 50, 50)  # tracing makes many objects and few cycles: collect seldom, a tenth faster
 
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402

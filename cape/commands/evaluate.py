@@ -56,12 +56,13 @@ def evaluate(
         time_stride=time_stride,
         all_samples=all_samples,
     )
-    if report.data.samples < trajectories.samples:
+    evaluated = trajectories if report.data is None else report.data
+    if evaluated.samples < trajectories.samples:
         print(
-            f"left out {trajectories.samples - report.data.samples} of {trajectories.samples} samples: their initial "
+            f"left out {trajectories.samples - evaluated.samples} of {trajectories.samples} samples: their initial "
             "conditions were trained or validated on (--all-samples keeps them)"
         )
     print(report)  # first, so that it is not lost if the files cannot be written
-    warn_of_ignored_parameters(surrogate, report.data)
+    warn_of_ignored_parameters(surrogate, evaluated)
     report.write(out, figures=figures, animations=animate)
     print_evaluation_folder(Path(out), figures)

@@ -21,12 +21,12 @@ class Batch(NamedTuple):
     Attributes:
         samples: their positions. The last batch repeats some, so that all batches have one shape.
         frames: their true frames, float32.
-        count: the number of samples without repetitions.
+        distinct: the number of samples without repetitions.
     """
 
     samples: Int[np.ndarray, " batch"]
     frames: Float[np.ndarray, "batch time *space channel"]
-    count: int
+    distinct: int
 
 
 def samples_at_once(trajectories: Trajectories, most: int = MOST_SAMPLES) -> int:

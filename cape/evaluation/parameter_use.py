@@ -160,7 +160,7 @@ def sample_errors(
     for batch in batches(trajectories, np.arange(trajectories.samples), at_once):
         for name, parameters in given.items():
             of_batch = jnp.asarray(parameters[batch.samples], jnp.float32)
-            found[name].append(np.asarray(errors(of_batch, jnp.asarray(batch.frames)))[: batch.count])
+            found[name].append(np.asarray(errors(of_batch, jnp.asarray(batch.frames)))[: batch.distinct])
     return {name: np.concatenate(parts).astype(np.float64) for name, parts in found.items()}
 
 
