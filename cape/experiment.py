@@ -1,6 +1,7 @@
 """An experiment: data, model and training as one configuration, and the run that follows from it."""
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from cape.automatic import automatic_model, automatic_training
 from cape.data import Data, DataConfig, HeldOut, prepare, split, value_list
 from cape.datasets.checks import check_grid, check_values
 from cape.datasets.trajectories import Trajectories
@@ -19,6 +21,8 @@ from cape.evaluation.parameter_use import warn_of_ignored_parameters
 from cape.figures import style
 from cape.figures.evaluation_figures import write_figures
 from cape.figures.training_curves import write_training_curves
+from cape.identification.identify import identify
+from cape.identification.text import equation_text
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
 from cape.problem import Problem
@@ -87,19 +91,28 @@ def train(
         Diverged: the loss is not finite (see `fit`).
     """
     data = check_data(experiment, data)
-    surrogate = build(experiment, data.training)
+    chosen, notes = automatic(experiment, data.training)
+    surrogate = build(chosen, data.training)
     if progress:
-        print(describe(surrogate, data))
+        print("\n".join([describe(surrogate, data), *notes]))
     parts = (data.training, data.validation)
     if folder is None:
-        return fit(surrogate, *parts, experiment.training, progress=progress)
+        return fit(surrogate, *parts, chosen.training, progress=progress)
     with locked(folder):
         claim(experiment, *parts, folder)
         try:
-            return fit(surrogate, *parts, experiment.training, folder, progress=progress)
+            return fit(surrogate, *parts, chosen.training, folder, progress=progress)
         except BaseException:
             abandon(folder)
             raise
+
+
+def automatic(experiment: Experiment, training: Trajectories) -> tuple[Experiment, tuple[str, ...]]:
+    """Replace the settings that are left to the package by choices for the data; also return lines that say which."""
+    model, model_notes = automatic_model(experiment.model, training)
+    settings, training_notes = automatic_training(experiment.training, training)
+    chosen = dataclasses.replace(experiment, model=model, training=settings)
+    return chosen, (*model_notes, *training_notes)
 
 
 def check_data(experiment: Experiment, data: Data) -> Data:
@@ -143,7 +156,9 @@ def build(experiment: Experiment, training: Trajectories) -> Surrogate:
             "model conditioned on them would learn nothing from them; give files with several values, or use the "
             "conditioning 'unconditioned'"
         )
-    surrogate = Surrogate(problem, model, rngs=nnx.Rngs(experiment.training.seed))
+    steps_of_one_frame = model.history == model.bundle == 1
+    equation = identify(training, problem) if model.identify and steps_of_one_frame else None
+    surrogate = Surrogate(problem, model, equation=equation, rngs=nnx.Rngs(experiment.training.seed))
     channels = surrogate.window.history * len(problem.channels)
     u = jax.ShapeDtypeStruct((1, *problem.resolution, channels), jnp.float32)
     p = jax.ShapeDtypeStruct((1, len(problem.parameters)), jnp.float32)
@@ -221,6 +236,9 @@ def describe(surrogate: Surrogate, data: Data) -> str:
     model = f"{conditioning} around {base}: {count_weights(surrogate):,} weights to train"
     if config.history > 1:
         model += f"; a step takes {config.history} frames and gives {config.bundle}"
+    if surrogate.equation is not None:
+        model += f"\nidentified {equation_text(surrogate.equation, problem)}\n           "
+        model += f"(error of a step at values left out: {math.sqrt(surrogate.equation.misfit):.1%} of the change)"
     if conserved:
         model += f"; the mean of {', '.join(conserved)} is conserved, as in the training data"
     return (

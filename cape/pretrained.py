@@ -16,6 +16,7 @@ from safetensors.numpy import save as weights_as_bytes
 from cape.atomic import write_bytes
 from cape.config import from_dict, to_dict
 from cape.datasets.split_file import read_split, write_split
+from cape.identification.equation import IdentifiedEquation
 from cape.locate import locate
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
@@ -54,6 +55,8 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
         "problem": dataclasses.asdict(surrogate.problem),
         "model": to_dict(surrogate.config),
     }
+    if surrogate.equation is not None:
+        config["equation"] = dataclasses.asdict(surrogate.equation)
     if publication is not None:
         config["publication"] = publication | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
     write_bytes(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
@@ -83,8 +86,9 @@ def load(path: str | Path) -> Surrogate:
     config = read_config(folder)
     weights = _read_weights(folder / WEIGHTS, config.get("publication", {}))
     problem, model = _read_problem(folder, config), _read_model(folder, config)
+    equation = _read_equation(folder, config)
     try:
-        surrogate = nnx.eval_shape(lambda: Surrogate(problem, model, rngs=nnx.Rngs(0)))
+        surrogate = nnx.eval_shape(lambda: Surrogate(problem, model, equation=equation, rngs=nnx.Rngs(0)))
     except (ValueError, TypeError, ArithmeticError, IndexError, OverflowError) as error:
         raise ValueError(f"{folder / CONFIG}: describes a model that cannot be built ({error})") from error
     _fill(surrogate, weights, folder)
@@ -111,7 +115,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             old = "train the surrogate again with the command on its model card, or use cape-jax 0.1"
             advice = "upgrade cape-jax" if version > FORMAT else old
         raise ValueError(f"{file}: format {version!r}, this version of cape reads {FORMAT}; {advice}")
-    for key, required in (("problem", True), ("model", True), ("publication", False)):
+    for key, required in (("problem", True), ("model", True), ("equation", False), ("publication", False)):
         if (required or key in config) and not isinstance(config.get(key), dict):
             raise ValueError(f"{file}: expected a table {key!r}, got {config.get(key)!r}")
     return config
@@ -148,6 +152,12 @@ def _read_problem(folder: Path, config: dict[str, Any]) -> Problem:
 
 def _read_model(folder: Path, config: dict[str, Any]) -> ModelConfig:
     return from_dict(ModelConfig, config["model"], f"{folder / CONFIG}: model")
+
+
+def _read_equation(folder: Path, config: dict[str, Any]) -> IdentifiedEquation | None:
+    if "equation" not in config:
+        return None
+    return from_dict(IdentifiedEquation, config["equation"], f"{folder / CONFIG}: equation")
 
 
 def _read_weights(file: Path, publication: dict[str, Any]) -> dict[str, np.ndarray]:

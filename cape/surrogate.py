@@ -14,6 +14,7 @@ from flax import nnx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from cape.identification.equation import IdentifiedEquation, advance, coefficients
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
 from cape.out_of_distribution import rollout_warnings
@@ -35,6 +36,7 @@ class Surrogate(nnx.Module):
     Args:
         problem: names, grid, time step, statistics and trained range.
         config: the architecture.
+        equation: the equation identified in the training data, or None. The network then corrects its steps.
 
     Attributes:
         trained_on: numbers of the initial conditions used for training or validation, or None if unknown.
@@ -45,13 +47,24 @@ class Surrogate(nnx.Module):
 
     trained_on: tuple[int, ...] | None = None
 
-    def __init__(self, problem: Problem, config: ModelConfig, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        problem: Problem,
+        config: ModelConfig,
+        *,
+        equation: IdentifiedEquation | None = None,
+        rngs: nnx.Rngs,
+    ):
         if config.history > problem.steps:
             raise ValueError(
                 f"model.history: expected at most {problem.steps} of the {problem.steps + 1} frames of a training "
                 f"trajectory, got {config.history}"
             )
-        self.problem, self.config = problem, config
+        if equation is not None:
+            if config.history > 1 or config.bundle > 1:
+                raise ValueError("an identified equation advances one frame; set model.history and model.bundle to 1")
+            equation.check(problem)
+        self.problem, self.config, self.equation = problem, config, equation
         self.normalisation, self.conditioning = config.build(problem, rngs=rngs)
         nnx.update(self, jax.tree.map(_single, nnx.state(self)))
         self.eval()  # only a training calls train(), see `plan_phases`
@@ -78,7 +91,9 @@ class Surrogate(nnx.Module):
 
     def prepare(self, parameters: Float[Array, "batch parameter"]) -> Any:
         """Compute everything that depends on the parameters only: a pytree whose leaves start with the batch axis."""
-        return self.normalisation.prepare(self.conditioning, parameters.astype(jnp.float32))
+        p = parameters.astype(jnp.float32)
+        rates = () if self.equation is None else coefficients(self.equation, self.problem, p)
+        return rates, self.normalisation.prepare(self.conditioning, p)
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
         """Advance u by one step. The first guess returned is that of the last substep.
@@ -93,9 +108,17 @@ class Surrogate(nnx.Module):
             )
         dtype = u.dtype
         start = u = u.astype(jnp.float32)
+        rates, prepared = prepared
+        if self.equation is not None:
+            u = advance(self.equation, self.problem, u, rates)
+        advanced = u
         for _ in range(self.config.substeps - 1):
             u = self._substep(u, prepared).next
         following, first_guess = self._substep(u, prepared)
+        if self.equation is not None:
+            error = jnp.asarray(self.equation.error, u.dtype)
+            following = advanced + error * (following - advanced)
+            first_guess = None if first_guess is None else advanced + error * (first_guess - advanced)
         old = u.shape[-1] - self.new_channels
         if old:  # frames of the next state that are known
             following = jnp.concatenate([start[..., -old:], following[..., old:]], -1)

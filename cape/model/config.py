@@ -23,7 +23,7 @@ class ModelConfig:
         conditioning: how the base solver depends on the PDE parameters.
         normalisation: "sample" normalises every state by its own mean and deviation, which the conditioning sees as
             further parameters; "channel" normalises by the statistics of the training data; "off" does nothing, as in
-            the published form.
+            the published form; "auto" chooses by the training data (`automatic_model`).
         conserve: keep the mean over space of every channel whose mean stays the same in all training trajectories
             (`Problem.conserved`), such as density or Burgers' u. The published form does not.
         position_channels: show the base solver where it is along periodic axes. Set it for an equation whose force or
@@ -32,6 +32,8 @@ class ModelConfig:
         bundle: how many frames a step gives, see `Window`.
         substeps: how many times the network is applied in a step, with the same weights. Fronts then move less far in
             one application. The work grows in proportion.
+        identify: look for an equation that explains the training data (`cape.identification`). If there is one, the
+            network learns corrections of its steps. Only for steps from one frame to one.
 
     Raises:
         ValueError: a number is out of range, or the normalisation is unknown.
@@ -39,19 +41,21 @@ class ModelConfig:
 
     base: SolverConfig = FNOConfig()
     conditioning: ConditioningConfig = CAPEConfig()
-    normalisation: str = "sample"
+    normalisation: str = "auto"
     conserve: bool = True
     position_channels: bool = False
     history: int = 1
     bundle: int = 1
     substeps: int = 1
+    identify: bool = True
 
     def __post_init__(self):
         Window(self.history, self.bundle)  # raises an error if the numbers do not fit
         if self.substeps < 1:
             raise ValueError(f"model.substeps: expected at least 1, got {self.substeps}")
         try:
-            NORMALISATIONS.find(self.normalisation)
+            if self.normalisation != "auto":
+                NORMALISATIONS.find(self.normalisation)
         except ValueError as error:
             raise ValueError(f"model.normalisation: {error}") from None
 

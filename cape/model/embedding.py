@@ -12,6 +12,14 @@ _FLOOR_AT_ZERO, _FLOOR_OF_EITHER_SIGN = 1e-3, 0.3
 _SMALLEST_NORMAL = 1.2e-38  # of float32
 
 
+def clip_parameters(
+    p: Float[Array, "batch parameter"], low: Sequence[float], high: Sequence[float], count: int
+) -> Float[Array, "batch parameter"]:
+    """Clip the first `count` parameters to their trained range. A perceptron's values outside it are arbitrary."""
+    lowest, highest = (jnp.asarray(bounds[:count], p.dtype)[None] for bounds in (low, high))
+    return jnp.concatenate([jnp.clip(p[:, :count], lowest, highest), p[:, count:]], -1)
+
+
 def linear(
     p: Float[Array, "batch parameter"], low: Sequence[float], high: Sequence[float]
 ) -> Float[Array, "batch parameter"]:

@@ -15,8 +15,9 @@ class TrainingConfig:
     """How a surrogate is trained.
 
     Attributes:
-        epochs: passes over the training data, warm-up included.
-        batch: trajectories per update.
+        epochs: passes over the training data, warm-up included; 0: chosen for the size of the data
+            (`automatic_training`).
+        batch: trajectories per update; 0: chosen for the size of the data.
         seed: of the initial weights, the order of the batches, the noise, the augmentation and the sampling.
         warmup_epochs: epochs that train only the conditioning's first guess, on the auxiliary loss. Conditionings
             without a first guess skip the warm-up.
@@ -37,10 +38,10 @@ class TrainingConfig:
         ValueError: a number is out of range, or two settings exclude each other.
     """
 
-    epochs: int = 20
-    batch: int = 10
+    epochs: int = 0
+    batch: int = 0
     seed: int = 0
-    warmup_epochs: int = 1
+    warmup_epochs: int = 0
     warmup: OptimiserConfig = AdamW(learning_rate=3e-2, weight_decay=0.0, rise=0.0, final=0.1)
     objective: Objective = Objective()
     curriculum: Curriculum = TanhTransition(center=0.85, width=0.1)
@@ -53,10 +54,10 @@ class TrainingConfig:
     tensorboard: bool = False
 
     def __post_init__(self):
-        for name in ("epochs", "batch", "validate_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"training.{name}: expected at least 1, got {getattr(self, name)}")
-        if not 0 <= self.warmup_epochs < self.epochs:
+        for name, least in (("epochs", 0), ("batch", 0), ("validate_every", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"training.{name}: expected at least {least}, got {getattr(self, name)}")
+        if self.warmup_epochs < 0 or (self.epochs and self.warmup_epochs >= self.epochs):
             raise ValueError(
                 f"training.warmup_epochs: expected 0 to {self.epochs - 1} of {self.epochs} epochs, "
                 f"got {self.warmup_epochs}"

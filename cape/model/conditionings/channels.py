@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from cape.model.conditioning import CONDITIONINGS, BuildSolver, Conditioning, ConditioningConfig, Prediction
 from cape.model.conditionings.unconditioned import OUTPUT_SCALE
-from cape.model.embedding import logarithmic
+from cape.model.embedding import clip_parameters, logarithmic
 from cape.problem import Problem
 
 
@@ -26,11 +26,12 @@ class ParameterChannels(Conditioning):
     def __init__(self, problem: Problem, build_solver: BuildSolver):
         channels = len(problem.channels)
         self.low, self.high = problem.low, problem.high
+        self.clipped = len(problem.parameters) - problem.frame_statistics
         self.base = build_solver(channels + len(problem.parameters), channels)
         self.base.scale_output(OUTPUT_SCALE)
 
     def prepare(self, p: Float[Array, "batch parameter"]) -> Float[Array, "batch parameter"]:
-        return logarithmic(p, self.low, self.high)
+        return logarithmic(clip_parameters(p, self.low, self.high, self.clipped), self.low, self.high)
 
     def __call__(
         self, u: Float[Array, "batch *space channel"], prepared: Float[Array, "batch parameter"]

@@ -1,0 +1,100 @@
+"""A first estimate of an equation by regression: Simpson's rule in time on three consecutive frames."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from cape.identification.elimination import eliminate
+from cape.identification.equation import term_values, wave_numbers
+from cape.identification.terms import Term
+from cape.solvers.layers.fourier import rfftn
+
+_NEGLIGIBLE, _SMALLEST = 0.1, 1e-6
+_RIDGE = 1e-7
+
+
+def estimate(
+    frames: Float[np.ndarray, "sample three *space channel"],
+    functions: Float[np.ndarray, "sample function"],
+    weight: Float[np.ndarray, " sample"],
+    terms: Sequence[Term],
+    periodic: Sequence[bool],
+) -> tuple[tuple[Term, ...], Float[np.ndarray, "term function"], float]:
+    """Return the terms that the data need, their coefficients, and the misfit over that of persistence.
+
+    Minimises Σ |u(t + 1) − u(t − 1) − (R(t − 1) + 4 R(t) + R(t + 1)) / 3|² over the low half of the wave numbers, with
+    R the sum of all terms.
+    """
+    columns, change = _regression(jnp.asarray(frames, jnp.float32), tuple(terms), tuple(periodic))
+    columns, change = np.asarray(columns, np.float64), np.asarray(change, np.float64)
+    change = change * weight[:, None, None] / 2
+    outputs = np.array([term.output for term in terms])
+    x, free, misfit = _fit(columns * weight[:, None, None] / 2, outputs, functions, change)
+    used = free.any(1)
+    return tuple(t for t, u in zip(terms, used, strict=True) if u), x[used], misfit
+
+
+def _fit(columns, outputs, functions, change) -> tuple[np.ndarray, np.ndarray, float]:
+    """Solve the regression for every channel by itself.
+
+    Args:
+        columns: [sample, term, value], change: [sample, channel, value].
+    """
+    terms, count = columns.shape[1], functions.shape[1]
+    x, free = np.zeros((terms, count)), np.zeros((terms, count), bool)
+    total = (change**2).sum()
+    misfit = 0.0
+    for channel in range(change.shape[1]):
+        chosen = np.flatnonzero(outputs == channel)
+        products = np.einsum("stv,suv->stu", columns[:, chosen], columns[:, chosen])
+        hessian = np.einsum("stu,sf,sg->tfug", products, functions, functions)
+        hessian = hessian.reshape(len(chosen) * count, -1) / total
+        right = np.einsum("stv,sv,sf->tf", columns[:, chosen], change[:, channel], functions).ravel() / total
+        scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-30))
+        scaled = hessian * np.outer(scale, scale) + _RIDGE * np.eye(len(scale))
+        found = np.linalg.solve(scaled, right * scale) * scale
+        rest = (change[:, channel] ** 2).sum() / total - right @ found
+        kept, which = eliminate(found, np.ones(len(found), bool), hessian, max(_NEGLIGIBLE * rest, _SMALLEST))
+        rest = (change[:, channel] ** 2).sum() / total - 2 * right @ kept + kept @ hessian @ kept
+        x[chosen], free[chosen] = kept.reshape(-1, count), which.reshape(-1, count)
+        misfit += rest
+    return x, free, float(misfit)
+
+
+def _regression(frames: Array, terms: tuple[Term, ...], periodic: tuple[bool, ...]) -> tuple[Array, Array]:
+    """Return the terms by Simpson's rule [sample, term, value] and the changes [sample, channel, value].
+
+    The values are real and imaginary parts of the modes of the low half.
+    """
+
+    @jax.jit
+    def regression(frames):
+        u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
+        for axis, around in enumerate(periodic):
+            if not around:
+                u = jnp.concatenate([u, jnp.flip(u, axis + 3)], axis + 3)
+        grid = u.shape[3:]
+        waves = wave_numbers(grid, periodic)
+        axes = tuple(range(2, 2 + len(grid)))
+        modes = [rfftn(u[:, t], axes) for t in range(3)]
+        low = jnp.ones((), bool)
+        for wave in waves:
+            low = low & (jnp.abs(wave.imag) <= jnp.abs(wave.imag).max() / 2)
+        low = np.broadcast_to(np.asarray(low), modes[0].shape[2:])
+
+        def values(a):  # of the low modes, so that sums of squares are those over the grid but for a factor
+            a = a[..., low] / np.sqrt(np.prod(grid))
+            return jnp.concatenate([a.real, a.imag], -1)
+
+        rates = 0.0
+        for part, weight in zip(modes, (1 / 3, 4 / 3, 1 / 3), strict=True):
+            rates = rates + weight * jnp.stack(
+                [jnp.broadcast_to(v, (u.shape[0], *grid)) for v in term_values(list(terms), waves, grid, part)], 1
+            )
+        return values(rfftn(rates, axes)), values(modes[2] - modes[0])
+
+    with jax.ensure_compile_time_eval():
+        return regression(frames)

@@ -1,0 +1,228 @@
+"""Identify the equation of trajectories, if it is of a known form."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from cape.datasets.trajectories import Trajectories
+from cape.identification.collocation import estimate
+from cape.identification.equation import IdentifiedEquation, keep_mean, step
+from cape.identification.linear_fit import LinearFit, ModeStatistics, mode_statistics
+from cape.identification.parameter_basis import BASES, OF_POSITIVE_VALUES, BasisName, basis_functions
+from cape.identification.product_fit import Pairs, ProductFit
+from cape.identification.terms import Term, force_terms, linear_terms, product_terms
+from cape.problem import Problem
+
+_MOST_BYTES = 2**28  # read
+_MOST_VALUES = 48
+_POINTS = 16384  # of all pairs together
+_FEWEST_PAIRS = 24
+_FOLDS = 6
+_LINEAR, _GOOD, _ACCEPTED = 1e-2, 3e-2, 0.1  # misfits: of a linear equation, good enough, and just accepted
+_MOST_COEFFICIENTS = 60  # of a fit of all terms at once
+_SUBSTEPS = (1, 2, 4, 8, 16)
+_SMALLEST_ERROR = 1e-4  # of a standard deviation
+_SAME = 1.2  # relative difference of misfits below which fewer substeps are as good
+
+
+class Samples(NamedTuple):
+    """Trajectories for the identification, all channels of standard deviation 1.
+
+    Attributes:
+        u: the frames.
+        values: the distinct parameter vectors, over the largest trained magnitudes.
+        value: number of the parameter vector of each sample.
+    """
+
+    u: Float[np.ndarray, "sample time *space channel"]
+    values: Float[np.ndarray, "value parameter"]
+    value: Int[np.ndarray, " sample"]
+
+
+def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation | None:
+    """Return the equation that explains steps at parameter values left out of its fit, or None.
+
+    Linear equations with constant coefficients are found exactly, from statistics of the Fourier modes. For others, a
+    library of products and forces is fitted to pairs of frames, and what is not needed is eliminated. Coefficients are
+    linear in functions of the parameters. The functions are those that predict the left-out values best.
+
+    Reads at most 256 MB of the trajectories.
+    """
+    if trajectories.frames < 3 or not problem.parameters:
+        return None
+    samples = _samples(trajectories, problem)
+    periodic = tuple(boundary == "periodic" for boundary in problem.boundaries)
+    candidates = [_linear(samples, periodic, problem, name) for name in _bases(samples)]
+    best = min((c for c in candidates if c is not None), key=lambda c: c.misfit, default=None)
+    if best is None or best.misfit > _LINEAR:
+        for name in _bases(samples):
+            candidate = _with_products(samples, periodic, problem, name)
+            if candidate is not None and (best is None or candidate.misfit < best.misfit):
+                best = candidate
+            if best is not None and best.misfit <= _GOOD:
+                break
+    if best is None or best.misfit > _ACCEPTED:
+        return None
+    return dataclasses.replace(best, error=_error(best, samples, periodic, problem))
+
+
+def _samples(trajectories: Trajectories, problem: Problem) -> Samples:
+    """Read samples, the same number of each parameter value, or of as many values as fit into the memory allowed."""
+    largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
+    scaled = trajectories.parameters / np.where(largest == 0, 1.0, largest)
+    values, value = np.unique(scaled, axis=0, return_inverse=True)
+    value = value.reshape(-1)
+    points = int(np.prod(problem.resolution)) * len(problem.channels)
+    most = max(_MOST_BYTES // (8 * trajectories.frames * points), 1)
+    chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), _MOST_VALUES, most)).round().astype(int))
+    each = max(most // len(chosen), 1)
+    numbers = np.concatenate([np.flatnonzero(value == v)[:each] for v in chosen])
+    u = trajectories.read(numbers).astype(np.float64) / np.asarray(problem.channel_std)
+    return Samples(u, values[chosen], np.searchsorted(chosen, value[numbers]))
+
+
+def _bases(samples: Samples) -> list[BasisName]:
+    """Return the bases that have fewer functions than there are values, so that values can be left out."""
+    positive = (samples.values > 0).all()
+    return [
+        name
+        for name in BASES
+        if (positive or name not in OF_POSITIVE_VALUES)
+        and _functions(name, samples.values).shape[1] < len(samples.values)
+    ]
+
+
+def _functions(name: BasisName, values: Float[np.ndarray, "value parameter"]) -> Float[np.ndarray, "value function"]:
+    return np.asarray(basis_functions(name, jnp.asarray(values, jnp.float32)), np.float64)
+
+
+def _folds(count: int) -> list[np.ndarray]:
+    """Return the numbers of the values that are left out together; the first and the last value are left out alone."""
+    inner = np.arange(1, count - 1)
+    folds = [inner[i :: max(_FOLDS - 2, 1)] for i in range(max(_FOLDS - 2, 1))]
+    return [np.array([0]), np.array([count - 1]), *(fold for fold in folds if len(fold))]
+
+
+def _linear(
+    samples: Samples, periodic: tuple[bool, ...], problem: Problem, name: BasisName
+) -> IdentifiedEquation | None:
+    groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
+    statistics, functions = mode_statistics(groups, periodic), _functions(name, samples.values)
+    terms = linear_terms(len(problem.channels), periodic)
+    x = LinearFit(statistics, terms, functions).solve()
+    whole = LinearFit(statistics, terms, functions)
+    if whole.misfit(x).max() > _ACCEPTED:
+        return None
+    misfits = np.zeros(len(functions))
+    for left_out in _folds(len(functions)):
+        rest = np.setdiff1d(np.arange(len(functions)), left_out)
+        part = ModeStatistics(statistics.waves, *(a[rest] for a in statistics[1:]))
+        misfits[left_out] = whole.misfit(LinearFit(part, terms, functions[rest]).solve(x))[left_out]
+    return _equation(name, terms, x, 1, float(misfits.max()))
+
+
+def _with_products(
+    samples: Samples, periodic: tuple[bool, ...], problem: Problem, name: BasisName
+) -> IdentifiedEquation | None:
+    functions = _functions(name, samples.values)
+    triples, value, weight = _triples(samples)
+    terms = [*linear_terms(len(problem.channels), periodic), *product_terms(len(problem.channels), periodic)]
+    forces = force_terms(len(problem.channels), periodic)
+    needed, x, misfit = estimate(triples, functions[value], weight, [*terms, *forces], periodic)
+    if len(terms) * functions.shape[1] <= _MOST_COEFFICIENTS:
+        start = dict(zip(needed, x, strict=True)) if misfit < 0.3 else {}
+        needed = (*terms, *(term for term in start if term in forces))
+        x = np.array([start.get(term, np.zeros(functions.shape[1])) for term in needed])
+        free = np.ones(x.shape, bool)
+    else:
+        free = x != 0
+    if not len(needed):
+        return None
+    pairs = Pairs(triples[:, 1], triples[:, 2], functions[value], weight, value)
+    fit, everything = ProductFit(pairs, needed, periodic, problem.conserved), np.ones(len(value), bool)
+    for substeps in (1, 2, 4):
+        x = fit.solve(x, free, substeps, everything, 6)
+    x, free = fit.without_negligible(x, free, 4, everything)
+    x = fit.solve(x, free, 8, everything, 6)
+    x, free = fit.without_negligible(x, free, 8, everything)
+    x = fit.solve(x, free, 8, everything, 6)
+    if not fit.misfits(x, 8).mean() <= _ACCEPTED:
+        return None
+    misfits = np.zeros(len(functions))
+    for left_out in _folds(len(functions)):
+        outside = np.isin(value, left_out)
+        errors = fit.misfits(fit.solve(x, free, 8, ~outside, 6), 8)
+        misfits[left_out] = [errors[value == v].mean() for v in left_out]
+    kept = free.any(1)
+    terms = tuple(term for term, k in zip(needed, kept, strict=True) if k)
+    equation = _equation(name, terms, x[kept], 8, float(misfits.max()))
+    return _with_fewest_substeps(equation, fit, x, samples, periodic, problem)
+
+
+def _with_fewest_substeps(equation, fit: ProductFit, x, samples: Samples, periodic, problem: Problem):
+    """Return the equation with the fewest substeps that are stable, and as accurate as more; None if none are stable."""
+    enough = _SAME * fit.misfits(x, _SUBSTEPS[-1]).mean() + 1e-5
+    first = np.array([np.flatnonzero(samples.value == v)[0] for v in range(len(samples.values))])
+    u = jnp.asarray(samples.u[first, 0], jnp.float32)
+    for substeps in _SUBSTEPS:
+        if fit.misfits(x, substeps).mean() <= enough and all(
+            _stable(equation, substeps, u, factor * samples.values, samples.u.shape[1] - 1, periodic, problem)
+            for factor in (0.5, 1.0, 2.0)
+        ):
+            return dataclasses.replace(equation, substeps=substeps)
+    return None
+
+
+def _stable(equation, substeps: int, u, values, steps: int, periodic, problem: Problem) -> bool:
+    """Return whether a rollout stays within ten times the size of the initial conditions or of the data."""
+    c = jnp.asarray(_functions(equation.basis, values) @ np.array(equation.coefficients).T, jnp.float32)
+    bound = 10 * max(float(jnp.abs(u).max()), 3.0)
+    last = _rollout(equation.terms, periodic, problem.conserved, steps, u, c, jnp.int32(substeps))
+    return bool(jnp.abs(last).max() <= bound)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _rollout(terms, periodic, conserved, steps: int, u, c, substeps):
+    def one(_, u):
+        return keep_mean(u, step(terms, periodic, substeps, u, c), conserved)
+
+    return jax.lax.fori_loop(0, steps, one, u)
+
+
+def _error(equation: IdentifiedEquation, samples: Samples, periodic, problem: Problem) -> tuple[float, ...]:
+    """Return the root mean square error of a step in each channel."""
+    triples, value, _ = _triples(samples)
+    c = jnp.asarray(_functions(equation.basis, samples.values) @ np.array(equation.coefficients).T, jnp.float32)
+    u, substeps = jnp.asarray(triples[:, 1], jnp.float32), jnp.int32(equation.substeps)
+    after = _rollout(equation.terms, periodic, problem.conserved, 1, u, c[value], substeps)
+    squares = (np.asarray(after) - triples[:, 2]) ** 2
+    errors = np.sqrt(squares.reshape(-1, squares.shape[-1]).mean(0))
+    return tuple(float(e) for e in np.clip(errors, _SMALLEST_ERROR, 1.0))
+
+
+def _triples(samples: Samples):
+    """Return three consecutive frames of random samples and times, their values, and the weights of the values."""
+    count = len(samples.values)
+    pairs = max(_FEWEST_PAIRS, _POINTS // int(np.prod(samples.u.shape[2:])), 3 * count)
+    rng = np.random.default_rng(0)
+    members = [np.flatnonzero(samples.value == v) for v in range(count)]
+    chosen = np.concatenate([rng.choice(m, -(-pairs // count)) for m in members])
+    middle = rng.integers(1, samples.u.shape[1] - 1, len(chosen))
+    triples = np.stack([samples.u[chosen, middle + shift] for shift in (-1, 0, 1)], 1)
+    changes = [np.sqrt((np.diff(samples.u[m], axis=1) ** 2).mean()) for m in members]
+    weight = 1 / np.maximum(changes, 1e-6)
+    return triples, samples.value[chosen], weight[samples.value[chosen]]
+
+
+def _equation(
+    name: BasisName, terms: Sequence[Term], x: Float[np.ndarray, "term function"], substeps: int, misfit: float
+) -> IdentifiedEquation:
+    return IdentifiedEquation(
+        name, tuple(terms), tuple(tuple(float(c) for c in row) for row in x), substeps, misfit, ()
+    )

@@ -1,0 +1,149 @@
+"""The fit of the linear part of an equation, from second-order statistics of the Fourier modes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Complex, Float
+from scipy.optimize import least_squares
+
+from cape.identification.terms import WAVE_NUMBER_UNIT, Term
+
+_HIGHEST_MODE = {1: 32, 2: 8, 3: 4}
+_NOISE = 1e-9  # of the energy of the strongest mode
+_RIDGE = 1e-6
+_STAGES, _ITERATIONS = 10, 30
+
+
+class ModeStatistics(NamedTuple):
+    """Second-order statistics of modes û before and û' after a time step, for each of several parameter values.
+
+    Attributes:
+        waves: i k / unit [mode, axis], see `WAVE_NUMBER_UNIT`.
+        best: the best linear map from û to û', ⟨û' ûᴴ⟩ ⟨û ûᴴ⟩⁻¹ [value, mode, channel, channel].
+        root: the square root of ⟨û ûᴴ⟩, over the error of persistence, [value, mode, channel, channel].
+        remainder: mean square error of the best linear map over that of persistence [value].
+    """
+
+    waves: Complex[np.ndarray, "mode axis"]
+    best: Complex[np.ndarray, "value mode channel channel"]
+    root: Complex[np.ndarray, "value mode channel channel"]
+    remainder: Float[np.ndarray, " value"]
+
+
+def mode_statistics(
+    groups: Sequence[Float[np.ndarray, "sample time *space channel"]], periodic: Sequence[bool]
+) -> ModeStatistics:
+    """Compute the statistics of trajectories, one array for each value, all channels of standard deviation 1."""
+    spectra = [_spectrum(u, periodic) for u in groups]
+    waves = spectra[0][0]
+    before = [modes[:, :-1] for _, modes in spectra]
+    after = [modes[:, 1:] for _, modes in spectra]
+    own = np.stack([np.einsum("stmi,stmj->mij", a, a.conj()) for a in before])
+    cross = np.stack([np.einsum("stmi,stmj->mij", b, a.conj()) for a, b in zip(before, after, strict=True)])
+    energy = np.stack([np.einsum("stmi,stmi->m", b, b.conj()).real for b in after])
+    persistence = np.array([(np.abs(b - a) ** 2).sum() for a, b in zip(before, after, strict=True)])
+    persistence = np.maximum(persistence, 1e-12 * energy.sum(1))
+    own = own + _NOISE * np.einsum("gmii->gm", own).real.max() * np.eye(own.shape[-1])
+    best = cross @ np.linalg.inv(own)
+    values, vectors = np.linalg.eigh(own)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :] / np.sqrt(persistence)[:, None, None, None]
+    explained = np.einsum("gmij,gmjk,gmik->gm", best, own, best.conj()).real
+    return ModeStatistics(waves, best, root, np.maximum((energy - explained).sum(1) / persistence, 0.0))
+
+
+def _spectrum(u: np.ndarray, periodic: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
+    """Return i k / unit [mode, axis] and the modes [sample, time, mode, channel] of half of the low wave numbers."""
+    dimension = len(periodic)
+    axes = tuple(range(2, 2 + dimension))
+    for axis, around in zip(axes, periodic, strict=True):
+        if not around:
+            u = np.concatenate([u, np.flip(u, axis)], axis)
+    modes = np.fft.fftn(u, axes=axes) / np.prod([u.shape[axis] for axis in axes])
+    numbers = [np.fft.fftfreq(n, 1 / n) for n in modes.shape[2:-1]]
+    k = np.stack(np.meshgrid(*numbers, indexing="ij"), -1)
+    highest = np.array([min(_HIGHEST_MODE[dimension], n // 3) for n in modes.shape[2:-1]])
+    first = np.sign(k)
+    for axis in range(1, dimension):  # the sign of the first wave number that is not zero
+        first[..., axis] = np.where(first[..., axis - 1] == 0, first[..., axis], first[..., axis - 1])
+    chosen = (np.abs(k) <= highest).all(-1) & (first[..., -1] > 0)
+    halves = np.where(periodic, 1.0, 2.0)
+    return 1j * k[chosen] / halves / WAVE_NUMBER_UNIT, modes[:, :, chosen]
+
+
+class LinearFit:
+    """Least squares for the coefficients of linear terms: |(exp(L) − best) root|² over modes and values.
+
+    Args:
+        statistics: of the values to fit.
+        terms: the linear terms.
+        functions: the functions of the parameters [value, function].
+    """
+
+    def __init__(
+        self, statistics: ModeStatistics, terms: Sequence[Term], functions: Float[np.ndarray, "value function"]
+    ):
+        self.statistics, self.functions = statistics, functions
+        self.channels = statistics.best.shape[-1]
+        rows = [np.prod(statistics.waves ** np.array(t.factors[0].powers), -1) for t in terms]
+        self.derivatives = np.stack(rows, -1)  # [mode, term]
+        self.places = np.array([(t.output, t.factors[0].channel) for t in terms])
+        self.shape = (len(terms), functions.shape[1])
+        self.scale = 1 / np.sqrt(len(functions))
+
+    def solve(self, start: np.ndarray | None = None) -> Float[np.ndarray, "term function"]:
+        """Return the coefficients. Without a start, slow modes are fitted first, so that phases are unwrapped."""
+        speed = np.abs(self.functions).max(1)[:, None] * np.abs(self.statistics.waves).max(1)[None]
+        if start is None:
+            x = np.zeros(self.shape).ravel()
+            levels = [*np.quantile(speed, np.linspace(0.02, 1.0, _STAGES)), np.inf]
+        else:
+            x, levels = start.ravel(), [np.inf]
+        for level in levels:
+            chosen = np.nonzero(speed <= level)
+            with np.errstate(all="ignore"):
+                x = least_squares(
+                    self._residuals, x, self._jacobian, args=(chosen,), x_scale="jac", max_nfev=_ITERATIONS
+                ).x
+        return x.reshape(self.shape)
+
+    def misfit(self, x: Float[np.ndarray, "term function"]) -> Float[np.ndarray, " value"]:
+        """Return the mean square error of one step over that of persistence, for each value."""
+        every = np.nonzero(np.ones(self.statistics.best.shape[:2], bool))
+        with np.errstate(all="ignore"):
+            errors = np.abs(self._exponential(x, every)[0] - self.statistics.best[every])
+            errors = np.abs((self._exponential(x, every)[0] - self.statistics.best[every]) @ self.statistics.root[every])
+        squares = np.where(np.isfinite(errors), errors, 1e3) ** 2
+        return squares.reshape(len(self.functions), -1).sum(1) + self.statistics.remainder
+
+    def _exponential(self, x: np.ndarray, chosen) -> tuple[np.ndarray, ...]:
+        """Return exp(L) and what its derivative needs: the eigenvectors, their inverse, and divided differences."""
+        value, mode = chosen
+        rates = self.derivatives[mode] * (self.functions @ x.reshape(self.shape).T)[value]  # [number, term]
+        matrix = np.zeros((len(value), self.channels, self.channels), complex)
+        for term, (i, j) in enumerate(self.places):
+            matrix[:, i, j] += rates[:, term]
+        matrix = np.clip(matrix.real, -1e3, 1e2) + 1j * np.nan_to_num(matrix.imag)
+        eigenvalues, vectors = np.linalg.eig(matrix)
+        inverse = np.linalg.inv(vectors + 1e-12 * np.eye(self.channels))
+        exponentials = np.exp(np.minimum(eigenvalues.real, 5.0) + 1j * eigenvalues.imag)
+        gap = eigenvalues[:, :, None] - eigenvalues[:, None, :]
+        equal = np.abs(gap) < 1e-9
+        rise = exponentials[:, :, None] - exponentials[:, None, :]
+        divided = np.where(equal, exponentials[:, :, None], rise / np.where(equal, 1.0, gap))
+        return (vectors * exponentials[:, None, :]) @ inverse, vectors, inverse, divided
+
+    def _residuals(self, x: np.ndarray, chosen) -> np.ndarray:
+        errors = (self._exponential(x, chosen)[0] - self.statistics.best[chosen]) @ self.statistics.root[chosen]
+        errors = np.nan_to_num(errors.ravel() * self.scale, nan=1e3)
+        return np.concatenate([errors.real, errors.imag, _RIDGE * x])
+
+    def _jacobian(self, x: np.ndarray, chosen) -> np.ndarray:
+        value, mode = chosen
+        _, vectors, inverse, divided = self._exponential(x, chosen)
+        after = inverse @ self.statistics.root[chosen]
+        columns = np.einsum("nab,nai,njb,npa,nbq->npqij", divided, inverse, vectors, vectors, after) * self.scale
+        columns = columns[..., self.places[:, 0], self.places[:, 1]] * self.derivatives[mode][:, None, None]
+        jacobian = columns[..., None] * self.functions[value][:, None, None, None]
+        jacobian = np.nan_to_num(jacobian.reshape(-1, x.size))
+        return np.concatenate([jacobian.real, jacobian.imag, _RIDGE * np.eye(x.size)])

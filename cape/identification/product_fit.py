@@ -1,0 +1,144 @@
+"""The fit of an equation with products, from pairs of frames."""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from cape.identification.elimination import eliminate
+from cape.identification.equation import keep_mean, step
+from cape.identification.terms import Term
+
+_FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
+_ENOUGH = 1e-3  # relative decrease of the misfit below which the fit ends
+_NEGLIGIBLE = 0.02  # relative increase of the misfit that the removal of a term may cause
+_SMALLEST = 1e-6  # misfit below which a difference is rounding
+
+
+class Pairs(NamedTuple):
+    """Pairs of consecutive frames, all channels of standard deviation 1.
+
+    Attributes:
+        before, after: the frames.
+        functions: the functions of the parameters of each pair.
+        weight: one over the root mean square change of a step at the pair's value.
+        value: number of the parameter value of each pair.
+    """
+
+    before: Float[np.ndarray, "pair *space channel"]
+    after: Float[np.ndarray, "pair *space channel"]
+    functions: Float[np.ndarray, "pair function"]
+    weight: Float[np.ndarray, " pair"]
+    value: Float[np.ndarray, " pair"]
+
+
+class Form(NamedTuple):
+    """What the compiled functions depend on: the terms, which axes are periodic, which channels are conserved."""
+
+    terms: tuple[Term, ...]
+    periodic: tuple[bool, ...]
+    conserved: tuple[bool, ...]
+
+
+class ProductFit:
+    """Least squares for the coefficients of all terms, by the method of Levenberg and Marquardt.
+
+    Args:
+        pairs: the data.
+        terms: the terms of the library.
+        periodic: which axes are periodic.
+        conserved: which channels conserve their mean over space.
+    """
+
+    def __init__(
+        self, pairs: Pairs, terms: Sequence[Term], periodic: Sequence[bool], conserved: Sequence[bool]
+    ):
+        self.shape = (len(terms), pairs.functions.shape[1])
+        self.form = Form(tuple(terms), tuple(periodic), tuple(conserved))
+        self.data = tuple(jnp.asarray(a, jnp.float32) for a in pairs[:4])
+
+    def misfits(self, x: Float[np.ndarray, "term function"], substeps: int) -> Float[np.ndarray, " pair"]:
+        """Return the mean square error of each pair over that of persistence at its value."""
+        coefficients = jnp.asarray(x, jnp.float32)
+        found = np.asarray(_squares(self.form, coefficients, jnp.int32(substeps), self.data), np.float64)
+        return np.where(np.isfinite(found), found, np.inf)
+
+    def solve(
+        self,
+        x: Float[np.ndarray, "term function"],
+        free: Bool[np.ndarray, "term function"],
+        substeps: int,
+        included: Bool[np.ndarray, " pair"],
+        iterations: int,
+    ) -> Float[np.ndarray, "term function"]:
+        """Return the coefficients with the least misfit on the included pairs; those not free stay as they are."""
+        damping, at = _FIRST_DAMPING, self._at(x, substeps, included)
+        if not np.isfinite(at[0]):
+            return x
+        for _ in range(iterations):
+            misfit, gradient, hessian = at
+            chosen = np.flatnonzero(free.ravel())
+            scale = np.diag(hessian)[chosen] + 1e-12
+            matrix = hessian[np.ix_(chosen, chosen)] + damping * np.diag(scale)
+            change = np.zeros(x.size)
+            change[chosen] = -np.linalg.lstsq(matrix, gradient[chosen], rcond=None)[0]
+            following = x + change.reshape(self.shape)
+            trial = self._at(following, substeps, included)
+            if not trial[0] < misfit:
+                damping *= 10
+                if damping > _LARGEST_DAMPING:
+                    break
+                continue
+            x, at, damping = following, trial, damping / 10
+            if misfit - trial[0] < _ENOUGH * misfit:
+                break
+        return x
+
+    def without_negligible(
+        self, x: np.ndarray, free: np.ndarray, substeps: int, included: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Remove coefficients one by one while the misfit hardly rises; return the others, and which these are.
+
+        The rise is estimated from the quadratic model of the misfit around its minimum.
+        """
+        misfit, _, hessian = self._at(x, substeps, included)
+        if not np.isfinite(misfit):
+            return x, free
+        allowed = max(_NEGLIGIBLE * misfit, _SMALLEST)
+        y, kept = eliminate(x.ravel(), free.ravel(), hessian, allowed)
+        return y.reshape(self.shape), kept.reshape(self.shape)
+
+    def _at(self, x: np.ndarray, substeps: int, included: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        share = jnp.asarray(included / included.sum(), jnp.float32)
+        found = _normal_equations(self.form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), share, self.data)
+        misfit, gradient, hessian = (np.asarray(a, np.float64) for a in found)
+        finite = np.isfinite(misfit) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
+        return (float(misfit) if finite else np.inf), gradient, hessian
+
+
+def _errors(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> Float[Array, "pair value"]:
+    """Return the errors of a step whose squares, summed over the values of a pair, are its misfit."""
+    before, after, functions, weight = data
+    u = step(form.terms, form.periodic, substeps, before, functions @ x.T)
+    u = keep_mean(before, u, form.conserved)
+    difference = (u - after).reshape(len(before), -1)
+    return difference * (weight / np.sqrt(difference.shape[1]))[:, None]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _squares(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> Float[Array, " pair"]:
+    return (_errors(form, x, substeps, data) ** 2).sum(1)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _normal_equations(form: Form, x: Array, substeps: Array, share: Array, data: tuple[Array, ...]):
+    """Return the misfit, half its gradient, and half its second derivative in Gauss's approximation."""
+    errors, tangent = jax.linearize(lambda x: _errors(form, x.reshape(len(form.terms), -1), substeps, data), x.ravel())
+    weight = jnp.sqrt(share)[:, None]
+    columns = jax.vmap(tangent)(jnp.eye(x.size, dtype=x.dtype)) * weight[None]  # [coefficient, pair, value]
+    errors = errors * weight
+    return (errors**2).sum(), jnp.tensordot(columns, errors, 2), jnp.einsum("ipv,jpv->ij", columns, columns)

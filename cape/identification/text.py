@@ -1,0 +1,83 @@
+"""An identified equation as text, in the units of the data."""
+
+import math
+
+import numpy as np
+
+from cape.identification.equation import IdentifiedEquation
+from cape.identification.terms import WAVE_NUMBER_UNIT, Factor, Term
+from cape.problem import Problem
+
+_AXES = "xyz"
+_SHOWN = 1e-2  # of the largest coefficient of terms of the same kind, below which a part is not shown
+_MOST_TERMS = 12
+
+
+def equation_text(equation: IdentifiedEquation, problem: Problem) -> str:
+    """Return lines such as "∂u/∂t = 1.01 nu ∂xx u - 0.998 u ∂x u", or the number of terms if there are many."""
+    if len(equation.terms) > _MOST_TERMS:
+        return f"an equation of {len(equation.terms)} terms"
+    lines = []
+    for output, name in enumerate(problem.channels):
+        parts = [
+            _term_text(term, row, equation, problem)
+            for term, row in zip(equation.terms, equation.coefficients, strict=True)
+            if term.output == output
+        ]
+        lines.append(f"∂{name}/∂t = " + (" + ".join(part for part in parts if part) or "0").replace("+ -", "- "))
+    return "; ".join(lines)
+
+
+def _term_text(term: Term, row: tuple[float, ...], equation: IdentifiedEquation, problem: Problem) -> str:
+    """Return a term with its coefficient in physical units; empty if the coefficient is negligible."""
+    unit = 1 / problem.dt * problem.channel_std[term.output]
+    for factor in term.factors:
+        unit /= problem.channel_std[factor.channel]
+        for length, power in zip(problem.length, factor.powers, strict=True):
+            unit *= (length / (2 * math.pi * WAVE_NUMBER_UNIT)) ** power
+        if factor.stream:
+            unit *= (2 * math.pi * WAVE_NUMBER_UNIT / problem.length[0]) ** 2
+    largest = max(abs(c) for c in row)
+    names = _function_names(equation, problem)
+    shown = [
+        f"{coefficient * unit * scale:.3g}{' ' + name if name else ''}"
+        for coefficient, (name, scale) in zip(row, names, strict=True)
+        if abs(coefficient) > _SHOWN * largest
+    ]
+    if not shown or largest == 0:
+        return ""
+    coefficient = shown[0] if len(shown) == 1 else "(" + " + ".join(shown).replace("+ -", "- ") + ")"
+    return " ".join([coefficient, *(_factor_text(f, problem) for f in term.factors), *_force_text(term)])
+
+
+def _function_names(equation: IdentifiedEquation, problem: Problem) -> list[tuple[str, float]]:
+    """Return the name of every function of the parameters, and the factor that puts it into physical units."""
+    largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
+    pairs = list(zip(problem.parameters, np.where(largest == 0, 1.0, largest), strict=True))
+    by_basis = {
+        "linear": [(name, 1 / high) for name, high in pairs],
+        "squares": [(f"{name}²", 1 / high**2) for name, high in pairs],
+        "inverse": [(f"/{name}", high) for name, high in pairs],
+        "root": [(f"√{name}", high**-0.5) for name, high in pairs],
+        "quadratic": [(name, 1 / high) for name, high in pairs]
+        + [
+            (f"{name} {other}", 1 / (high * higher))
+            for i, (name, high) in enumerate(pairs)
+            for other, higher in pairs[i:]
+        ],
+    }
+    return [("", 1.0), *by_basis[equation.basis]]
+
+
+def _factor_text(factor: Factor, problem: Problem) -> str:
+    name = problem.channels[factor.channel]
+    name = f"ψ({name})" if factor.stream else name
+    axes = "".join(_AXES[axis] * power for axis, power in enumerate(factor.powers))
+    return f"∂{axes} {name}" if axes else name
+
+
+def _force_text(term: Term) -> list[str]:
+    if term.factors or not any(term.wave):
+        return []
+    waves = [f"{k if k != 1 else ''}{_AXES[axis]}" for axis, k in enumerate(term.wave) if k]
+    return [f"{'sin' if term.odd else 'cos'}({' + '.join(waves)})"]
