@@ -10,9 +10,15 @@ from cape.model.config import ModelConfig
 from cape.training.config import TrainingConfig
 
 _MOST_BYTES = 2**28  # read
-_UNIFORM, _GROWING_SHARE = 0.2, 0.1  # size of a first frame over the largest later one; share of such trajectories
+_UNIFORM, _GROWING_SHARE = (
+    0.2,
+    0.1,
+)  # size of a first frame over the largest later one; share of such trajectories
 _VARIED = 3.0  # ratio of the sizes of large and small frames
-_EPOCHS, _TRANSITIONS = 40, 1600  # epochs for that many transitions; they fall with the square root of the number
+_EPOCHS, _TRANSITIONS = (
+    40,
+    1600,
+)  # epochs for that many transitions; they fall with the square root of the number
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 100
 _UPDATES = 800
 _BATCHES = (16, 8, 4)
@@ -65,7 +71,9 @@ def automatic_training(
 
 def _frame_sizes(trajectories: Trajectories) -> np.ndarray:
     """Return the standard deviation over space [sample, time, channel] of as many samples as may be read."""
-    sample_bytes = 8 * trajectories.frames * math.prod(trajectories.resolution) * len(trajectories.channel_names)
+    sample_bytes = (
+        8 * trajectories.frames * math.prod(trajectories.resolution) * len(trajectories.channel_names)
+    )
     count = min(max(_MOST_BYTES // sample_bytes, 1), trajectories.samples)
     chosen = np.unique(np.linspace(0, trajectories.samples - 1, count).round().astype(int))
     u = trajectories.read(chosen).astype(np.float64)

@@ -238,7 +238,9 @@ def describe(surrogate: Surrogate, data: Data) -> str:
         model += f"; a step takes {config.history} frames and gives {config.bundle}"
     if surrogate.equation is not None:
         model += f"\nidentified {equation_text(surrogate.equation, problem)}\n           "
-        model += f"(error of a step at values left out: {math.sqrt(surrogate.equation.misfit):.1%} of the change)"
+        model += (
+            f"(error of a step at values left out: {math.sqrt(surrogate.equation.misfit):.1%} of the change)"
+        )
     if conserved:
         model += f"; the mean of {', '.join(conserved)} is conserved, as in the training data"
     return (

@@ -62,7 +62,9 @@ class Surrogate(nnx.Module):
             )
         if equation is not None:
             if config.history > 1 or config.bundle > 1:
-                raise ValueError("an identified equation advances one frame; set model.history and model.bundle to 1")
+                raise ValueError(
+                    "an identified equation advances one frame; set model.history and model.bundle to 1"
+                )
             equation.check(problem)
         self.problem, self.config, self.equation = problem, config, equation
         self.normalisation, self.conditioning = config.build(problem, rngs=rngs)

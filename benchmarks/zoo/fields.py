@@ -10,7 +10,9 @@ def waves(modes: int, size: float = 1.0, mean: float = 0.0):
         white = np.fft.rfftn(rng.normal(size=(samples, *points)), axes=_axes(points))
         k2 = sum(k**2 for k in _wave_numbers(points))
         u = np.fft.irfftn(white * (k2 <= modes**2) * (k2 > 0), points, axes=_axes(points))
-        u *= size * rng.uniform(0.7, 1.3, (samples, *(1,) * len(points))) / u.std(_axes(points), keepdims=True)
+        u *= (
+            size * rng.uniform(0.7, 1.3, (samples, *(1,) * len(points))) / u.std(_axes(points), keepdims=True)
+        )
         return (u + mean)[..., None]
 
     return initial
@@ -63,7 +65,9 @@ def blobs(rng: np.random.Generator, samples: int, points: tuple[int, ...], lengt
         for axis, grid in enumerate(x):
             shape = [1] * (1 + len(points))
             shape[1 + axis] = -1
-            distance = (grid.reshape(shape) - centre[:, axis].reshape(-1, *(1,) * len(points)) + 0.5) % 1 - 0.5
+            distance = (
+                grid.reshape(shape) - centre[:, axis].reshape(-1, *(1,) * len(points)) + 0.5
+            ) % 1 - 0.5
             square = square + distance**2
         v = np.maximum(v, np.exp(-square / (2 * width.reshape(-1, *(1,) * len(points)) ** 2)))
     return np.stack([1 - 0.5 * v, 0.25 * v], -1)

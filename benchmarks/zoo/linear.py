@@ -18,7 +18,9 @@ def exact(symbol):
         points, length = whole.shape[1:-1], equation.length * (1 if periodic else 2)
         numbers = [np.fft.fftfreq(n, 1 / n) for n in points]
         k = np.meshgrid(*(2 * np.pi / length * number for number in numbers), indexing="ij")
-        entries = [[np.broadcast_to(e, points) for e in row] for row in symbol(values, *(1j * each for each in k))]
+        entries = [
+            [np.broadcast_to(e, points) for e in row] for row in symbol(values, *(1j * each for each in k))
+        ]
         generator = np.moveaxis(np.array(entries, complex), (0, 1), (-2, -1))  # [*modes, channel, channel]
         step = scipy.linalg.expm(equation.dt * generator)
         modes, frames = np.fft.fftn(whole, axes=axes), [u0]

@@ -19,7 +19,9 @@ def solver(make, substeps: int = 10):
             for axis in range(1, u0.ndim - 1):
                 whole = np.concatenate([whole, np.flip(whole, axis)], axis)
         stepper = make(u0.ndim - 2, length, whole.shape[1], equation.dt / substeps, values)
-        rollout = exponax.rollout(exponax.RepeatedStepper(stepper, substeps), equation.steps, include_init=True)
+        rollout = exponax.rollout(
+            exponax.RepeatedStepper(stepper, substeps), equation.steps, include_init=True
+        )
         channels_first = jnp.asarray(np.moveaxis(whole, -1, 1), jnp.float32)
         frames = np.asarray(jax.jit(jax.vmap(rollout))(channels_first))  # [sample, time, channel, *space]
         frames = np.moveaxis(frames, 2, -1)
@@ -29,7 +31,9 @@ def solver(make, substeps: int = 10):
 
 
 def burgers(dimension, length, points, dt, p):
-    return _STEPPERS.Burgers(dimension, length, points, dt, diffusivity=p["nu"], single_channel=dimension == 1)
+    return _STEPPERS.Burgers(
+        dimension, length, points, dt, diffusivity=p["nu"], single_channel=dimension == 1
+    )
 
 
 def korteweg_de_vries(dimension, length, points, dt, p):
@@ -38,9 +42,7 @@ def korteweg_de_vries(dimension, length, points, dt, p):
 
 
 def fisher(dimension, length, points, dt, p):
-    return _STEPPERS.reaction.FisherKPP(
-        dimension, length, points, dt, diffusivity=p["nu"], reactivity=p["r"]
-    )
+    return _STEPPERS.reaction.FisherKPP(dimension, length, points, dt, diffusivity=p["nu"], reactivity=p["r"])
 
 
 def allen_cahn(dimension, length, points, dt, p):
@@ -57,7 +59,14 @@ def kuramoto_sivashinsky(dimension, length, points, dt, p):
 
 def gray_scott(dimension, length, points, dt, p):
     return _STEPPERS.reaction.GrayScott(
-        dimension, length, points, dt, feed_rate=p["F"], kill_rate=p["k"], diffusivity_1=2e-5, diffusivity_2=1e-5
+        dimension,
+        length,
+        points,
+        dt,
+        feed_rate=p["F"],
+        kill_rate=p["k"],
+        diffusivity_1=2e-5,
+        diffusivity_2=1e-5,
     )
 
 

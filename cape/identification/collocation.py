@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cape.identification.elimination import eliminate
-from cape.identification.equation import term_values, wave_numbers
-from cape.identification.terms import Term
+from cape.identification.step import term_values, wave_numbers
+from cape.identification.terms import Axes, Term
 from cape.solvers.layers.fourier import rfftn
 
 _NEGLIGIBLE, _SMALLEST = 0.1, 1e-6
@@ -21,14 +21,14 @@ def estimate(
     functions: Float[np.ndarray, "sample function"],
     weight: Float[np.ndarray, " sample"],
     terms: Sequence[Term],
-    periodic: Sequence[bool],
+    on: Axes,
 ) -> tuple[tuple[Term, ...], Float[np.ndarray, "term function"], float]:
     """Return the terms that the data need, their coefficients, and the misfit over that of persistence.
 
     Minimises Σ |u(t + 1) − u(t − 1) − (R(t − 1) + 4 R(t) + R(t + 1)) / 3|² over the low half of the wave numbers, with
     R the sum of all terms.
     """
-    columns, change = _regression(jnp.asarray(frames, jnp.float32), tuple(terms), tuple(periodic))
+    columns, change = _regression(jnp.asarray(frames, jnp.float32), tuple(terms), on)
     columns, change = np.asarray(columns, np.float64), np.asarray(change, np.float64)
     change = change * weight[:, None, None] / 2
     outputs = np.array([term.output for term in terms])
@@ -64,7 +64,7 @@ def _fit(columns, outputs, functions, change) -> tuple[np.ndarray, np.ndarray, f
     return x, free, float(misfit)
 
 
-def _regression(frames: Array, terms: tuple[Term, ...], periodic: tuple[bool, ...]) -> tuple[Array, Array]:
+def _regression(frames: Array, terms: tuple[Term, ...], on: Axes) -> tuple[Array, Array]:
     """Return the terms by Simpson's rule [sample, term, value] and the changes [sample, channel, value].
 
     The values are real and imaginary parts of the modes of the low half.
@@ -73,11 +73,11 @@ def _regression(frames: Array, terms: tuple[Term, ...], periodic: tuple[bool, ..
     @jax.jit
     def regression(frames):
         u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
-        for axis, around in enumerate(periodic):
+        for axis, around in enumerate(on.periodic):
             if not around:
                 u = jnp.concatenate([u, jnp.flip(u, axis + 3)], axis + 3)
         grid = u.shape[3:]
-        waves = wave_numbers(grid, periodic)
+        waves = wave_numbers(grid, on.periodic)
         axes = tuple(range(2, 2 + len(grid)))
         modes = [rfftn(u[:, t], axes) for t in range(3)]
         low = jnp.ones((), bool)
@@ -92,7 +92,11 @@ def _regression(frames: Array, terms: tuple[Term, ...], periodic: tuple[bool, ..
         rates = 0.0
         for part, weight in zip(modes, (1 / 3, 4 / 3, 1 / 3), strict=True):
             rates = rates + weight * jnp.stack(
-                [jnp.broadcast_to(v, (u.shape[0], *grid)) for v in term_values(list(terms), waves, grid, part)], 1
+                [
+                    jnp.broadcast_to(v, (u.shape[0], *grid))
+                    for v in term_values(list(terms), waves, grid, part)
+                ],
+                1,
             )
         return values(rfftn(rates, axes)), values(modes[2] - modes[0])
 

@@ -12,11 +12,12 @@ from jaxtyping import Float, Int
 
 from cape.datasets.trajectories import Trajectories
 from cape.identification.collocation import estimate
-from cape.identification.equation import IdentifiedEquation, keep_mean, step
+from cape.identification.equation import IdentifiedEquation
 from cape.identification.linear_fit import LinearFit, ModeStatistics, mode_statistics
 from cape.identification.parameter_basis import BASES, OF_POSITIVE_VALUES, BasisName, basis_functions
 from cape.identification.product_fit import Pairs, ProductFit
-from cape.identification.terms import Term, force_terms, linear_terms, product_terms
+from cape.identification.step import keep_mean, step
+from cape.identification.terms import Axes, Term, axes_of, force_terms, linear_terms, product_terms
 from cape.problem import Problem
 
 _MOST_BYTES = 2**28  # read
@@ -57,19 +58,19 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
     if trajectories.frames < 3 or not problem.parameters:
         return None
     samples = _samples(trajectories, problem)
-    periodic = tuple(boundary == "periodic" for boundary in problem.boundaries)
-    candidates = [_linear(samples, periodic, problem, name) for name in _bases(samples)]
+    on = axes_of(problem.boundaries, problem.resolution)
+    candidates = [_linear(samples, on, problem, name) for name in _bases(samples)]
     best = min((c for c in candidates if c is not None), key=lambda c: c.misfit, default=None)
     if best is None or best.misfit > _LINEAR:
         for name in _bases(samples):
-            candidate = _with_products(samples, periodic, problem, name)
+            candidate = _with_products(samples, on, problem, name)
             if candidate is not None and (best is None or candidate.misfit < best.misfit):
                 best = candidate
             if best is not None and best.misfit <= _GOOD:
                 break
     if best is None or best.misfit > _ACCEPTED:
         return None
-    return dataclasses.replace(best, error=_error(best, samples, periodic, problem))
+    return dataclasses.replace(best, error=_error(best, samples, on, problem))
 
 
 def _samples(trajectories: Trajectories, problem: Problem) -> Samples:
@@ -80,7 +81,9 @@ def _samples(trajectories: Trajectories, problem: Problem) -> Samples:
     value = value.reshape(-1)
     points = int(np.prod(problem.resolution)) * len(problem.channels)
     most = max(_MOST_BYTES // (8 * trajectories.frames * points), 1)
-    chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), _MOST_VALUES, most)).round().astype(int))
+    chosen = np.unique(
+        np.linspace(0, len(values) - 1, min(len(values), _MOST_VALUES, most)).round().astype(int)
+    )
     each = max(most // len(chosen), 1)
     numbers = np.concatenate([np.flatnonzero(value == v)[:each] for v in chosen])
     u = trajectories.read(numbers).astype(np.float64) / np.asarray(problem.channel_std)
@@ -98,7 +101,9 @@ def _bases(samples: Samples) -> list[BasisName]:
     ]
 
 
-def _functions(name: BasisName, values: Float[np.ndarray, "value parameter"]) -> Float[np.ndarray, "value function"]:
+def _functions(
+    name: BasisName, values: Float[np.ndarray, "value parameter"]
+) -> Float[np.ndarray, "value function"]:
     return np.asarray(basis_functions(name, jnp.asarray(values, jnp.float32)), np.float64)
 
 
@@ -109,32 +114,37 @@ def _folds(count: int) -> list[np.ndarray]:
     return [np.array([0]), np.array([count - 1]), *(fold for fold in folds if len(fold))]
 
 
-def _linear(
-    samples: Samples, periodic: tuple[bool, ...], problem: Problem, name: BasisName
-) -> IdentifiedEquation | None:
+def _linear(samples: Samples, on: Axes, problem: Problem, name: BasisName) -> IdentifiedEquation | None:
     groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
-    statistics, functions = mode_statistics(groups, periodic), _functions(name, samples.values)
-    terms = linear_terms(len(problem.channels), periodic)
-    x = LinearFit(statistics, terms, functions).solve()
-    whole = LinearFit(statistics, terms, functions)
-    if whole.misfit(x).max() > _ACCEPTED:
+    statistics, functions = mode_statistics(groups, on), _functions(name, samples.values)
+    terms = linear_terms(len(problem.channels), on.periodic)
+    fit = LinearFit(statistics, terms, functions)
+    x = fit.solve()
+    if not fit.misfit(x).max() <= _ACCEPTED:
         return None
+    free = fit.without_negligible(x)
+    x = fit.solve(x, free)
     misfits = np.zeros(len(functions))
     for left_out in _folds(len(functions)):
         rest = np.setdiff1d(np.arange(len(functions)), left_out)
         part = ModeStatistics(statistics.waves, *(a[rest] for a in statistics[1:]))
-        misfits[left_out] = whole.misfit(LinearFit(part, terms, functions[rest]).solve(x))[left_out]
-    return _equation(name, terms, x, 1, float(misfits.max()))
+        misfits[left_out] = fit.misfit(LinearFit(part, terms, functions[rest]).solve(x, free))[left_out]
+    kept = free.any(1)
+    used = [term for term, k in zip(terms, kept, strict=True) if k]
+    return _equation(name, used, x[kept], 1, float(misfits.max()))
 
 
 def _with_products(
-    samples: Samples, periodic: tuple[bool, ...], problem: Problem, name: BasisName
+    samples: Samples, on: Axes, problem: Problem, name: BasisName
 ) -> IdentifiedEquation | None:
     functions = _functions(name, samples.values)
     triples, value, weight = _triples(samples)
-    terms = [*linear_terms(len(problem.channels), periodic), *product_terms(len(problem.channels), periodic)]
-    forces = force_terms(len(problem.channels), periodic)
-    needed, x, misfit = estimate(triples, functions[value], weight, [*terms, *forces], periodic)
+    terms = [
+        *linear_terms(len(problem.channels), on.periodic),
+        *product_terms(len(problem.channels), on.periodic),
+    ]
+    forces = force_terms(len(problem.channels), on.periodic)
+    needed, x, misfit = estimate(triples, functions[value], weight, [*terms, *forces], on)
     if len(terms) * functions.shape[1] <= _MOST_COEFFICIENTS:
         start = dict(zip(needed, x, strict=True)) if misfit < 0.3 else {}
         needed = (*terms, *(term for term in start if term in forces))
@@ -145,7 +155,7 @@ def _with_products(
     if not len(needed):
         return None
     pairs = Pairs(triples[:, 1], triples[:, 2], functions[value], weight, value)
-    fit, everything = ProductFit(pairs, needed, periodic, problem.conserved), np.ones(len(value), bool)
+    fit, everything = ProductFit(pairs, needed, on, problem.conserved), np.ones(len(value), bool)
     for substeps in (1, 2, 4):
         x = fit.solve(x, free, substeps, everything, 6)
     x, free = fit.without_negligible(x, free, 4, everything)
@@ -162,45 +172,47 @@ def _with_products(
     kept = free.any(1)
     terms = tuple(term for term, k in zip(needed, kept, strict=True) if k)
     equation = _equation(name, terms, x[kept], 8, float(misfits.max()))
-    return _with_fewest_substeps(equation, fit, x, samples, periodic, problem)
+    return _with_fewest_substeps(equation, fit, x, samples, on, problem)
 
 
-def _with_fewest_substeps(equation, fit: ProductFit, x, samples: Samples, periodic, problem: Problem):
+def _with_fewest_substeps(equation, fit: ProductFit, x, samples: Samples, on: Axes, problem: Problem):
     """Return the equation with the fewest substeps that are stable, and as accurate as more; None if none are stable."""
     enough = _SAME * fit.misfits(x, _SUBSTEPS[-1]).mean() + 1e-5
     first = np.array([np.flatnonzero(samples.value == v)[0] for v in range(len(samples.values))])
     u = jnp.asarray(samples.u[first, 0], jnp.float32)
     for substeps in _SUBSTEPS:
         if fit.misfits(x, substeps).mean() <= enough and all(
-            _stable(equation, substeps, u, factor * samples.values, samples.u.shape[1] - 1, periodic, problem)
+            _stable(equation, substeps, u, factor * samples.values, samples.u.shape[1] - 1, on, problem)
             for factor in (0.5, 1.0, 2.0)
         ):
             return dataclasses.replace(equation, substeps=substeps)
     return None
 
 
-def _stable(equation, substeps: int, u, values, steps: int, periodic, problem: Problem) -> bool:
+def _stable(equation, substeps: int, u, values, steps: int, on: Axes, problem: Problem) -> bool:
     """Return whether a rollout stays within ten times the size of the initial conditions or of the data."""
     c = jnp.asarray(_functions(equation.basis, values) @ np.array(equation.coefficients).T, jnp.float32)
     bound = 10 * max(float(jnp.abs(u).max()), 3.0)
-    last = _rollout(equation.terms, periodic, problem.conserved, steps, u, c, jnp.int32(substeps))
+    last = _rollout(equation.terms, on, problem.conserved, steps, u, c, jnp.int32(substeps))
     return bool(jnp.abs(last).max() <= bound)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _rollout(terms, periodic, conserved, steps: int, u, c, substeps):
+def _rollout(terms, on, conserved, steps: int, u, c, substeps):
     def one(_, u):
-        return keep_mean(u, step(terms, periodic, substeps, u, c), conserved)
+        return keep_mean(u, step(terms, on, substeps, u, c), conserved)
 
     return jax.lax.fori_loop(0, steps, one, u)
 
 
-def _error(equation: IdentifiedEquation, samples: Samples, periodic, problem: Problem) -> tuple[float, ...]:
+def _error(equation: IdentifiedEquation, samples: Samples, on: Axes, problem: Problem) -> tuple[float, ...]:
     """Return the root mean square error of a step in each channel."""
     triples, value, _ = _triples(samples)
-    c = jnp.asarray(_functions(equation.basis, samples.values) @ np.array(equation.coefficients).T, jnp.float32)
+    c = jnp.asarray(
+        _functions(equation.basis, samples.values) @ np.array(equation.coefficients).T, jnp.float32
+    )
     u, substeps = jnp.asarray(triples[:, 1], jnp.float32), jnp.int32(equation.substeps)
-    after = _rollout(equation.terms, periodic, problem.conserved, 1, u, c[value], substeps)
+    after = _rollout(equation.terms, on, problem.conserved, 1, u, c[value], substeps)
     squares = (np.asarray(after) - triples[:, 2]) ** 2
     errors = np.sqrt(squares.reshape(-1, squares.shape[-1]).mean(0))
     return tuple(float(e) for e in np.clip(errors, _SMALLEST_ERROR, 1.0))
@@ -221,7 +233,11 @@ def _triples(samples: Samples):
 
 
 def _equation(
-    name: BasisName, terms: Sequence[Term], x: Float[np.ndarray, "term function"], substeps: int, misfit: float
+    name: BasisName,
+    terms: Sequence[Term],
+    x: Float[np.ndarray, "term function"],
+    substeps: int,
+    misfit: float,
 ) -> IdentifiedEquation:
     return IdentifiedEquation(
         name, tuple(terms), tuple(tuple(float(c) for c in row) for row in x), substeps, misfit, ()

@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Bool, Complex, Float
 from scipy.optimize import least_squares
 
-from cape.identification.terms import WAVE_NUMBER_UNIT, Term
+from cape.identification.elimination import eliminate
+from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Term
 
-_HIGHEST_MODE = {1: 32, 2: 8, 3: 4}
 _NOISE = 1e-9  # of the energy of the strongest mode
 _RIDGE = 1e-6
 _STAGES, _ITERATIONS = 10, 30
+_NEGLIGIBLE, _SMALLEST = (
+    0.02,
+    1e-9,
+)  # rise of the misfit that the removal of a term may cause: relative, absolute
 
 
 class ModeStatistics(NamedTuple):
@@ -32,10 +36,10 @@ class ModeStatistics(NamedTuple):
 
 
 def mode_statistics(
-    groups: Sequence[Float[np.ndarray, "sample time *space channel"]], periodic: Sequence[bool]
+    groups: Sequence[Float[np.ndarray, "sample time *space channel"]], axes: Axes
 ) -> ModeStatistics:
     """Compute the statistics of trajectories, one array for each value, all channels of standard deviation 1."""
-    spectra = [_spectrum(u, periodic) for u in groups]
+    spectra = [_spectrum(u, axes) for u in groups]
     waves = spectra[0][0]
     before = [modes[:, :-1] for _, modes in spectra]
     after = [modes[:, 1:] for _, modes in spectra]
@@ -47,28 +51,29 @@ def mode_statistics(
     own = own + _NOISE * np.einsum("gmii->gm", own).real.max() * np.eye(own.shape[-1])
     best = cross @ np.linalg.inv(own)
     values, vectors = np.linalg.eigh(own)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :] / np.sqrt(persistence)[:, None, None, None]
+    root = (
+        vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :] / np.sqrt(persistence)[:, None, None, None]
+    )
     explained = np.einsum("gmij,gmjk,gmik->gm", best, own, best.conj()).real
     return ModeStatistics(waves, best, root, np.maximum((energy - explained).sum(1) / persistence, 0.0))
 
 
-def _spectrum(u: np.ndarray, periodic: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
+def _spectrum(u: np.ndarray, on: Axes) -> tuple[np.ndarray, np.ndarray]:
     """Return i k / unit [mode, axis] and the modes [sample, time, mode, channel] of half of the low wave numbers."""
-    dimension = len(periodic)
+    dimension = len(on.periodic)
     axes = tuple(range(2, 2 + dimension))
-    for axis, around in zip(axes, periodic, strict=True):
+    for axis, around in zip(axes, on.periodic, strict=True):
         if not around:
             u = np.concatenate([u, np.flip(u, axis)], axis)
     modes = np.fft.fftn(u, axes=axes) / np.prod([u.shape[axis] for axis in axes])
     numbers = [np.fft.fftfreq(n, 1 / n) for n in modes.shape[2:-1]]
     k = np.stack(np.meshgrid(*numbers, indexing="ij"), -1)
-    highest = np.array([min(_HIGHEST_MODE[dimension], n // 3) for n in modes.shape[2:-1]])
+    k = k / np.where(on.periodic, 1.0, 2.0) / WAVE_NUMBER_UNIT
     first = np.sign(k)
     for axis in range(1, dimension):  # the sign of the first wave number that is not zero
         first[..., axis] = np.where(first[..., axis - 1] == 0, first[..., axis], first[..., axis - 1])
-    chosen = (np.abs(k) <= highest).all(-1) & (first[..., -1] > 0)
-    halves = np.where(periodic, 1.0, 2.0)
-    return 1j * k[chosen] / halves / WAVE_NUMBER_UNIT, modes[:, :, chosen]
+    chosen = (np.abs(k) <= np.array(on.highest)).all(-1) & (first[..., -1] > 0)
+    return 1j * k[chosen], modes[:, :, chosen]
 
 
 class LinearFit:
@@ -81,7 +86,10 @@ class LinearFit:
     """
 
     def __init__(
-        self, statistics: ModeStatistics, terms: Sequence[Term], functions: Float[np.ndarray, "value function"]
+        self,
+        statistics: ModeStatistics,
+        terms: Sequence[Term],
+        functions: Float[np.ndarray, "value function"],
     ):
         self.statistics, self.functions = statistics, functions
         self.channels = statistics.best.shape[-1]
@@ -90,29 +98,54 @@ class LinearFit:
         self.places = np.array([(t.output, t.factors[0].channel) for t in terms])
         self.shape = (len(terms), functions.shape[1])
         self.scale = 1 / np.sqrt(len(functions))
+        self._every = np.nonzero(np.ones(statistics.best.shape[:2], bool))
 
-    def solve(self, start: np.ndarray | None = None) -> Float[np.ndarray, "term function"]:
-        """Return the coefficients. Without a start, slow modes are fitted first, so that phases are unwrapped."""
+    def solve(
+        self,
+        start: Float[np.ndarray, "term function"] | None = None,
+        free: Bool[np.ndarray, "term function"] | None = None,
+    ) -> Float[np.ndarray, "term function"]:
+        """Return the coefficients; those not free are zero.
+
+        Without a start, slow modes are fitted first and fast ones follow, so that phases are unwrapped.
+        """
+        free = np.ones(self.shape, bool) if free is None else free
         speed = np.abs(self.functions).max(1)[:, None] * np.abs(self.statistics.waves).max(1)[None]
+        levels = [np.inf]
         if start is None:
-            x = np.zeros(self.shape).ravel()
-            levels = [*np.quantile(speed, np.linspace(0.02, 1.0, _STAGES)), np.inf]
-        else:
-            x, levels = start.ravel(), [np.inf]
+            start, levels = (
+                np.zeros(self.shape),
+                [*np.quantile(speed, np.linspace(0.02, 1.0, _STAGES)), np.inf],
+            )
+        x = np.where(free, start, 0.0)
         for level in levels:
             chosen = np.nonzero(speed <= level)
             with np.errstate(all="ignore"):
-                x = least_squares(
-                    self._residuals, x, self._jacobian, args=(chosen,), x_scale="jac", max_nfev=_ITERATIONS
+                x[free] = least_squares(
+                    lambda y, x=x, chosen=chosen: self._residuals(_filled(x, free, y), chosen),
+                    x[free],
+                    lambda y, x=x, chosen=chosen: self._jacobian(_filled(x, free, y), chosen)[
+                        :, free.ravel()
+                    ],
+                    x_scale="jac",
+                    max_nfev=_ITERATIONS,
                 ).x
-        return x.reshape(self.shape)
+        return x
+
+    def without_negligible(self, x: Float[np.ndarray, "term function"]) -> Bool[np.ndarray, "term function"]:
+        """Return which coefficients the fit needs."""
+        with np.errstate(all="ignore"):
+            jacobian = self._jacobian(x, self._every)
+        allowed = max(_NEGLIGIBLE * self.misfit(x).mean(), _SMALLEST)
+        free = np.ones(x.size, bool)
+        return eliminate(x.ravel(), free, jacobian.T @ jacobian, allowed)[1].reshape(self.shape)
 
     def misfit(self, x: Float[np.ndarray, "term function"]) -> Float[np.ndarray, " value"]:
         """Return the mean square error of one step over that of persistence, for each value."""
-        every = np.nonzero(np.ones(self.statistics.best.shape[:2], bool))
+        every = self._every
         with np.errstate(all="ignore"):
-            errors = np.abs(self._exponential(x, every)[0] - self.statistics.best[every])
-            errors = np.abs((self._exponential(x, every)[0] - self.statistics.best[every]) @ self.statistics.root[every])
+            errors = self._exponential(x, every)[0] - self.statistics.best[every]
+            errors = np.abs(errors @ self.statistics.root[every])
         squares = np.where(np.isfinite(errors), errors, 1e3) ** 2
         return squares.reshape(len(self.functions), -1).sum(1) + self.statistics.remainder
 
@@ -134,16 +167,27 @@ class LinearFit:
         return (vectors * exponentials[:, None, :]) @ inverse, vectors, inverse, divided
 
     def _residuals(self, x: np.ndarray, chosen) -> np.ndarray:
-        errors = (self._exponential(x, chosen)[0] - self.statistics.best[chosen]) @ self.statistics.root[chosen]
+        errors = (self._exponential(x, chosen)[0] - self.statistics.best[chosen]) @ self.statistics.root[
+            chosen
+        ]
         errors = np.nan_to_num(errors.ravel() * self.scale, nan=1e3)
-        return np.concatenate([errors.real, errors.imag, _RIDGE * x])
+        return np.concatenate([errors.real, errors.imag, _RIDGE * x.ravel()])
 
     def _jacobian(self, x: np.ndarray, chosen) -> np.ndarray:
         value, mode = chosen
         _, vectors, inverse, divided = self._exponential(x, chosen)
         after = inverse @ self.statistics.root[chosen]
-        columns = np.einsum("nab,nai,njb,npa,nbq->npqij", divided, inverse, vectors, vectors, after) * self.scale
+        columns = (
+            np.einsum("nab,nai,njb,npa,nbq->npqij", divided, inverse, vectors, vectors, after) * self.scale
+        )
         columns = columns[..., self.places[:, 0], self.places[:, 1]] * self.derivatives[mode][:, None, None]
         jacobian = columns[..., None] * self.functions[value][:, None, None, None]
         jacobian = np.nan_to_num(jacobian.reshape(-1, x.size))
         return np.concatenate([jacobian.real, jacobian.imag, _RIDGE * np.eye(x.size)])
+
+
+def _filled(x: np.ndarray, free: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return a copy of x with the free coefficients y."""
+    filled = x.copy()
+    filled[free] = y
+    return filled

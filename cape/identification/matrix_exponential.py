@@ -2,30 +2,45 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex
+from jaxtyping import Array, Complex, Float
 
 _SMALL = 1e-2
+_SQUARINGS = 4
 
 
-def matrix_exponential(entries: list[list[Array]]) -> Complex[Array, "batch output input *modes"]:
-    """Return exp(A) for matrices A given by their entries [batch, *modes].
+def matrix_exponential(
+    entries: list[list[Array]], largest_growth: Float[Array, "*modes"]
+) -> Complex[Array, "batch output input *modes"]:
+    """Return exp(A) for matrices A given by their entries [batch, *modes], scaled down where it grows too fast.
 
-    Matrices of two rows use exp(A) = exp(m) (cosh(s) + sinh(s)/s (A − m)) with m half the trace and s² = −det(A − m).
+    No eigenvalue of the result exceeds exp(largest_growth) in magnitude. Matrices of two rows use
+    exp(A) = exp(m) (cosh(s) + sinh(s)/s (A − m)) with m half the trace and s² = −det(A − m).
     """
     if len(entries) == 2:
-        return _of_two_rows(entries)
+        return _of_two_rows(entries, largest_growth)
     matrices = jnp.stack([jnp.stack(row, -1) for row in entries], -2)
-    return jnp.moveaxis(jax.scipy.linalg.expm(matrices), (-2, -1), (1, 2))
+    exponential = jax.scipy.linalg.expm(matrices)
+    power, magnitude = exponential, 0.0  # the largest eigenvalue, from the norm of a high power
+    for squaring in range(_SQUARINGS):
+        norm = jnp.maximum(jnp.sqrt((jnp.abs(power) ** 2).sum((-2, -1), keepdims=True)), 1e-30)
+        magnitude = magnitude + jnp.log(norm) / 2**squaring
+        power = power / norm
+        power = power @ power
+    excess = jnp.maximum(magnitude - largest_growth[..., None, None], 0.0)
+    return jnp.moveaxis(exponential * jnp.exp(-excess), (-2, -1), (1, 2))
 
 
-def _of_two_rows(entries: list[list[Array]]) -> Array:
+def _of_two_rows(entries: list[list[Array]], largest_growth: Array) -> Array:
     (a, b), (c, d) = entries
     mean, half = (a + d) / 2, (a - d) / 2
     square = half**2 + b * c
     small = jnp.abs(square) < _SMALL
-    s = jnp.sqrt(jnp.where(small, 1.0, square))
-    cosh = jnp.where(small, 1 + square / 2 + square**2 / 24, jnp.cosh(s))
-    ratio = jnp.where(small, 1 + square / 6 + square**2 / 120, jnp.sinh(s) / s)
-    scale = jnp.exp(mean)
+    s = jnp.sqrt(jnp.where(small, 1.0, square))  # its real part is not negative
+    growth = mean.real + jnp.where(small, jnp.sqrt(jnp.maximum(square.real, 0.0) + 1e-30), s.real)
+    mean = mean - jnp.maximum(growth - largest_growth, 0.0)
+    # exp(mean) cosh(s) and exp(mean) sinh(s) / s without overflow of either factor
+    plus, minus = jnp.exp(mean + jnp.where(small, 0.0, s)), jnp.exp(mean - jnp.where(small, 0.0, s))
+    cosh = jnp.where(small, plus * (1 + square / 2 + square**2 / 24), (plus + minus) / 2)
+    ratio = jnp.where(small, plus * (1 + square / 6 + square**2 / 120), (plus - minus) / (2 * s))
     rows = [[cosh + ratio * half, ratio * b], [ratio * c, cosh - ratio * half]]
-    return jnp.stack([jnp.stack([scale * e for e in row], 1) for row in rows], 1)
+    return jnp.stack([jnp.stack(row, 1) for row in rows], 1)

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from cape.identification.elimination import eliminate
-from cape.identification.equation import keep_mean, step
-from cape.identification.terms import Term
+from cape.identification.step import keep_mean, step
+from cape.identification.terms import Axes, Term
 
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
 _ENOUGH = 1e-3  # relative decrease of the misfit below which the fit ends
@@ -37,10 +37,10 @@ class Pairs(NamedTuple):
 
 
 class Form(NamedTuple):
-    """What the compiled functions depend on: the terms, which axes are periodic, which channels are conserved."""
+    """What the compiled functions depend on: the terms, the axes, and which channels are conserved."""
 
     terms: tuple[Term, ...]
-    periodic: tuple[bool, ...]
+    on: Axes
     conserved: tuple[bool, ...]
 
 
@@ -50,15 +50,13 @@ class ProductFit:
     Args:
         pairs: the data.
         terms: the terms of the library.
-        periodic: which axes are periodic.
+        on: the axes.
         conserved: which channels conserve their mean over space.
     """
 
-    def __init__(
-        self, pairs: Pairs, terms: Sequence[Term], periodic: Sequence[bool], conserved: Sequence[bool]
-    ):
+    def __init__(self, pairs: Pairs, terms: Sequence[Term], on: Axes, conserved: Sequence[bool]):
         self.shape = (len(terms), pairs.functions.shape[1])
-        self.form = Form(tuple(terms), tuple(periodic), tuple(conserved))
+        self.form = Form(tuple(terms), on, tuple(conserved))
         self.data = tuple(jnp.asarray(a, jnp.float32) for a in pairs[:4])
 
     def misfits(self, x: Float[np.ndarray, "term function"], substeps: int) -> Float[np.ndarray, " pair"]:
@@ -114,7 +112,9 @@ class ProductFit:
 
     def _at(self, x: np.ndarray, substeps: int, included: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         share = jnp.asarray(included / included.sum(), jnp.float32)
-        found = _normal_equations(self.form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), share, self.data)
+        found = _normal_equations(
+            self.form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), share, self.data
+        )
         misfit, gradient, hessian = (np.asarray(a, np.float64) for a in found)
         finite = np.isfinite(misfit) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
         return (float(misfit) if finite else np.inf), gradient, hessian
@@ -123,7 +123,7 @@ class ProductFit:
 def _errors(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> Float[Array, "pair value"]:
     """Return the errors of a step whose squares, summed over the values of a pair, are its misfit."""
     before, after, functions, weight = data
-    u = step(form.terms, form.periodic, substeps, before, functions @ x.T)
+    u = step(form.terms, form.on, substeps, before, functions @ x.T)
     u = keep_mean(before, u, form.conserved)
     difference = (u - after).reshape(len(before), -1)
     return difference * (weight / np.sqrt(difference.shape[1]))[:, None]
@@ -137,7 +137,9 @@ def _squares(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> 
 @functools.partial(jax.jit, static_argnums=0)
 def _normal_equations(form: Form, x: Array, substeps: Array, share: Array, data: tuple[Array, ...]):
     """Return the misfit, half its gradient, and half its second derivative in Gauss's approximation."""
-    errors, tangent = jax.linearize(lambda x: _errors(form, x.reshape(len(form.terms), -1), substeps, data), x.ravel())
+    errors, tangent = jax.linearize(
+        lambda x: _errors(form, x.reshape(len(form.terms), -1), substeps, data), x.ravel()
+    )
     weight = jnp.sqrt(share)[:, None]
     columns = jax.vmap(tangent)(jnp.eye(x.size, dtype=x.dtype)) * weight[None]  # [coefficient, pair, value]
     errors = errors * weight

@@ -5,8 +5,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 _HIGHEST_ORDER = 4
+_HIGHEST_MODE = {1: 64, 2: 10, 3: 5}
 _HIGHEST_FORCE = {1: 8, 2: 4, 3: 0}  # wave number along an axis
-WAVE_NUMBER_UNIT = 8.0  # derivatives are with respect to 2π WAVE_NUMBER_UNIT x / length, so they multiply by i k / unit
+WAVE_NUMBER_UNIT = (
+    8.0  # derivatives are with respect to 2π WAVE_NUMBER_UNIT x / length, so they multiply by i k / unit
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,28 @@ class Term:
     @property
     def linear(self) -> bool:
         return len(self.factors) == 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Axes:
+    """The axes that an equation is identified on.
+
+    Attributes:
+        periodic: which axes are periodic. The others are mirrored at their ends.
+        highest: largest wave number of the fit along each axis, over `WAVE_NUMBER_UNIT`. Larger ones never grow.
+    """
+
+    periodic: tuple[bool, ...]
+    highest: tuple[float, ...]
+
+
+def axes_of(boundaries: Sequence[str], resolution: Sequence[int]) -> Axes:
+    """Return the axes of a grid: two thirds of the wave numbers that it resolves are fitted, up to a bound."""
+    most = _HIGHEST_MODE[len(boundaries)]
+    return Axes(
+        tuple(boundary == "periodic" for boundary in boundaries),
+        tuple(min(n // 3, most) / WAVE_NUMBER_UNIT for n in resolution),
+    )
 
 
 def linear_terms(channels: int, periodic: Sequence[bool]) -> tuple[Term, ...]:

@@ -24,7 +24,9 @@ def equation_text(equation: IdentifiedEquation, problem: Problem) -> str:
             for term, row in zip(equation.terms, equation.coefficients, strict=True)
             if term.output == output
         ]
-        lines.append(f"∂{name}/∂t = " + (" + ".join(part for part in parts if part) or "0").replace("+ -", "- "))
+        lines.append(
+            f"∂{name}/∂t = " + (" + ".join(part for part in parts if part) or "0").replace("+ -", "- ")
+        )
     return "; ".join(lines)
 
 
@@ -40,14 +42,24 @@ def _term_text(term: Term, row: tuple[float, ...], equation: IdentifiedEquation,
     largest = max(abs(c) for c in row)
     names = _function_names(equation, problem)
     shown = [
-        f"{coefficient * unit * scale:.3g}{' ' + name if name else ''}"
+        _coefficient_text(coefficient * unit * scale, name)
         for coefficient, (name, scale) in zip(row, names, strict=True)
         if abs(coefficient) > _SHOWN * largest
     ]
     if not shown or largest == 0:
         return ""
     coefficient = shown[0] if len(shown) == 1 else "(" + " + ".join(shown).replace("+ -", "- ") + ")"
-    return " ".join([coefficient, *(_factor_text(f, problem) for f in term.factors), *_force_text(term)])
+    rest = " ".join([*(_factor_text(f, problem) for f in term.factors), *_force_text(term)])
+    if rest and coefficient in ("1", "-1"):
+        return coefficient[:-1] + rest
+    return f"{coefficient} {rest}".strip()
+
+
+def _coefficient_text(value: float, name: str) -> str:
+    number = f"{value:.3g}"
+    if name and not name.startswith("/") and number in ("1", "-1"):
+        return number[:-1] + name
+    return number + (" " if name and not name.startswith("/") else "") + name
 
 
 def _function_names(equation: IdentifiedEquation, problem: Problem) -> list[tuple[str, float]]:

@@ -1,0 +1,97 @@
+"""Train the contenders of the zoo and keep the errors as small records.
+
+    python benchmarks/zoo/run.py [EQUATION ...] [--contenders ours FiLM ...] [--seeds 0 1 2] [--data FOLDER]
+
+Every finished training adds one line to results/EQUATION.jsonl: contender, seed, commit, errors at each parameter
+value, CPU seconds, and what the package identified. Trainings with a line are not repeated, so that a stopped study is
+continued by the same command, also on another machine. `tables.py` makes tables and a figure of the records.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1]))  # for sizing.py
+
+from contenders import MODELS, experiment
+from equation import ZooEquation
+from equations import EQUATIONS
+
+from cape.data import Data
+from cape.evaluation.evaluate import evaluate
+from cape.experiment import train
+from cape.identification.text import equation_text
+from cape.problem import Problem
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Run what is asked for and has no record."""
+    parser = argparse.ArgumentParser(description="Train the contenders of the zoo.")
+    parser.add_argument("equations", nargs="*", metavar="EQUATION", help=f"of {', '.join(EQUATIONS)}; default: all")
+    parser.add_argument("--contenders", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--data", type=Path, default=Path("data/zoo"), help="folder of the simulated data")
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.equations) - set(EQUATIONS)):
+        parser.error(f"unknown equations {', '.join(unknown)}; expected some of {', '.join(EQUATIONS)}")
+    for seed in arguments.seeds:
+        for name in arguments.equations or EQUATIONS:
+            for contender in arguments.contenders:
+                if not any(r["contender"] == contender and r["seed"] == seed for r in records(name)):
+                    add(name, measure(EQUATIONS[name], contender, seed, arguments.data))
+
+
+def measure(equation: ZooEquation, contender: str, seed: int, folder: Path) -> dict[str, Any]:
+    """Train and evaluate one contender."""
+    data = Data(*equation.data(folder))
+    started = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of forces that depend on the position, for every contender
+        surrogate = train(experiment(contender, Problem.of(data.training), seed), data, progress=False)
+    seconds = time.process_time() - started
+    evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values, examples=False)
+    found = surrogate.equation
+    return {
+        "contender": contender,
+        "seed": seed,
+        "commit": _commit(),
+        "seconds": round(seconds, 1),
+        "identified": None if found is None else equation_text(found, surrogate.problem),
+        "values": [
+            {"kind": row.kind, "parameters": row.parameters, "nRMSE": float(f"{row.values['nRMSE']:.4g}")}
+            for row in evaluation.rows
+        ],
+    }
+
+
+def records(name: str) -> list[dict[str, Any]]:
+    """Return the records of an equation."""
+    path = RESULTS / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def add(name: str, record: dict[str, Any]) -> None:
+    """Append a record and print it."""
+    RESULTS.mkdir(exist_ok=True)
+    with open(RESULTS / f"{name}.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    errors = ", ".join(f"{row['kind']} {row['nRMSE']:.3g}" for row in record["values"])
+    print(f"{name}, {record['contender']}, seed {record['seed']}: {errors}; {record['seconds']:.0f} s", flush=True)
+
+
+def _commit() -> str:
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent
+    )
+    return described.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    main()
