@@ -1,4 +1,4 @@
-"""Settings that follow from the training data: normalisation, epochs and batch size, if they are left to the package."""
+"""Settings that follow from the training data if they are left to the package: normalisation, epochs, batch size."""
 
 import dataclasses
 import math
@@ -22,6 +22,15 @@ _EPOCHS, _TRANSITIONS = (
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 100
 _UPDATES = 800
 _BATCHES = (16, 8, 4)
+
+
+def automatic(
+    model: ModelConfig, training: TrainingConfig, data: Trajectories
+) -> tuple[ModelConfig, TrainingConfig, tuple[str, ...]]:
+    """Replace the settings that are left to the package by choices for the data; also return lines that say which."""
+    model, model_notes = automatic_model(model, data)
+    training, training_notes = automatic_training(training, data)
+    return model, training, model_notes + training_notes
 
 
 def automatic_model(model: ModelConfig, training: Trajectories) -> tuple[ModelConfig, tuple[str, ...]]:

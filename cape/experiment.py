@@ -1,7 +1,6 @@
 """An experiment: data, model and training as one configuration, and the run that follows from it."""
 
 import dataclasses
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from cape.automatic import automatic_model, automatic_training
-from cape.data import Data, DataConfig, HeldOut, prepare, split, value_list
+from cape.automatic import automatic
+from cape.data import Data, DataConfig, HeldOut, prepare, split
 from cape.datasets.checks import check_grid, check_values
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluate import evaluate
@@ -22,12 +21,9 @@ from cape.figures import style
 from cape.figures.evaluation_figures import write_figures
 from cape.figures.training_curves import write_training_curves
 from cape.identification.identify import identify
-from cape.identification.text import equation_text
-from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
 from cape.problem import Problem
-from cape.solvers.solver import SOLVERS
-from cape.surrogate import Surrogate, count_weights
+from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 from cape.training.position_dependence import depends_on_position
@@ -91,7 +87,8 @@ def train(
         Diverged: the loss is not finite (see `fit`).
     """
     data = check_data(experiment, data)
-    chosen, notes = automatic(experiment, data.training)
+    model, training, notes = automatic(experiment.model, experiment.training, data.training)
+    chosen = dataclasses.replace(experiment, model=model, training=training)
     surrogate = build(chosen, data.training)
     if progress:
         print("\n".join([describe(surrogate, data), *notes]))
@@ -105,14 +102,6 @@ def train(
         except BaseException:
             abandon(folder)
             raise
-
-
-def automatic(experiment: Experiment, training: Trajectories) -> tuple[Experiment, tuple[str, ...]]:
-    """Replace the settings that are left to the package by choices for the data; also return lines that say which."""
-    model, model_notes = automatic_model(experiment.model, training)
-    settings, training_notes = automatic_training(experiment.training, training)
-    chosen = dataclasses.replace(experiment, model=model, training=settings)
-    return chosen, (*model_notes, *training_notes)
 
 
 def check_data(experiment: Experiment, data: Data) -> Data:
@@ -225,31 +214,6 @@ def train_on(
     surrogate = train(experiment, parts, where, progress=progress)
     surrogate.trained_on = parts.trained_on
     return surrogate
-
-
-def describe(surrogate: Surrogate, data: Data) -> str:
-    """Summarise an experiment in a few lines."""
-    problem, config = surrogate.problem, surrogate.config
-    grid = " x ".join(map(str, problem.resolution))
-    conserved = [name for name, kept in zip(problem.channels, surrogate.conserved, strict=True) if kept]
-    conditioning, base = CONDITIONINGS.name_of(type(config.conditioning)), SOLVERS.name_of(type(config.base))
-    model = f"{conditioning} around {base}: {count_weights(surrogate):,} weights to train"
-    if config.history > 1:
-        model += f"; a step takes {config.history} frames and gives {config.bundle}"
-    if surrogate.equation is not None:
-        model += f"\nidentified {equation_text(surrogate.equation, problem)}\n           "
-        model += (
-            f"(error of a step at values left out: {math.sqrt(surrogate.equation.misfit):.1%} of the change)"
-        )
-    if conserved:
-        model += f"; the mean of {', '.join(conserved)} is conserved, as in the training data"
-    return (
-        f"{problem.equation}: {', '.join(problem.channels)} on {grid} points, {problem.steps} steps of "
-        f"{problem.dt:.4g}\n"
-        f"train      {data.training.samples:5} trajectories, {value_list(data.training)}\n"
-        f"validate   {data.validation.samples:5}\n"
-        f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n" + model
-    )
 
 
 def _held_out_texts(held_out: HeldOut | Sequence[Mapping[str, float]]) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Surrogate: normalisation, conditioning and base solver as a one-step map that depends on the PDE parameters."""
 
-import contextlib
 import functools
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from cape.model.config import ModelConfig
 from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
 from cape.rollout import Step
+from cape.tracing import at_once_unless_traced, traced
 from cape.window import Window
 
 Parameters = Mapping[str, ArrayLike] | ArrayLike
@@ -116,11 +116,11 @@ class Surrogate(nnx.Module):
         advanced = u
         for _ in range(self.config.substeps - 1):
             u = self._substep(u, prepared).next
-        following, first_guess = self._substep(u, prepared)
-        if self.equation is not None:
+        prediction = self._substep(u, prepared)
+        if self.equation is not None:  # the network's changes are in units of the equation's errors
             error = jnp.asarray(self.equation.error, u.dtype)
-            following = advanced + error * (following - advanced)
-            first_guess = None if first_guess is None else advanced + error * (first_guess - advanced)
+            prediction = jax.tree.map(lambda a: advanced + error * (a - advanced), prediction)
+        following, first_guess = prediction
         old = u.shape[-1] - self.new_channels
         if old:  # frames of the next state that are known
             following = jnp.concatenate([start[..., -old:], following[..., old:]], -1)
@@ -162,12 +162,12 @@ class Surrogate(nnx.Module):
             ValueError: a shape or a parameter name does not fit, u0 or a parameter is NaN or infinite (in float32), or
                 `steps` is below 1.
         """
-        with _at_once_unless_traced(u0), np.errstate(over="ignore"):
+        with at_once_unless_traced(u0), np.errstate(over="ignore"):
             u0 = jnp.asarray(u0, jnp.float32)
             given = self._given_frames(u0)
-            if not _traced(u0) and not _all_finite(u0):
+            if not traced(u0) and not _all_finite(u0):
                 raise ValueError(f"expected finite u0 of {self.problem.channels}, got NaN or infinity")
-        with _at_once_unless_traced(parameters):
+        with at_once_unless_traced(parameters):
             array = self.problem.parameter_array(parameters, u0.shape[0])
         self.warn_out_of_distribution(array, given.shape[2:-1], steps, self.config.base.finest_grid)
         graphdef, state = nnx.split(self)
@@ -187,7 +187,7 @@ class Surrogate(nnx.Module):
         Raises:
             ValueError: a parameter is not finite.
         """
-        values = None if _traced(parameters) else np.asarray(parameters)
+        values = None if traced(parameters) else np.asarray(parameters)
         if values is not None and not np.isfinite(values).all():
             raise ValueError(f"expected finite parameters {self.problem.parameters}, got NaN or infinity")
         trained = self.trained_steps
@@ -241,17 +241,6 @@ def _single(array: Array) -> Array:
 @jax.jit
 def _all_finite(u: Array) -> Array:
     return jnp.isfinite(u).all()
-
-
-def _traced(values: Any) -> bool:
-    """Return whether a transformation of jax is tracing some of the values, so that they are unknown."""
-    leaves = jax.tree.leaves(list(values.values()) if isinstance(values, Mapping) else values)
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
-
-
-def _at_once_unless_traced(values: Any) -> contextlib.AbstractContextManager[None]:
-    """Return a context in which known values are computed at once, even while jax is tracing a function of others."""
-    return contextlib.nullcontext() if _traced(values) else jax.ensure_compile_time_eval()
 
 
 def count_weights(module: nnx.Module) -> int:

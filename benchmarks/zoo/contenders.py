@@ -7,7 +7,6 @@ from sizing import counter, match_size
 from cape.data import DataConfig
 from cape.experiment import Experiment
 from cape.model.conditionings.adagn import AdaGNConfig
-from cape.model.conditionings.cape import CAPEConfig
 from cape.model.conditionings.channels import ParameterChannelsConfig
 from cape.model.conditionings.film import FiLMConfig
 from cape.model.conditionings.unconditioned import UnconditionedConfig

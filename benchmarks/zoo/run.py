@@ -34,7 +34,9 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     """Run what is asked for and has no record."""
     parser = argparse.ArgumentParser(description="Train the contenders of the zoo.")
-    parser.add_argument("equations", nargs="*", metavar="EQUATION", help=f"of {', '.join(EQUATIONS)}; default: all")
+    parser.add_argument(
+        "equations", nargs="*", metavar="EQUATION", help=f"of {', '.join(EQUATIONS)}; default: all"
+    )
     parser.add_argument("--contenders", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--data", type=Path, default=Path("data/zoo"), help="folder of the simulated data")
@@ -53,7 +55,9 @@ def measure(equation: ZooEquation, contender: str, seed: int, folder: Path) -> d
     data = Data(*equation.data(folder))
     started = time.process_time()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of forces that depend on the position, for every contender
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # of forces that depend on the position, for every contender
         surrogate = train(experiment(contender, Problem.of(data.training), seed), data, progress=False)
     seconds = time.process_time() - started
     evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values, examples=False)
@@ -74,7 +78,9 @@ def measure(equation: ZooEquation, contender: str, seed: int, folder: Path) -> d
 def records(name: str) -> list[dict[str, Any]]:
     """Return the records of an equation."""
     path = RESULTS / f"{name}.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    )
 
 
 def add(name: str, record: dict[str, Any]) -> None:
@@ -83,7 +89,10 @@ def add(name: str, record: dict[str, Any]) -> None:
     with open(RESULTS / f"{name}.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
     errors = ", ".join(f"{row['kind']} {row['nRMSE']:.3g}" for row in record["values"])
-    print(f"{name}, {record['contender']}, seed {record['seed']}: {errors}; {record['seconds']:.0f} s", flush=True)
+    print(
+        f"{name}, {record['contender']}, seed {record['seed']}: {errors}; {record['seconds']:.0f} s",
+        flush=True,
+    )
 
 
 def _commit() -> str:

@@ -176,7 +176,7 @@ def _with_products(
 
 
 def _with_fewest_substeps(equation, fit: ProductFit, x, samples: Samples, on: Axes, problem: Problem):
-    """Return the equation with the fewest substeps that are stable, and as accurate as more; None if none are stable."""
+    """Return the equation with the fewest substeps that are stable and as accurate as more, or None."""
     enough = _SAME * fit.misfits(x, _SUBSTEPS[-1]).mean() + 1e-5
     first = np.array([np.flatnonzero(samples.value == v)[0] for v in range(len(samples.values))])
     u = jnp.asarray(samples.u[first, 0], jnp.float32)

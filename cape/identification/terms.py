@@ -88,7 +88,7 @@ def linear_terms(channels: int, periodic: Sequence[bool]) -> tuple[Term, ...]:
 
 
 def product_terms(channels: int, periodic: Sequence[bool]) -> tuple[Term, ...]:
-    """Return the non-linear terms: u v, u v w, u ∂v, ∂u ∂v along one axis, and transport by the stream function in 2D."""
+    """Return the non-linear terms: u v, u v w, u ∂v, ∂u ∂v, and in 2D transport by the stream function."""
     return tuple(
         Term(output, factors)
         for output in range(channels)

@@ -23,7 +23,8 @@ class ModelConfig:
         conditioning: how the base solver depends on the PDE parameters.
         normalisation: "sample" normalises every state by its own mean and deviation, which the conditioning sees as
             further parameters; "channel" normalises by the statistics of the training data; "off" does nothing, as in
-            the published form; "auto" chooses by the training data (`automatic_model`).
+            the published form; "auto" chooses by the training data (`automatic_model`), and is "sample" for a
+            surrogate that is built without data.
         conserve: keep the mean over space of every channel whose mean stays the same in all training trajectories
             (`Problem.conserved`), such as density or Burgers' u. The published form does not.
         position_channels: show the base solver where it is along periodic axes. Set it for an equation whose force or
@@ -76,7 +77,8 @@ class ModelConfig:
                 "model.conditioning: the data name no PDE parameters to condition on; use the conditioning "
                 "'unconditioned', or name the parameters in the data"
             )
-        normalisation = NORMALISATIONS.find(self.normalisation)(
+        chosen = "sample" if self.normalisation == "auto" else self.normalisation
+        normalisation = NORMALISATIONS.find(chosen)(
             problem, uses_parameters=uses_parameters, history=self.history
         )
         inner = self.window.problem(normalisation.inner_problem)
