@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from cape.automatic import automatic
 from cape.data import Data, DataConfig, HeldOut, prepare, split
 from cape.datasets.checks import check_grid, check_values
 from cape.datasets.trajectories import Trajectories
@@ -24,7 +23,9 @@ from cape.identification.identify import identify
 from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
+from cape.training.automatic import automatic
 from cape.training.config import TrainingConfig
+from cape.training.description import describe
 from cape.training.fit import fit
 from cape.training.position_dependence import depends_on_position
 from cape.training.run_folder import abandon, claim, refuse_other

@@ -16,10 +16,10 @@ from jaxtyping import Array, Float
 from cape.identification.equation import IdentifiedEquation, advance, coefficients
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
+from cape.model.tracing import at_once_unless_traced, traced
 from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
 from cape.rollout import Step
-from cape.tracing import at_once_unless_traced, traced
 from cape.window import Window
 
 Parameters = Mapping[str, ArrayLike] | ArrayLike

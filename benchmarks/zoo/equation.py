@@ -18,6 +18,11 @@ TRAINED, VALIDATED, TESTED = 20, 2, 6  # initial conditions of each value
 VERSION = 1  # of the data: raise it when a change of this folder changes them
 
 
+def values(name: str, *numbers: float) -> tuple[Values, ...]:
+    """Return values of a single parameter."""
+    return tuple({name: number} for number in numbers)
+
+
 @dataclasses.dataclass(frozen=True)
 class ZooEquation:
     """One equation and the data that every contender gets.

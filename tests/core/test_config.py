@@ -111,7 +111,7 @@ def test_every_mistake_names_the_place_what_was_found_and_what_was_expected(data
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"training": {"epochs": 0}}, "training.epochs: expected at least 1, got 0"),
+        ({"training": {"epochs": -1}}, "training.epochs: expected at least 0, got -1"),
         ({"training": {"epochs": 2, "warmup_epochs": 2}}, "training.warmup_epochs: expected 0 to 1"),
         ({"training": {"ema": 1.5}}, "training.ema: expected a decay"),
         (
