@@ -70,19 +70,28 @@ def default(budget: Budget) -> tuple[ModelConfig, TrainingConfig]:
     return ModelConfig(FNOConfig(), CAPEConfig(heads=budget.heads)), training
 
 
+def without_equation(budget: Budget) -> tuple[ModelConfig, TrainingConfig]:
+    """Return the default without an identified equation: heads that start with displacements carry the parameters."""
+    model, training = default(budget)
+    heads = CAPEConfig(heads=budget.heads, max_displacement=1.0)
+    return dataclasses.replace(model, conditioning=heads, normalisation="sample", identify=False), training
+
+
 def other(cape: ModelConfig, conditioning: ConditioningConfig) -> ModelConfig:
-    """Replace CAPE by another conditioning, and normalise by channel.
+    """Replace CAPE by another conditioning, and normalise by channel. No equation is identified.
 
     The other conditionings are worse when frames are normalised by sample (see `ablations`).
     """
-    return dataclasses.replace(cape, conditioning=conditioning, normalisation="channel")
+    return dataclasses.replace(cape, conditioning=conditioning, normalisation="channel", identify=False)
 
 
 def conditionings(budget: Budget, problem: Problem) -> dict[str, Experiment]:
     """Compare conditionings around one base solver, with equal numbers of weights and the same training."""
     count = counter(problem)
-    cape, training = default(budget)
-    models = {"CAPE (default)": cape, "CAPE, 3 substeps": dataclasses.replace(cape, substeps=3)}
+    identified, training = default(budget)
+    cape, _ = without_equation(budget)
+    models = {"CAPE (default)": identified, "CAPE, no equation": cape}
+    models["CAPE, no equation, 3 substeps"] = dataclasses.replace(cape, substeps=3)
     for name, conditioning in (OTHERS | {"none": UnconditionedConfig()}).items():
         models[name] = match_size(other(cape, conditioning), count(cape), count)
     return {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
@@ -90,7 +99,7 @@ def conditionings(budget: Budget, problem: Problem) -> dict[str, Experiment]:
 
 def published(budget: Budget, problem: Problem) -> dict[str, Experiment]:
     """Compare the published forms at the published widths, with the published training."""
-    form = {"normalisation": "off", "conserve": False}
+    form = {"normalisation": "off", "conserve": False, "identify": False}
     models = {
         "CAPE (paper)": ModelConfig(PaperFNOConfig(width=20), PaperCAPEConfig(), **form),
         "channels (paper)": ModelConfig(PaperFNOConfig(width=36), PaperChannelsConfig(), **form),
@@ -101,11 +110,11 @@ def published(budget: Budget, problem: Problem) -> dict[str, Experiment]:
 
 
 def ablations(budget: Budget, problem: Problem) -> dict[str, Experiment]:
-    """Change one part of the default at a time; also normalise by sample with other conditionings."""
+    """Change one part of CAPE without an equation at a time; also normalise by sample with other conditionings."""
     count = counter(problem)
-    cape, training = default(budget)
+    cape, training = without_equation(budget)
     models = {
-        "CAPE (default)": cape,
+        "CAPE, no equation": cape,
         "mean not conserved": dataclasses.replace(cape, conserve=False),
         "normalised by channel": dataclasses.replace(cape, normalisation="channel"),
         "with a local branch": dataclasses.replace(cape, base=FNOConfig(kernel=5)),
@@ -129,7 +138,7 @@ def ablations(budget: Budget, problem: Problem) -> dict[str, Experiment]:
 def embeddings(budget: Budget, problem: Problem) -> dict[str, Experiment]:
     """Compare the embeddings of a parameter in CAPE's attention and in FiLM, with equal numbers of weights."""
     count = counter(problem)
-    cape, training = default(budget)
+    cape, training = without_equation(budget)
     experiments = {}
     for way, model in {"CAPE": cape, "FiLM": other(cape, FiLMConfig())}.items():
         for name in EMBEDDINGS:
@@ -146,7 +155,7 @@ def bases(budget: Budget, problem: Problem) -> dict[str, Experiment]:
     (6e-3 was tried on all, 3e-3 on these). Messages travel 24 points, about as far as Burgers' fronts move in a step.
     """
     count = counter(problem)
-    cape, training = default(budget)
+    cape, training = without_equation(budget)
     target = count(cape)
     conditioned = {"CAPE": cape} | {name: other(cape, conditioning) for name, conditioning in OTHERS.items()}
     experiments = {}
@@ -165,8 +174,8 @@ def bases(budget: Budget, problem: Problem) -> dict[str, Experiment]:
 
 
 def trainings(budget: Budget, problem: Problem) -> dict[str, Experiment]:
-    """Train the default model, and change one setting of its training at a time."""
-    cape, training = default(budget)
+    """Train CAPE without an equation, and change one setting of its training at a time."""
+    cape, training = without_equation(budget)
     objective = training.objective
     changes: dict[str, dict] = {
         "default": {},

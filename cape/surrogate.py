@@ -118,7 +118,7 @@ class Surrogate(nnx.Module):
             u = self._substep(u, prepared).next
         prediction = self._substep(u, prepared)
         if self.equation is not None:  # the network's changes are in units of the equation's errors
-            error = jnp.asarray(self.equation.error, u.dtype)
+            error = jnp.asarray(self.equation.error, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
             prediction = jax.tree.map(lambda a: advanced + error * (a - advanced), prediction)
         following, first_guess = prediction
         old = u.shape[-1] - self.new_channels

@@ -1,5 +1,7 @@
 """A first estimate of an equation by regression: Simpson's rule in time on three consecutive frames."""
 
+import functools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -8,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cape.identification.elimination import eliminate
-from cape.identification.step import term_values, wave_numbers
+from cape.identification.step import inside, term_values, wave_numbers
 from cape.identification.terms import Axes, Term
 from cape.solvers.layers.fourier import rfftn
 
@@ -64,41 +66,29 @@ def _fit(columns, outputs, functions, change) -> tuple[np.ndarray, np.ndarray, f
     return x, free, float(misfit)
 
 
-def _regression(frames: Array, terms: tuple[Term, ...], on: Axes) -> tuple[Array, Array]:
-    """Return the terms by Simpson's rule [sample, term, value] and the changes [sample, channel, value].
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _regression(
+    frames: Float[Array, "sample three *space channel"], terms: tuple[Term, ...], on: Axes
+) -> tuple[Float[Array, "sample term value"], Float[Array, "sample channel value"]]:
+    """Return the terms by Simpson's rule, and the changes: real and imaginary parts of the low half of the modes."""
+    u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
+    for axis, around in enumerate(on.periodic):
+        if not around:
+            u = jnp.concatenate([u, jnp.flip(u, axis + 3)], axis + 3)
+    grid = u.shape[3:]
+    axes, waves = tuple(range(2, 2 + len(grid))), wave_numbers(grid, on.periodic)
+    low = inside(waves, [jnp.abs(wave).max() / 2 for wave in waves])[None, None].astype(jnp.float32)
+    low = low / math.sqrt(math.prod(grid))
+    modes = [rfftn(u[:, time], axes) for time in range(3)]
+    rates = [
+        jnp.stack([jnp.broadcast_to(v, (u.shape[0], *grid)) for v in term_values(terms, waves, grid, m)], 1)
+        for m in modes
+    ]
+    rate = rfftn((rates[0] + 4 * rates[1] + rates[2]) / 3, axes)
+    return _parts(rate, low), _parts(modes[2] - modes[0], low)
 
-    The values are real and imaginary parts of the modes of the low half.
-    """
 
-    @jax.jit
-    def regression(frames):
-        u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
-        for axis, around in enumerate(on.periodic):
-            if not around:
-                u = jnp.concatenate([u, jnp.flip(u, axis + 3)], axis + 3)
-        grid = u.shape[3:]
-        waves = wave_numbers(grid, on.periodic)
-        axes = tuple(range(2, 2 + len(grid)))
-        modes = [rfftn(u[:, t], axes) for t in range(3)]
-        low = jnp.ones((), bool)
-        for wave in waves:
-            low = low & (jnp.abs(wave.imag) <= jnp.abs(wave.imag).max() / 2)
-        low = np.broadcast_to(np.asarray(low), modes[0].shape[2:])
-
-        def values(a):  # of the low modes, so that sums of squares are those over the grid but for a factor
-            a = a[..., low] / np.sqrt(np.prod(grid))
-            return jnp.concatenate([a.real, a.imag], -1)
-
-        rates = 0.0
-        for part, weight in zip(modes, (1 / 3, 4 / 3, 1 / 3), strict=True):
-            rates = rates + weight * jnp.stack(
-                [
-                    jnp.broadcast_to(v, (u.shape[0], *grid))
-                    for v in term_values(list(terms), waves, grid, part)
-                ],
-                1,
-            )
-        return values(rfftn(rates, axes)), values(modes[2] - modes[0])
-
-    with jax.ensure_compile_time_eval():
-        return regression(frames)
+def _parts(modes: Array, weight: Array) -> Array:
+    """Return the weighted real and imaginary parts of modes [sample, row, *modes] as one axis."""
+    parts = jnp.stack([modes.real * weight, modes.imag * weight], 2)
+    return parts.reshape(*modes.shape[:2], -1)

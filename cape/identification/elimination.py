@@ -23,13 +23,15 @@ def eliminate(
     y = x[chosen] / scale[chosen]
     while len(chosen):
         diagonal = np.maximum(np.diag(inverse), 1e-12)
-        rise = y**2 / diagonal
-        least = int(np.argmin(rise))
-        if rise[least] > allowed:
+        with np.errstate(all="ignore"):
+            rise = y**2 / diagonal
+            least = int(np.argmin(rise))
+            column = inverse[:, least].copy()
+            following = y - column * (y[least] / diagonal[least])
+            shrunk = inverse - np.outer(column, column) / diagonal[least]
+        if not (rise[least] <= allowed and np.isfinite(following).all() and np.isfinite(shrunk).all()):
             break
-        column = inverse[:, least].copy()
-        y = y - column * (y[least] / diagonal[least])
-        inverse = inverse - np.outer(column, column) / diagonal[least]
+        y, inverse = following, shrunk
         free[chosen[least]] = False
         rest = np.arange(len(chosen)) != least
         chosen, y, inverse = chosen[rest], y[rest], inverse[np.ix_(rest, rest)]

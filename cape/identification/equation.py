@@ -39,7 +39,7 @@ class IdentifiedEquation:
     def check(self, problem: Problem) -> None:
         """Raise ValueError unless terms, coefficients and errors fit each other and the problem."""
         channels, dimension = len(problem.channels), problem.dimension
-        functions = basis_functions(self.basis, jnp.ones((1, len(problem.parameters)), jnp.float32)).shape[1]
+        functions = basis_functions(self.basis, np.ones((1, len(problem.parameters)))).shape[1]
         fits = (
             len(self.coefficients) == len(self.terms) and len(self.error) == channels and self.substeps >= 1
         )

@@ -22,13 +22,13 @@ from cape.problem import Problem
 
 _MOST_BYTES = 2**28  # read
 _MOST_VALUES = 48
-_POINTS = 16384  # of all pairs together
+_POINTS = 8192  # of all pairs together
 _FEWEST_PAIRS = 24
 _FOLDS = 6
 _LINEAR, _GOOD, _ACCEPTED = 1e-2, 3e-2, 0.1  # misfits: of a linear equation, good enough, and just accepted
 _MOST_COEFFICIENTS = 60  # of a fit of all terms at once
 _SUBSTEPS = (1, 2, 4, 8, 16)
-_SMALLEST_ERROR = 1e-4  # of a standard deviation
+_SMALLEST_ERROR = 1e-4  # of a standard deviation, or of a change
 _SAME = 1.2  # relative difference of misfits below which fewer substeps are as good
 
 
@@ -104,7 +104,7 @@ def _bases(samples: Samples) -> list[BasisName]:
 def _functions(
     name: BasisName, values: Float[np.ndarray, "value parameter"]
 ) -> Float[np.ndarray, "value function"]:
-    return np.asarray(basis_functions(name, jnp.asarray(values, jnp.float32)), np.float64)
+    return basis_functions(name, values)
 
 
 def _folds(count: int) -> list[np.ndarray]:
@@ -177,7 +177,7 @@ def _with_products(
 
 def _with_fewest_substeps(equation, fit: ProductFit, x, samples: Samples, on: Axes, problem: Problem):
     """Return the equation with the fewest substeps that are stable and as accurate as more, or None."""
-    enough = _SAME * fit.misfits(x, _SUBSTEPS[-1]).mean() + 1e-5
+    enough = _SAME * fit.misfits(x, _SUBSTEPS[-1]).mean() + _SMALLEST_ERROR**2
     first = np.array([np.flatnonzero(samples.value == v)[0] for v in range(len(samples.values))])
     u = jnp.asarray(samples.u[first, 0], jnp.float32)
     for substeps in _SUBSTEPS:

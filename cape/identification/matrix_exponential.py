@@ -20,14 +20,15 @@ def matrix_exponential(
         return _of_two_rows(entries, largest_growth)
     matrices = jnp.stack([jnp.stack(row, -1) for row in entries], -2)
     exponential = jax.scipy.linalg.expm(matrices)
-    power, magnitude = exponential, 0.0  # the largest eigenvalue, from the norm of a high power
+    power = exponential  # the norm of a high power gives the largest eigenvalue
+    magnitude = jnp.zeros(matrices.shape[:-2] + (1, 1), jnp.float32)
     for squaring in range(_SQUARINGS):
         norm = jnp.maximum(jnp.sqrt((jnp.abs(power) ** 2).sum((-2, -1), keepdims=True)), 1e-30)
         magnitude = magnitude + jnp.log(norm) / 2**squaring
-        power = power / norm
+        power = power / norm.astype(power.dtype)
         power = power @ power
-    excess = jnp.maximum(magnitude - largest_growth[..., None, None], 0.0)
-    return jnp.moveaxis(exponential * jnp.exp(-excess), (-2, -1), (1, 2))
+    scale = jnp.exp(-jnp.maximum(magnitude - largest_growth[None, ..., None, None], 0.0))
+    return jnp.moveaxis(exponential * scale.astype(exponential.dtype), (-2, -1), (1, 2))
 
 
 def _of_two_rows(entries: list[list[Array]], largest_growth: Array) -> Array:
@@ -35,11 +36,14 @@ def _of_two_rows(entries: list[list[Array]], largest_growth: Array) -> Array:
     mean, half = (a + d) / 2, (a - d) / 2
     square = half**2 + b * c
     small = jnp.abs(square) < _SMALL
-    s = jnp.sqrt(jnp.where(small, 1.0, square))  # its real part is not negative
+    s = jnp.sqrt(jnp.where(small, jnp.ones_like(square), square))  # its real part is not negative
     growth = mean.real + jnp.where(small, jnp.sqrt(jnp.maximum(square.real, 0.0) + 1e-30), s.real)
-    mean = mean - jnp.maximum(growth - largest_growth, 0.0)
+    mean = mean - jnp.maximum(growth - largest_growth[None], 0.0).astype(mean.dtype)
     # exp(mean) cosh(s) and exp(mean) sinh(s) / s without overflow of either factor
-    plus, minus = jnp.exp(mean + jnp.where(small, 0.0, s)), jnp.exp(mean - jnp.where(small, 0.0, s))
+    plus, minus = (
+        jnp.exp(mean + jnp.where(small, jnp.zeros_like(s), s)),
+        jnp.exp(mean - jnp.where(small, jnp.zeros_like(s), s)),
+    )
     cosh = jnp.where(small, plus * (1 + square / 2 + square**2 / 24), (plus + minus) / 2)
     ratio = jnp.where(small, plus * (1 + square / 6 + square**2 / 120), (plus - minus) / (2 * s))
     rows = [[cosh + ratio * half, ratio * b], [ratio * c, cosh - ratio * half]]

@@ -1,11 +1,12 @@
 """A step in time of an equation with linear terms, products and forces, on a grid."""
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float
 
 from cape.identification.matrix_exponential import matrix_exponential
 from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Factor, Term
@@ -34,11 +35,12 @@ def step(
     grid = whole.shape[1:-1]
     waves = wave_numbers(grid, on.periodic)
     modes = rfftn(jnp.moveaxis(whole, -1, 1), tuple(axis + 1 for axis in axes))  # [batch, channel, *modes]
-    half = _linear_part(terms, waves, on, c / (2 * substeps), u.shape[-1])
+    pieces = jnp.asarray(substeps, c.dtype)
+    half = _linear_part(terms, waves, on, c / (2 * pieces), u.shape[-1])
     if all(term.linear for term in terms):
         modes = _apply(half, _apply(half, modes))
     else:
-        rate = functools.partial(_products, terms, waves, grid, c=c / substeps)
+        rate = functools.partial(_products, terms, waves, grid, c=c / pieces)
 
         def substep(_, modes):
             first = rate(modes)
@@ -55,26 +57,37 @@ def step(
 
 
 def wave_numbers(grid: tuple[int, ...], periodic: tuple[bool, ...]) -> list[Array]:
-    """Return i k / unit of every axis, each [*modes] with axes of length 1 for the other axes."""
+    """Return k / unit of every axis, each [*modes] with axes of length 1 for the other axes."""
     waves = []
     for axis, (n, around) in enumerate(zip(grid, periodic, strict=True)):
         k = counting(n // 2 + 1) if axis == len(grid) - 1 else (counting(n) + n // 2) % n - n // 2
-        shape = [1] * len(grid)
-        shape[axis] = -1
         k = jnp.asarray(k, jnp.float32) / (WAVE_NUMBER_UNIT if around else 2 * WAVE_NUMBER_UNIT)
-        waves.append(1j * k.reshape(shape))
+        waves.append(_along(k, axis, len(grid)))
     return waves
 
 
-def _derivative(factor: Factor, waves: list[Array]) -> Array:
-    """Return the multiplier of a factor."""
-    multiplier = functools.reduce(
-        jnp.multiply, [wave**power for wave, power in zip(waves, factor.powers, strict=True)]
-    )
+def inside(waves: list[Array], highest: Sequence[float | Array]) -> Bool[Array, "*modes"]:
+    """Return which modes have no wave number above the highest of its axis."""
+    each = [jnp.abs(wave) <= most for wave, most in zip(waves, highest, strict=True)]
+    return functools.reduce(jnp.logical_and, each)
+
+
+def _along(values: Array, axis: int, dimension: int) -> Array:
+    """Reshape values along one of several axes."""
+    return jnp.expand_dims(values, [other for other in range(dimension) if other != axis])
+
+
+def _derivative(factor: Factor, waves: list[Array]) -> Complex[Array, "*modes"]:
+    """Return the multiplier of a factor: the product of (i k)^power, over −k² for a stream function."""
+    powers = [wave**power for wave, power in zip(waves, factor.powers, strict=True)]
+    size = functools.reduce(jnp.multiply, powers)
     if factor.stream:
-        laplacian = functools.reduce(jnp.add, [(wave**2).real for wave in waves])
-        multiplier = multiplier / jnp.where(laplacian == 0, 1.0, laplacian) * (laplacian != 0)
-    return multiplier
+        square = functools.reduce(jnp.add, [wave**2 for wave in waves])
+        size = jnp.where(square == 0, 0.0, -size / jnp.where(square == 0, 1.0, square))
+    order = sum(factor.powers)
+    size = -size if order % 4 >= 2 else size
+    nothing = jnp.zeros_like(size)
+    return jax.lax.complex(nothing, size) if order % 2 else jax.lax.complex(size, nothing)
 
 
 def _linear_part(
@@ -84,25 +97,23 @@ def _linear_part(
 
     Modes grow by at most a factor of two, and modes outside the fit do not grow.
     """
-    shape = jnp.broadcast_shapes(*(wave.shape for wave in waves))
-    entries: dict[tuple[int, int], Array] = {}
+    allowed = inside(waves, on.highest)
+    bound = jnp.where(allowed, _LARGEST_GROWTH, jnp.zeros((), jnp.float32))
+    nothing = jnp.zeros((c.shape[0], *allowed.shape), jnp.complex64)
+    entries = {(i, j): nothing for i in range(channels) for j in range(channels)}
     for number, term in enumerate(terms):
         if term.linear:
-            position = (term.output, term.factors[0].channel)
-            rate = c[:, number].reshape(-1, *(1,) * len(shape))
-            found = rate * _derivative(term.factors[0], waves)[None]
-            entries[position] = entries.get(position, 0.0) + found
-    fitted = [jnp.abs(wave.imag) <= highest for wave, highest in zip(waves, on.highest, strict=True)]
-    bound = jnp.where(functools.reduce(jnp.logical_and, fitted), _LARGEST_GROWTH, 0.0)
-    nothing = jnp.zeros((c.shape[0], *shape), jnp.complex64)
+            rate = over_grid(c[:, number], allowed.ndim).astype(jnp.complex64)
+            entries[term.output, term.factors[0].channel] += rate * _derivative(term.factors[0], waves)[None]
+    if all(term.output == term.factors[0].channel for term in terms if term.linear):
+        symbol = jnp.stack([entries[i, i] for i in range(channels)], 1)[:, :, None]
+        return jnp.exp(jax.lax.complex(jnp.minimum(symbol.real, bound[None, None, None]), symbol.imag))
+    return matrix_exponential([[entries[i, j] for j in range(channels)] for i in range(channels)], bound)
 
-    def entry(i: int, j: int) -> Array:
-        return nothing + entries.get((i, j), 0.0)
 
-    if all(i == j for i, j in entries):
-        symbol = jnp.stack([entry(i, i) for i in range(channels)], 1)[:, :, None]
-        return jnp.exp(jax.lax.complex(jnp.minimum(symbol.real, bound), symbol.imag))
-    return matrix_exponential([[entry(i, j) for j in range(channels)] for i in range(channels)], bound)
+def over_grid(values: Float[Array, " batch"], dimension: int) -> Float[Array, "batch *one"]:
+    """Reshape one number per sample so that it multiplies a field [batch, *grid]."""
+    return values.reshape(-1, *(1,) * dimension)
 
 
 def _apply(multiplier: Array, modes: Array) -> Array:
@@ -116,46 +127,47 @@ def _products(
     terms: tuple[Term, ...], waves: list[Array], grid: tuple[int, ...], modes: Array, c: Array
 ) -> Array:
     """Return the contribution [batch, channel, *modes] of products and forces with coefficients c."""
-    kept = functools.reduce(
-        jnp.logical_and, [jnp.abs(wave.imag) <= jnp.abs(wave.imag).max() * 2 / 3 for wave in waves]
-    )
-    values = term_values([term for term in terms if not term.linear], waves, grid, modes * kept)
+    kept = inside(waves, [jnp.abs(wave).max() * 2 / 3 for wave in waves])[None, None]
+    values = term_values([term for term in terms if not term.linear], waves, grid, jnp.where(kept, modes, 0))
     channels: list[Array] = [jnp.zeros((modes.shape[0], *grid), jnp.float32)] * modes.shape[1]
     numbers = [number for number, term in enumerate(terms) if not term.linear]
     for number, value in zip(numbers, values, strict=True):
         output = terms[number].output
-        channels[output] = channels[output] + c[:, number].reshape(-1, *(1,) * len(grid)) * value
-    return rfftn(jnp.stack(channels, 1), tuple(range(2, modes.ndim))) * kept
+        channels[output] = channels[output] + over_grid(c[:, number], len(grid)) * value
+    return jnp.where(kept, rfftn(jnp.stack(channels, 1), tuple(range(2, modes.ndim))), 0)
 
 
-def term_values(terms: list[Term], waves: list[Array], grid: tuple[int, ...], modes: Array) -> list[Array]:
-    """Evaluate terms on the grid, without their coefficients, each [batch, *grid]."""
+def term_values(
+    terms: Sequence[Term], waves: list[Array], grid: tuple[int, ...], modes: Array
+) -> list[Array]:
+    """Evaluate terms on the grid, without their coefficients, each [batch or 1, *grid]."""
     axes = tuple(range(2, modes.ndim))
     used = list(dict.fromkeys(factor for term in terms for factor in term.factors))
     values = {}
     if used:
-        spectra = jnp.stack([modes[:, factor.channel] * _derivative(factor, waves) for factor in used], 1)
-        values = dict(zip(used, jnp.moveaxis(irfftn(spectra, grid, axes), 1, 0), strict=True))
+        spectra = [modes[:, factor.channel] * _derivative(factor, waves)[None] for factor in used]
+        fields = irfftn(jnp.stack(spectra, 1), grid, axes)
+        values = dict(zip(used, jnp.moveaxis(fields, 1, 0), strict=True))
     return [
         functools.reduce(jnp.multiply, [values[factor] for factor in term.factors])
         if term.factors
-        else force_field(term, grid)[None]
+        else _force(term, grid)[None]
         for term in terms
     ]
 
 
-def force_field(term: Term, grid: tuple[int, ...]) -> Float[Array, "*grid"]:
+def _force(term: Term, grid: tuple[int, ...]) -> Float[Array, "*grid"]:
     """Evaluate the cosine or sine of a force at the cell centres."""
-    phase = jnp.zeros((1,) * len(grid), jnp.float32)
+    phases = []
     for axis, (k, n) in enumerate(zip(term.wave, grid, strict=True)):
-        shape = [1] * len(grid)
-        shape[axis] = -1
         turns = k * (2 * jnp.asarray(counting(n), jnp.float32) + 1) / (2 * n)
-        phase = phase + (2 * np.pi * turns).reshape(shape)
+        phases.append(_along(2 * np.pi * turns, axis, len(grid)))
+    phase = functools.reduce(jnp.add, phases)
     return jnp.broadcast_to(jnp.sin(phase) if term.odd else jnp.cos(phase), grid)
 
 
 def keep_mean(before: Array, after: Array, conserved: tuple[bool, ...]) -> Array:
     """Give the conserved channels of `after` the mean over space that they have in `before`."""
     change = (after - before).mean(tuple(range(1, before.ndim - 1)), keepdims=True)
-    return after - change * jnp.asarray(conserved, before.dtype)
+    kept = jnp.asarray(conserved, before.dtype).reshape((1,) * (before.ndim - 1) + (-1,))
+    return after - change * kept
