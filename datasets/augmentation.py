@@ -75,7 +75,8 @@ def symmetries_of(equation: str, boundaries: tuple[str, ...]) -> Symmetries:
     declared = {name: e.symmetries for name, e in EQUATIONS.parts.items() if e.symmetries is not None}
     if equation not in declared:
         raise ValueError(
-            f"augmentation: the equation {equation!r} declares no symmetries; {nearest(equation, declared)}"
+            f"augmentation: the equation {equation!r} declares no symmetries; leave out training.augmentation, or name "
+            f"an equation that does; {nearest(equation, declared)}"
         )
     symmetries = declared[equation]
     if symmetries.one_dimensional and boundaries != ("periodic",):

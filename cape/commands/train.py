@@ -15,7 +15,7 @@ from cape.registry import nearest
 if TYPE_CHECKING:
     from cape.experiment import Experiment
 
-DEFAULT_PRESET = "burgers1d"
+DEFAULT_PRESET, PRESET_FOR_FILES = "burgers1d", "auto"
 
 
 def train(arguments: Sequence[str]) -> None:
@@ -24,7 +24,10 @@ def train(arguments: Sequence[str]) -> None:
     if arguments == ["--list"]:
         print("\n".join(presets()))
         return
-    name = arguments.pop(0) if arguments and not arguments[0].startswith("-") else DEFAULT_PRESET
+    files = any(argument.split("=")[0] == "--data.files" for argument in arguments)
+    name = PRESET_FOR_FILES if files else DEFAULT_PRESET
+    if arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
     path = presets().get(name) or Path(name)
     if not path.is_file():
         raise ValueError(f"no preset or file {name!r}; {nearest(name, presets())}")
@@ -37,7 +40,8 @@ def train(arguments: Sequence[str]) -> None:
         args=arguments,
         prog=f"cape train {name}",
         description="Train a surrogate and evaluate it at parameter values it has never seen: cape train [PRESET | "
-        f"CONFIG] [options]. PRESET is one of {', '.join(presets())} (default: {DEFAULT_PRESET}); CONFIG is a .toml "
+        f"CONFIG] [options]. PRESET is one of {', '.join(presets())} (default: {PRESET_FOR_FILES} with "
+        f"--data.files, else {DEFAULT_PRESET}); CONFIG is a .toml "
         "file or the config.json of a run. --import MODULE imports a module that registers further parts. The "
         f"defaults below are those of {name}.",
         config=(tyro.conf.CascadeSubcommandArgs,),

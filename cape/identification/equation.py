@@ -12,6 +12,8 @@ from cape.identification.step import keep_mean, step
 from cape.identification.terms import Term, axes_of
 from cape.problem import Problem
 
+_LARGEST_CHANGE = 10.0  # of a step, over the root mean square of the fields in standard deviations
+
 
 @dataclasses.dataclass(frozen=True)
 class IdentifiedEquation:
@@ -72,8 +74,15 @@ def advance(
     u: Float[Array, "batch *space channel"],
     c: Float[Array, "batch term"],
 ) -> Float[Array, "batch *space channel"]:
-    """Advance u, in physical units, by one time step of the equation with the coefficients `c`."""
+    """Advance u, in physical units, by one time step of the equation with the coefficients `c`.
+
+    A sample whose step is not finite, or changes it by more than ten times its size, is returned as it is: the scheme
+    is unstable there, and the network has to predict the whole step.
+    """
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
     on = axes_of(problem.boundaries, problem.resolution)
     v = step(equation.terms, on, equation.substeps, u / std, c)
-    return keep_mean(u, v * std, problem.conserved)
+    after = keep_mean(u, v * std, problem.conserved)
+    axes = tuple(range(1, u.ndim))
+    size, change = (jnp.square(a / std).mean(axes, keepdims=True) for a in (u, after - u))
+    return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)

@@ -3,12 +3,11 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from cape.datasets.trajectories import Trajectories
 from cape.identification.collocation import estimate
@@ -16,34 +15,19 @@ from cape.identification.equation import IdentifiedEquation
 from cape.identification.linear_fit import LinearFit, ModeStatistics, mode_statistics
 from cape.identification.parameter_basis import BASES, OF_POSITIVE_VALUES, BasisName, basis_functions
 from cape.identification.product_fit import Pairs, ProductFit
+from cape.identification.samples import Samples, read_samples
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import Axes, Term, axes_of, force_terms, linear_terms, product_terms
 from cape.problem import Problem
 
-_MOST_BYTES = 2**28  # read
-_MOST_VALUES = 48
-_POINTS = 8192  # of all pairs together
-_FEWEST_PAIRS = 24
 _FOLDS = 6
 _LINEAR, _GOOD, _ACCEPTED = 1e-2, 3e-2, 0.1  # misfits: of a linear equation, good enough, and just accepted
+_TRUSTED = 0.3  # misfit of a first estimate that a fit may start from
+_MOST_TERMS = 200  # of the library; equations of more channels are not looked for
 _MOST_COEFFICIENTS = 60  # of a fit of all terms at once
 _SUBSTEPS = (1, 2, 4, 8, 16)
 _SMALLEST_ERROR = 1e-4  # of a standard deviation, or of a change
 _SAME = 1.2  # relative difference of misfits below which fewer substeps are as good
-
-
-class Samples(NamedTuple):
-    """Trajectories for the identification, all channels of standard deviation 1.
-
-    Attributes:
-        u: the frames.
-        values: the distinct parameter vectors, over the largest trained magnitudes.
-        value: number of the parameter vector of each sample.
-    """
-
-    u: Float[np.ndarray, "sample time *space channel"]
-    values: Float[np.ndarray, "value parameter"]
-    value: Int[np.ndarray, " sample"]
 
 
 def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation | None:
@@ -57,7 +41,10 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
     """
     if trajectories.frames < 3 or not problem.parameters:
         return None
-    samples = _samples(trajectories, problem)
+    channels, periodic = len(problem.channels), [boundary == "periodic" for boundary in problem.boundaries]
+    if len(linear_terms(channels, periodic)) + len(product_terms(channels, periodic)) > _MOST_TERMS:
+        return None
+    samples = read_samples(trajectories, problem)
     on = axes_of(problem.boundaries, problem.resolution)
     candidates = [_linear(samples, on, problem, name) for name in _bases(samples)]
     best = min((c for c in candidates if c is not None), key=lambda c: c.misfit, default=None)
@@ -71,23 +58,6 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
     if best is None or best.misfit > _ACCEPTED:
         return None
     return dataclasses.replace(best, error=_error(best, samples, on, problem))
-
-
-def _samples(trajectories: Trajectories, problem: Problem) -> Samples:
-    """Read samples, the same number of each parameter value, or of as many values as fit into the memory allowed."""
-    largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
-    scaled = trajectories.parameters / np.where(largest == 0, 1.0, largest)
-    values, value = np.unique(scaled, axis=0, return_inverse=True)
-    value = value.reshape(-1)
-    points = int(np.prod(problem.resolution)) * len(problem.channels)
-    most = max(_MOST_BYTES // (8 * trajectories.frames * points), 1)
-    chosen = np.unique(
-        np.linspace(0, len(values) - 1, min(len(values), _MOST_VALUES, most)).round().astype(int)
-    )
-    each = max(most // len(chosen), 1)
-    numbers = np.concatenate([np.flatnonzero(value == v)[:each] for v in chosen])
-    u = trajectories.read(numbers).astype(np.float64) / np.asarray(problem.channel_std)
-    return Samples(u, values[chosen], np.searchsorted(chosen, value[numbers]))
 
 
 def _bases(samples: Samples) -> list[BasisName]:
@@ -138,26 +108,31 @@ def _with_products(
     samples: Samples, on: Axes, problem: Problem, name: BasisName
 ) -> IdentifiedEquation | None:
     functions = _functions(name, samples.values)
-    triples, value, weight = _triples(samples)
+    triples, value, weight = samples.draw(3)
     terms = [
         *linear_terms(len(problem.channels), on.periodic),
         *product_terms(len(problem.channels), on.periodic),
     ]
     forces = force_terms(len(problem.channels), on.periodic)
     needed, x, misfit = estimate(triples, functions[value], weight, [*terms, *forces], on)
+    starts = [dict(zip(needed, x, strict=True))]
     if len(terms) * functions.shape[1] <= _MOST_COEFFICIENTS:
-        start = dict(zip(needed, x, strict=True)) if misfit < 0.3 else {}
-        needed = (*terms, *(term for term in start if term in forces))
-        x = np.array([start.get(term, np.zeros(functions.shape[1])) for term in needed])
-        free = np.ones(x.shape, bool)
-    else:
-        free = x != 0
-    if not len(needed):
+        starts = [*(starts if misfit < _TRUSTED else []), {}, _linear_start(samples, on, functions, terms)]
+        needed = (*terms, *(term for term in starts[0] if term in forces))
+    if not needed:
         return None
-    pairs = Pairs(triples[:, 1], triples[:, 2], functions[value], weight, value)
+    frames, value, weight = samples.draw(2)
+    pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
     fit, everything = ProductFit(pairs, needed, on, problem.conserved), np.ones(len(value), bool)
-    for substeps in (1, 2, 4):
-        x = fit.solve(x, free, substeps, everything, 6)
+    nothing = np.zeros(functions.shape[1])
+    solutions = []
+    for start in starts:
+        x = np.array([start.get(term, nothing) for term in needed])
+        free = np.ones(x.shape, bool) if len(starts) > 1 else x != 0
+        for substeps in (1, 2, 4):
+            x = fit.solve(x, free, substeps, everything, 8)
+        solutions.append(x)
+    x = min(solutions, key=lambda x: fit.misfits(x, 4).mean())
     x, free = fit.without_negligible(x, free, 4, everything)
     x = fit.solve(x, free, 8, everything, 6)
     x, free = fit.without_negligible(x, free, 8, everything)
@@ -175,6 +150,13 @@ def _with_products(
     return _with_fewest_substeps(equation, fit, x, samples, on, problem)
 
 
+def _linear_start(samples: Samples, on: Axes, functions, terms: Sequence[Term]) -> dict[Term, np.ndarray]:
+    """Return the linear terms that fit best without products."""
+    groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
+    linear = [term for term in terms if term.linear]
+    return dict(zip(linear, LinearFit(mode_statistics(groups, on), linear, functions).solve(), strict=True))
+
+
 def _with_fewest_substeps(equation, fit: ProductFit, x, samples: Samples, on: Axes, problem: Problem):
     """Return the equation with the fewest substeps that are stable and as accurate as more, or None."""
     enough = _SAME * fit.misfits(x, _SUBSTEPS[-1]).mean() + _SMALLEST_ERROR**2
@@ -182,8 +164,10 @@ def _with_fewest_substeps(equation, fit: ProductFit, x, samples: Samples, on: Ax
     u = jnp.asarray(samples.u[first, 0], jnp.float32)
     for substeps in _SUBSTEPS:
         if fit.misfits(x, substeps).mean() <= enough and all(
-            _stable(equation, substeps, u, factor * samples.values, samples.u.shape[1] - 1, on, problem)
-            for factor in (0.5, 1.0, 2.0)
+            _stable(
+                equation, substeps, size * u, factor * samples.values, samples.u.shape[1] - 1, on, problem
+            )
+            for factor, size in ((0.5, 1.0), (1.0, 1.0), (2.0, 1.0), (1.0, 1.5))
         ):
             return dataclasses.replace(equation, substeps=substeps)
     return None
@@ -207,29 +191,15 @@ def _rollout(terms, on, conserved, steps: int, u, c, substeps):
 
 def _error(equation: IdentifiedEquation, samples: Samples, on: Axes, problem: Problem) -> tuple[float, ...]:
     """Return the root mean square error of a step in each channel."""
-    triples, value, _ = _triples(samples)
+    frames, value, _ = samples.draw(2)
     c = jnp.asarray(
         _functions(equation.basis, samples.values) @ np.array(equation.coefficients).T, jnp.float32
     )
-    u, substeps = jnp.asarray(triples[:, 1], jnp.float32), jnp.int32(equation.substeps)
+    u, substeps = jnp.asarray(frames[:, 0], jnp.float32), jnp.int32(equation.substeps)
     after = _rollout(equation.terms, on, problem.conserved, 1, u, c[value], substeps)
-    squares = (np.asarray(after) - triples[:, 2]) ** 2
+    squares = (np.asarray(after) - frames[:, 1]) ** 2
     errors = np.sqrt(squares.reshape(-1, squares.shape[-1]).mean(0))
     return tuple(float(e) for e in np.clip(errors, _SMALLEST_ERROR, 1.0))
-
-
-def _triples(samples: Samples):
-    """Return three consecutive frames of random samples and times, their values, and the weights of the values."""
-    count = len(samples.values)
-    pairs = max(_FEWEST_PAIRS, _POINTS // int(np.prod(samples.u.shape[2:])), 3 * count)
-    rng = np.random.default_rng(0)
-    members = [np.flatnonzero(samples.value == v) for v in range(count)]
-    chosen = np.concatenate([rng.choice(m, -(-pairs // count)) for m in members])
-    middle = rng.integers(1, samples.u.shape[1] - 1, len(chosen))
-    triples = np.stack([samples.u[chosen, middle + shift] for shift in (-1, 0, 1)], 1)
-    changes = [np.sqrt((np.diff(samples.u[m], axis=1) ** 2).mean()) for m in members]
-    weight = 1 / np.maximum(changes, 1e-6)
-    return triples, samples.value[chosen], weight[samples.value[chosen]]
 
 
 def _equation(

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from cape.datasets.arrays import from_arrays
+from cape.model.config import ModelConfig
+from cape.training.automatic import automatic, automatic_model, automatic_training
+from cape.training.config import TrainingConfig
+
+
+def trajectories(sizes, samples=8, points=16):
+    """Return waves whose standard deviation over space is `sizes` [time] in every sample."""
+    x = 2 * np.pi * np.arange(points) / points
+    u = np.asarray(sizes)[None, :, None] * np.sqrt(2) * np.sin(x)[None, None] * np.ones((samples, 1, 1))
+    return from_arrays(u, {"p": np.arange(samples)}, dt=0.1, dx=1 / points)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "choice", "reason"),
+    [
+        ([0.0, 0.5, 1.0], "channel", "first frames are almost uniform"),
+        ([1.0, 0.3, 0.1], "sample", "the size of the fields varies"),
+        ([1.0, 0.9, 0.8], "channel", "all fields have about the same size"),
+    ],
+)
+def test_normalisation_follows_from_the_sizes_of_the_frames(sizes, choice, reason):
+    model, notes = automatic_model(ModelConfig(), trajectories(sizes))
+    assert model.normalisation == choice
+    assert notes == (f"normalisation: {choice}, because {reason}",)
+
+
+def test_one_channel_that_starts_uniform_is_enough():
+    u = np.stack([trajectories([0.0, 1.0, 1.0]).read(), trajectories([1.0, 0.5, 0.1]).read()], -1)[..., 0, :]
+    both = from_arrays(u, {"p": np.arange(8)}, dt=0.1, dx=1 / 16, channels=["a", "b"])
+    assert automatic_model(ModelConfig(), both)[0].normalisation == "channel"
+
+
+@pytest.mark.parametrize(
+    ("samples", "frames", "epochs", "batch"),
+    [(80, 21, 40, 4), (800, 21, 13, 8), (3, 2, 100, 3), (9000, 101, 10, 16)],
+)
+def test_epochs_and_batch_follow_from_the_number_of_transitions(samples, frames, epochs, batch):
+    data = trajectories(np.ones(frames), samples=samples, points=4)
+    chosen, notes = automatic_training(TrainingConfig(), data)
+    assert (chosen.epochs, chosen.batch) == (epochs, batch)
+    assert len(notes) == 2
+
+
+def test_settings_that_are_given_stay():
+    model, training = ModelConfig(normalisation="off"), TrainingConfig(epochs=3, batch=2)
+    assert automatic(model, training, trajectories([1.0, 0.1])) == (model, training, ())
