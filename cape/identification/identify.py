@@ -25,7 +25,9 @@ _LINEAR, _GOOD, _ACCEPTED = 1e-2, 3e-2, 0.1  # misfits: of a linear equation, go
 _TRUSTED = 0.3  # misfit of a first estimate that a fit may start from
 _MOST_TERMS = 200  # of the library; equations of more channels are not looked for
 _MOST_COEFFICIENTS = 60  # of a fit of all terms at once
-_SUBSTEPS = (1, 2, 4, 8, 16)
+_SUBSTEPS = (1, 2, 4, 8, 16, 32)  # the fit of a small library uses the last number
+_FEWER_SUBSTEPS = 8  # of the fit of a large one
+_ELIMINATIONS = 2
 _SMALLEST_ERROR = 1e-4  # of a standard deviation, or of a change
 _SAME = 1.2  # relative difference of misfits below which fewer substeps are as good
 
@@ -115,54 +117,41 @@ def _with_products(
     ]
     forces = force_terms(len(problem.channels), on.periodic)
     needed, x, misfit = estimate(triples, functions[value], weight, [*terms, *forces], on)
-    starts = [dict(zip(needed, x, strict=True))]
     if len(terms) * functions.shape[1] <= _MOST_COEFFICIENTS:
-        starts = [*(starts if misfit < _TRUSTED else []), {}, _linear_start(samples, on, functions, terms)]
-        needed = (*terms, *(term for term in starts[0] if term in forces))
+        found = [term for term in needed if term in forces] if misfit < _TRUSTED else []
+        needed = (*terms, *found)
+        x, substeps = np.zeros((len(needed), functions.shape[1])), _SUBSTEPS[-1]
+        free = np.ones(x.shape, bool)
+    else:
+        free, substeps = x != 0, _FEWER_SUBSTEPS
     if not needed:
         return None
     frames, value, weight = samples.draw(2)
     pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
     fit, everything = ProductFit(pairs, needed, on, problem.conserved), np.ones(len(value), bool)
-    nothing = np.zeros(functions.shape[1])
-    solutions = []
-    for start in starts:
-        x = np.array([start.get(term, nothing) for term in needed])
-        free = np.ones(x.shape, bool) if len(starts) > 1 else x != 0
-        for substeps in (1, 2, 4):
-            x = fit.solve(x, free, substeps, everything, 8)
-        solutions.append(x)
-    x = min(solutions, key=lambda x: fit.misfits(x, 4).mean())
-    x, free = fit.without_negligible(x, free, 4, everything)
-    x = fit.solve(x, free, 8, everything, 6)
-    x, free = fit.without_negligible(x, free, 8, everything)
-    x = fit.solve(x, free, 8, everything, 6)
-    if not fit.misfits(x, 8).mean() <= _ACCEPTED:
+    x = fit.solve(x, free, substeps, everything)
+    for _ in range(_ELIMINATIONS):
+        x, free = fit.without_negligible(x, free, substeps, everything)
+        x = fit.solve(x, free, substeps, everything)
+    if not fit.misfits(x, substeps).mean() <= _ACCEPTED:
         return None
     misfits = np.zeros(len(functions))
     for left_out in _folds(len(functions)):
         outside = np.isin(value, left_out)
-        errors = fit.misfits(fit.solve(x, free, 8, ~outside, 6), 8)
+        errors = fit.misfits(fit.solve(x, free, substeps, ~outside), substeps)
         misfits[left_out] = [errors[value == v].mean() for v in left_out]
     kept = free.any(1)
     terms = tuple(term for term, k in zip(needed, kept, strict=True) if k)
-    equation = _equation(name, terms, x[kept], 8, float(misfits.max()))
+    equation = _equation(name, terms, x[kept], substeps, float(misfits.max()))
     return _with_fewest_substeps(equation, fit, x, samples, on, problem)
-
-
-def _linear_start(samples: Samples, on: Axes, functions, terms: Sequence[Term]) -> dict[Term, np.ndarray]:
-    """Return the linear terms that fit best without products."""
-    groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
-    linear = [term for term in terms if term.linear]
-    return dict(zip(linear, LinearFit(mode_statistics(groups, on), linear, functions).solve(), strict=True))
 
 
 def _with_fewest_substeps(equation, fit: ProductFit, x, samples: Samples, on: Axes, problem: Problem):
     """Return the equation with the fewest substeps that are stable and as accurate as more, or None."""
-    enough = _SAME * fit.misfits(x, _SUBSTEPS[-1]).mean() + _SMALLEST_ERROR**2
+    enough = _SAME * fit.misfits(x, equation.substeps).mean() + _SMALLEST_ERROR**2
     first = np.array([np.flatnonzero(samples.value == v)[0] for v in range(len(samples.values))])
     u = jnp.asarray(samples.u[first, 0], jnp.float32)
-    for substeps in _SUBSTEPS:
+    for substeps in [number for number in _SUBSTEPS if number <= equation.substeps]:
         if fit.misfits(x, substeps).mean() <= enough and all(
             _stable(
                 equation, substeps, size * u, factor * samples.values, samples.u.shape[1] - 1, on, problem

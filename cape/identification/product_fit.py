@@ -14,6 +14,7 @@ from cape.identification.step import keep_mean, step
 from cape.identification.terms import Axes, Term
 
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
+_ITERATIONS = 20
 _ENOUGH = 1e-3  # relative decrease of the misfit below which the fit ends
 _NEGLIGIBLE = 0.02  # relative increase of the misfit that the removal of a term may cause
 _SMALLEST = 1e-6  # misfit below which a difference is rounding
@@ -71,13 +72,12 @@ class ProductFit:
         free: Bool[np.ndarray, "term function"],
         substeps: int,
         included: Bool[np.ndarray, " pair"],
-        iterations: int,
     ) -> Float[np.ndarray, "term function"]:
         """Return the coefficients with the least misfit on the included pairs; those not free stay as they are."""
         damping, at = _FIRST_DAMPING, self._at(x, substeps, included)
         if not np.isfinite(at[0]):
             return x
-        for _ in range(iterations):
+        for _ in range(_ITERATIONS):
             misfit, gradient, hessian = at
             chosen = np.flatnonzero(free.ravel())
             scale = np.diag(hessian)[chosen] + 1e-12
