@@ -39,7 +39,7 @@ def killed_at(monkeypatch, validation):
     monkeypatch.setattr(fitting, "Validation", make_killer)
 
 
-@pytest.mark.parametrize("validation", [1, 2, 10])
+@pytest.mark.parametrize("validation", [1, 2, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_training_stopped_and_resumed_is_the_same_bitwise(complete, tmp_path, monkeypatch, validation):
     with monkeypatch.context() as patched, pytest.raises(Killed):
         killed_at(patched, validation)
