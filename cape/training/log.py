@@ -16,13 +16,16 @@ class TrainingLog:
     Args:
         folder: the run's folder; None keeps the records in memory only.
         from_step: records after this step are dropped, because a resumed training writes them again.
+        retries: records of later retries after a divergence are dropped as well.
     """
 
-    def __init__(self, folder: Path | None, *, from_step: int = 0, tensorboard: bool = False):
+    def __init__(
+        self, folder: Path | None, *, from_step: int = 0, retries: int = 0, tensorboard: bool = False
+    ):
         self.path = None if folder is None else Path(folder) / FILE
         if self.path is not None:
             known = read(self.path) if self.path.exists() else []
-            kept = [record for record in known if record["step"] <= from_step]
+            kept = [r for r in known if r["step"] <= from_step and r.get("retry", 0) <= retries]
             write_text(self.path, "".join(json.dumps(record) + "\n" for record in kept))
         self._writer = _tensorboard_writer(folder) if tensorboard else None
 

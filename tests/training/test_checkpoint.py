@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 
 def assert_restored(folder, number):
-    found, arrays = Checkpoints(folder).restore(state_of(0))
+    found, arrays, _ = Checkpoints(folder).restore(state_of(0))
     assert found == number
     jax.tree.map(np.testing.assert_array_equal, arrays, state_of(number))
 
@@ -49,7 +49,7 @@ def test_the_newest_checkpoint_is_restored_bitwise_and_two_are_kept(folder):
 
 def test_a_checkpoint_may_be_saved_again(folder):
     Checkpoints(folder).save(2, state_of(5))
-    found, arrays = Checkpoints(folder).restore(state_of(0))
+    found, arrays, _ = Checkpoints(folder).restore(state_of(0))
     assert (found, int(arrays["state"]["step"])) == (2, 5)
 
 
