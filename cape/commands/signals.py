@@ -96,7 +96,10 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def _leave(status: int, line: str = "") -> NoReturn:
-    """End the process without cleaning up. The next command recognises what is left."""
+    """End the process without cleaning up, but for its locks. The next command recognises what else is left."""
+    with contextlib.suppress(Exception):
+        if lock := sys.modules.get("cape.datasets.lock"):
+            lock.release_all()
     with contextlib.suppress(Exception):
         sys.stdout.flush()
     with contextlib.suppress(Exception):

@@ -5,13 +5,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from cape.atomic import remove_leftovers
+from cape.datasets.lock import check_held, locked
 from cape.pretrained import MODEL, save
 from cape.surrogate import Surrogate
 from cape.training.best import BestWeights
 from cape.training.checkpoint import Checkpoints
 from cape.training.divergence import Diverged
 from cape.training.log import TrainingLog
-from cape.training.run_lock import check_held, locked
 from cape.training.running_epoch import RunningEpoch
 from cape.training.update import TrainingState
 
@@ -135,6 +136,8 @@ class RunOutput:
         self._lock.__enter__()
         try:
             if self._folder is not None:
+                for written in (self._folder, self._folder / "checkpoints", self._folder / "evaluation"):
+                    remove_leftovers(written)
                 self._checkpoints = Checkpoints(self._folder / "checkpoints")
         except BaseException as error:
             self._lock.__exit__(type(error), error, error.__traceback__)

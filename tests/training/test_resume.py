@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from small_trainings import CONFIG, MODEL, assert_same_weights, train, weights
 
+from cape.datasets.lock import FolderInUse
 from cape.paper.adam import PaperAdam
 from cape.training import fit as fitting
 from cape.training.checkpoint import Checkpoints
 from cape.training.log import read
-from cape.training.run_lock import FolderInUse
 from cape.training.sampling import Weighted
 
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
