@@ -15,6 +15,9 @@ _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<owner>[^.]+-(?P<process>\d+))\.\w+
 _ABANDONED = 7 * 24 * 3600.0  # seconds after which a temporary of another machine is one of a killed process
 
 
+_TEMPORARIES: set[Path] = set()  # of this process
+
+
 @contextmanager
 def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`, for a file or a folder, and rename it to `path` at the end.
@@ -42,6 +45,7 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
     temporary = path.with_name(
         f".{path.name}.{_owner(os.getpid())}.{uuid.uuid4().hex[:8]}.partial{path.suffix}"
     )
+    _TEMPORARIES.add(temporary)
     try:
         yield temporary
         if keep_existing and path.exists():
@@ -58,6 +62,7 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
     finally:
         with suppress(OSError):  # as on a disk that has become read-only; the first error says so
             _remove(temporary)
+        _TEMPORARIES.discard(temporary)
         for folder in missing:  # from the innermost outwards
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
@@ -104,6 +109,13 @@ def remove_leftovers(folder: str | Path) -> None:
                 os.replace(leftover, target)
             else:
                 _remove(leftover)
+
+
+def discard_temporaries() -> None:
+    """Remove all temporaries of this process, which is about to end without leaving its contexts."""
+    for temporary in tuple(_TEMPORARIES):
+        with suppress(OSError):
+            _remove(temporary)
 
 
 def _target(leftover: Path) -> Path | None:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from cape.datasets.lock import locked_path
+
 TABLE = Path(__file__).with_name("pdebench_files.csv")
 CHUNK = 2**20
 TIMEOUT = 60.0  # seconds without a byte

@@ -38,6 +38,7 @@ VARIANTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "inside an epoch": ([*INSIDE, *NO_FIGURES], {}),
 }
 MOST_KILLS = 8  # in one chain
+EVALUATION_FROM = 5  # kills
 
 
 class Before(NamedTuple):
@@ -139,8 +140,7 @@ def chain(
     """Kill and resume a training so many times, then let it end; return the moments at which it was killed."""
     killed: list[str] = []
     while len(killed) < kills:
-        simulated = any((work / "data").glob("[!.]*"))
-        moment = drawn.choice([each for each in MOMENTS if not (simulated and each == "simulating")])
+        moment = drawn.choice(possible_moments(work, len(killed)))
         process = begin(work)
         if not kill_at(process, work, moment, drawn):
             finish(process)
@@ -148,6 +148,16 @@ def chain(
         killed.append(moment)
     finish(begin(work))
     return killed
+
+
+def possible_moments(work: Path, killed: int) -> list[str]:
+    """Return the moments that may still come. Only the last kills of a chain hit the evaluation, which ends it soon."""
+    done = {"simulating"} if any((work / "data").glob("[!.]*")) else set()
+    if (work / "run" / "evaluation").exists():
+        done |= {"training", "saving a checkpoint", "validating"}
+    elif killed < EVALUATION_FROM:
+        done |= {"evaluating, drawing"}
+    return [moment for moment in MOMENTS if moment not in done]
 
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:

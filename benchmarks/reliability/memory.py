@@ -31,7 +31,7 @@ PIECE = 1024  # samples of the large file that are not zero
 
 
 class Measured(NamedTuple):
-    """What a process uses: its resident memory and its data in MB, and its open files."""
+    """What a process uses: its resident memory (swapped out or not) and its data in MB, and its open files."""
 
     resident: float
     data: float
@@ -41,8 +41,8 @@ class Measured(NamedTuple):
 def measure(process: int) -> Measured:
     status = Path(f"/proc/{process}/status").read_text()
     fields = dict(line.split(":", 1) for line in status.splitlines())
-    resident, data = (int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "VmData"))
-    return Measured(resident, data, len(os.listdir(f"/proc/{process}/fd")))
+    resident, swapped, data = (int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "VmSwap", "VmData"))
+    return Measured(resident + swapped, data, len(os.listdir(f"/proc/{process}/fd")))
 
 
 def epochs_in(run: Path) -> int:

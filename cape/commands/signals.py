@@ -96,7 +96,10 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def _leave(status: int, line: str = "") -> NoReturn:
-    """End the process without cleaning up, but for its locks. The next command recognises what else is left."""
+    """End the process without leaving its contexts; remove its temporary files and its locks."""
+    with contextlib.suppress(Exception):
+        if atomic := sys.modules.get("cape.atomic"):
+            atomic.discard_temporaries()
     with contextlib.suppress(Exception):
         if lock := sys.modules.get("cape.datasets.lock"):
             lock.release_all()

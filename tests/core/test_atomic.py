@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cape.atomic import remove_leftovers, replacing, write_bytes, write_text
+from cape.atomic import discard_temporaries, remove_leftovers, replacing, write_bytes, write_text
 
 
 def names(folder):
@@ -142,6 +142,20 @@ def test_an_old_folder_gets_its_name_back_where_nothing_has_taken_its_place(tmp_
     remove_leftovers(tmp_path)
     assert names(tmp_path) == ["other", "run"]
     assert (names(tmp_path / "run"), names(tmp_path / "other")) == (["old"], ["other"])
+
+
+def test_temporaries_of_this_process_can_be_discarded(tmp_path):
+    with (
+        pytest.raises(ZeroDivisionError),
+        replacing(tmp_path / "a") as folder,
+        replacing(tmp_path / "b") as file,
+    ):
+        folder.mkdir()
+        file.touch()
+        discard_temporaries()
+        assert names(tmp_path) == []
+        raise ZeroDivisionError
+    assert names(tmp_path) == []
 
 
 def test_what_a_running_process_writes_is_left_alone(tmp_path):
