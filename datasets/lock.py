@@ -154,9 +154,9 @@ def _write(file: Path) -> None:
     try:
         with os.fdopen(number, "w", encoding="utf-8") as stream:
             stream.write(json.dumps(dataclasses.asdict(holder)) + "\n")
-    except OSError:
+    except OSError as error:
         file.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def _read(file: Path) -> Holder | None:

@@ -1,10 +1,9 @@
 """Checkpoints of a training in progress, and how a stopped run resumes from them. No other file imports orbax."""
 
-import contextlib
 import json
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,8 +66,7 @@ class Checkpoints:
             notes: plain data to save with it.
         """
         with replacing(self._folder / str(number)) as temporary:
-            with _without_metrics():
-                self._orbax.save(temporary / _ARRAYS, args=self._ocp.args.StandardSave(state))
+            self._orbax.save(temporary / _ARRAYS, args=self._ocp.args.StandardSave(state))
             text = json.dumps({_ENVIRONMENT: environment()} | (notes or {}), indent=1)
             (temporary / _NOTES).write_text(text + "\n", encoding="utf-8")
             digest.write(temporary, state)
@@ -152,19 +150,6 @@ class Checkpoints:
     def _remove(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             shutil.rmtree(self._folder / str(number), ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _without_metrics() -> Iterator[None]:
-    """Give orbax no metrics of tensorstore. It only logs them, and the lists that hold them are never freed."""
-    import tensorstore
-
-    original = tensorstore.experimental_collect_matching_metrics
-    tensorstore.experimental_collect_matching_metrics = lambda *_: []
-    try:
-        yield
-    finally:
-        tensorstore.experimental_collect_matching_metrics = original
 
 
 def _read_notes(file: Path) -> dict[str, Any]:
