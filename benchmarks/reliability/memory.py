@@ -4,8 +4,9 @@
     python benchmarks/reliability/memory.py stream
 
 `length` trains 20 times as many epochs as it takes until the first measurement, and prints memory and open files of the
-process at both times. It validates and saves a checkpoint every 20 epochs. `stream` trains for an epoch on one file of four times the memory that the process may use
-(RLIMIT_DATA), with storage = "stream". The exit status is 0 only if the memory stays bounded.
+process at both times. It validates and saves a checkpoint every 20 epochs. `stream` trains for an epoch on one file of
+four times the memory that the process may use (RLIMIT_DATA), with storage = "stream". The exit status is 0 only if the
+memory stays bounded.
 """
 
 import argparse
