@@ -63,6 +63,7 @@ class SignalHandlers:
             reading, writing = os.pipe()
             os.set_blocking(writing, False)
             signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+            os.register_at_fork(after_in_child=_end_silently)
             threading.Thread(target=self._watch, args=(reading,), name="signals", daemon=True).start()
 
     def finish(self) -> None:
@@ -85,6 +86,13 @@ class SignalHandlers:
             count += os.read(reading, 1)[0] == signal.SIGINT
         time.sleep(_GRACE)
         _leave(128 + signal.SIGINT, f"{self._command}: left at a second Ctrl-C")
+
+
+def _end_silently() -> None:
+    """Let signals end a forked child as they end any process; its parent has the line and the pipe."""
+    signal.set_wakeup_fd(-1)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
 
 
 def _is_importing(frame: FrameType | None) -> bool:

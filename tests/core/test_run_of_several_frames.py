@@ -37,7 +37,9 @@ def finished(tmp_path_factory):
     )
     data = DataConfig(simulation=simulation, folder=str(folder / "data"), test=0.34, validation=0.17)
     model = ModelConfig(SMALL, CAPEConfig(heads=2), history=3, bundle=2)
-    experiment = Experiment(data, model, TrainingConfig(epochs=2, batch=4, warmup_epochs=0, optimiser=AdamW()))
+    experiment = Experiment(
+        data, model, TrainingConfig(epochs=2, batch=4, warmup_epochs=0, optimiser=AdamW())
+    )
     with jax.numpy_dtype_promotion("standard"):  # optax
         evaluation = run(experiment, folder / "run", progress=False, figures=False)
     return folder / "run", evaluation
