@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -36,9 +37,11 @@ def test_a_killed_training_is_resumed_bitwise_and_leaves_nothing_behind(complete
         time.sleep(0.001)
     process.kill()
     assert process.wait() == -9
-    left = [path.name for path in folder.rglob(".*")]
+    # a process may also be killed while it removes a folder that it has replaced
+    replaced = f".12.{platform.node().partition('.')[0]}-{process.pid}.0.partial.old"
+    (folder / "checkpoints" / replaced / "default").mkdir(parents=True)
     before = read(folder / "metrics.jsonl")
-    assert 3 <= len(before) < CONFIG.epochs, left
+    assert 3 <= len(before) < CONFIG.epochs
     assert_same_weights(train(OFTEN, folder), complete[0])
     records, whole = (read(path / "metrics.jsonl") for path in (folder, complete[1]))
     assert records[:3] == before[:3]
