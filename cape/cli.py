@@ -24,6 +24,7 @@ from cape.commands.publish import publish
 from cape.commands.signals import Signalled
 from cape.commands.simulate import simulate
 from cape.commands.train import train
+from cape.datasets.names import printable
 from cape.registry import nearest
 from cape.training.interruption import Interrupted
 
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cape: unknown command {command!r}; {nearest(command, COMMANDS)}", file=sys.stderr)
         return 2
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+        warnings.showwarning = lambda message, *_: print(f"warning: {_shown(str(message))}", file=sys.stderr)
         return _run(command, arguments)
 
 
@@ -93,11 +94,15 @@ def _run(command: str, arguments: list[str]) -> int:
     except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as error:
         if os.environ.get("CAPE_TRACEBACK"):
             raise
-        message = " ".join(str(error).split()) or type(error).__name__
-        shown = message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + " ..."
-        print(f"cape {command}: {shown}", file=sys.stderr)
+        print(f"cape {command}: {_shown(str(error)) or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
+
+
+def _shown(message: str) -> str:
+    """Return a message on one line, without control characters (of file names, say), and not too long."""
+    text = printable(message)
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
 
 
 def _split_imports(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
