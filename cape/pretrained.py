@@ -214,4 +214,4 @@ def _some(names: list[str]) -> str:
 
 
 def _shape(dtype: str, shape: tuple[int, ...]) -> str:
-    return f"{dtype[:20]} {list(shape)}"
+    return f"{printable(dtype[:20])} {list(shape)}"

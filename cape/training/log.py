@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cape.atomic import write_text
+from cape.datasets.bounded_text import parse_json
 
 FILE = "metrics.jsonl"
 
@@ -46,13 +47,22 @@ class TrainingLog:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Read the records of a run, one dictionary for each epoch. A last line that is incomplete is left out."""
-    records = []
-    for line in Path(path).read_text().splitlines():
+    """Read the records of a run, one dictionary for each epoch. A last line that is incomplete is left out.
+
+    Raises:
+        ValueError: another line is damaged.
+    """
+    records, lines = [], Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, 1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+            record = parse_json(line)
+            if not (isinstance(record, dict) and type(record.get("step")) is int):
+                raise ValueError("a record has a `step`")
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise ValueError(f"{path}: line {number} is damaged ({error}); remove it") from error
+        records.append(record)
     return records
 
 

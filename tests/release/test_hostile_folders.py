@@ -88,6 +88,7 @@ def changed_entry(file, **changes):
         (lambda f: f.write_bytes(b"abc"), "its header claims 0 bytes"),
         (lambda f: changed_entry(f, shape=[2**60]), r"expected float32 \[.*\], got float32 \[1152921504606846976\]"),
         (lambda f: changed_entry(f, dtype="F4"), r"expected float32 .*, got F4"),
+        (lambda f: changed_entry(f, dtype="\x1b[2J"), r"expected float32 .*, got \[2J \["),
         (lambda f: changed_entry(f, data_offsets=[0, 2**50]), "its header claims .* bytes, it has"),
         (lambda f: changed_entry(f, data_offsets=[4, 0]), "an entry .* of its header is impossible"),
         (lambda f: written(f, b"[" * 1000, b""), "nested more than 64 levels"),
