@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cape.datasets.hdf5_files import open_hdf5
 from cape.datasets.isolation import CAN_FORK, Child, ChildEnded, limit_time
 from cape.datasets.readers.examination import examine
 
@@ -59,10 +60,11 @@ def _open_each(paths: Sequence[Path], open_one: Callable[[Path], Any], send: Cal
     for path in paths:
         try:
             limit_time(SECONDS)
-            objects = examine(path)
-            send(objects)
-            limit_time(_seconds(objects))
-            result = open_one(path)
+            with open_hdf5(path):  # held open, so that HDF5 keeps what it has read of the file
+                objects = examine(path)
+                send(objects)
+                limit_time(_seconds(objects))
+                result = open_one(path)
         except (ValueError, OSError) as error:
             send((OSError if isinstance(error, OSError) else ValueError)(str(error)))
             return
