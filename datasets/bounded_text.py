@@ -10,9 +10,9 @@ from typing import Any
 
 MOST_BYTES = 4 * 2**20
 DEEPEST = 64  # levels of tables and lists
-_TOKENS = re.compile(
-    r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|[\[\]{}]'
-)  # texts, whose brackets do not count, and brackets
+# Texts, whose brackets do not count, and brackets. A text without an end is matched too, as searching again from each
+# quotation mark in it would take time in proportion to the square of its length.
+_TOKENS = re.compile(r""""(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|[\[\]{}]""")
 
 
 def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:
@@ -29,12 +29,12 @@ def read_toml(path: Path, most_bytes: int = MOST_BYTES) -> Any:
     """Read a TOML file; errors as in `read_json`."""
     text = _read(path, most_bytes)
     _check_nesting(text)
-    if re.search(rf"(?:[\w\"'-]+\s*\.\s*){{{DEEPEST}}}", text):  # a.b.c makes tables too
-        raise ValueError(f"keys of more than {DEEPEST} levels, which is refused")
     try:
-        return tomllib.loads(text)
+        data = tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("nested too deeply, which is refused") from error
+    _check_tables(data)
+    return data
 
 
 def parse_json(text: str) -> Any:
@@ -73,10 +73,19 @@ def _check_nesting(text: str) -> None:
             raise ValueError(f"nested more than {DEEPEST} levels deep, which is refused")
 
 
+def _check_tables(data: dict[str, Any]) -> None:
+    """Raise ValueError if tables are nested too deeply by keys such as a.b.c, which have no brackets."""
+    level: list[Any] = [data]
+    for _ in range(DEEPEST + 1):
+        level = [value for table in level for value in table.values() if isinstance(value, dict)]
+    if level:
+        raise ValueError(f"keys of more than {DEEPEST} levels, which is refused")
+
+
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {repeated!r} is repeated")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name!r} is repeated")
+        found[name] = value
     return found

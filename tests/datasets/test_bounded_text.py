@@ -1,6 +1,7 @@
 """JSON and TOML of unknown origin are bounded before they are parsed."""
 
 import os
+import time
 
 import pytest
 
@@ -35,6 +36,14 @@ def test_toml_is_bounded(tmp_path, text):
     (tmp_path / "a.toml").write_text(text)
     with pytest.raises(ValueError, match="more than 64 levels"):
         read_toml(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize("text", ["{" + '\\"' * 300_000, "'" * 300_001, '"' + "a" * 300_000])
+def test_texts_without_an_end_take_no_more_time(text):
+    started = time.process_time()
+    with pytest.raises(ValueError, match="line 1 column"):
+        parse_json(text)
+    assert time.process_time() - started < 2
 
 
 def test_files_are_bounded(tmp_path):
