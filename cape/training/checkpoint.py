@@ -98,6 +98,7 @@ class Checkpoints:
                     stacklevel=2,
                 )
                 self._remove(damaged)
+            self._remove(self.numbers()[_KEPT:])  # a process may have been killed before it removed them
             self._warn_of_changes(restored)
             return restored
         if damaged:

@@ -57,6 +57,12 @@ def test_without_a_checkpoint_nothing_is_restored(tmp_path):
     assert Checkpoints(tmp_path / "missing").restore(state_of(0)) is None
 
 
+def test_checkpoints_that_a_killed_process_was_removing_are_removed(folder):
+    (folder / "0" / "default").mkdir(parents=True)  # half removed
+    assert_restored(folder, 2)
+    assert Checkpoints(folder).numbers() == [2, 1]
+
+
 def files_of(folder, number):
     return sorted(path for path in (folder / str(number)).rglob("*") if path.is_file())
 
