@@ -22,7 +22,7 @@ from reading import command
 from stepping import prepared
 from structure import scalar
 from summary import report, summarise
-from trial import SECONDS, Case, run
+from trial import Case, run
 
 EVERY_FILE, EVERY_FOLDER = 12, 12  # of these, one is used through the command line
 
@@ -72,7 +72,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         sources = Path(folder) / "sources"
         chosen = list(cases(sources, prepared(sources)))
-        return report(summarise(run(chosen, seconds=3 * SECONDS), len(chosen)), given.out)
+        return report(summarise(run(chosen), len(chosen)), given.out)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ def summarise(outcomes: Iterable[Outcome], total: int) -> dict[str, Any]:
         if outcome.outcome not in GOOD:
             faults.append({"case": outcome.name, "outcome": outcome.outcome, "detail": outcome.detail})
             print(f"{outcome.outcome}: {outcome.name}: {outcome.detail}", flush=True)
-        if sys.stderr.isatty() and number % 10 == 0:
-            print(f"\r{number} of {total}", end="", file=sys.stderr)
+        if number % 1000 == 0:
+            print(f"{number} of {total}, {len(faults)} faults", file=sys.stderr, flush=True)
     return {
         "cases": sum(counts.values()),
         "outcomes": dict(counts),

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-SECONDS = 20.0  # that one case may take
+SECONDS = 60.0  # that one case may take, most of which a surrogate takes to compile
 MEMORY = 1536 * 2**20  # that one case may add to the process
 GOOD = ("success", "refused")
 ACCEPTED = (ValueError, OSError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
