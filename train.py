@@ -5,7 +5,7 @@ The same as `cape train`; the story itself is told by cape/experiment.py (run) a
 
 import sys
 
-from cape.cli import main
+from cape.commands.entry import main
 
 if __name__ == "__main__":
     sys.exit(main(["train", *sys.argv[1:]]))

@@ -3,11 +3,19 @@
 import glob
 import os
 import platform
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<owner>[^.]+-(?P<process>\d+))\.\w+\.partial")
+_ABANDONED = 7 * 24 * 3600.0  # seconds after which a temporary of another machine is one of a killed process
+
+
+_TEMPORARIES: set[Path] = set()  # of this process
 
 
 @contextmanager
@@ -22,7 +30,8 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
     With `keep_existing`, a file or folder that appears under the name in the meantime is kept and the new one is
     discarded.
 
-    A killed process leaves its temporary behind. The next call for the same `path` on the same machine removes it.
+    A killed process leaves its temporary behind. The next call for the same `path` on the same machine removes it, and
+    so does `remove_leftovers`.
 
     Raises:
         OSError: the temporary cannot be written or renamed. The error names `path`, or a file in it.
@@ -30,10 +39,13 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
     path = Path(path)
     missing = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial*"):
+        if _target(leftover) == path and (path.exists() or leftover.suffix != ".old"):
+            _remove(leftover)
     temporary = path.with_name(
         f".{path.name}.{_owner(os.getpid())}.{uuid.uuid4().hex[:8]}.partial{path.suffix}"
     )
+    _TEMPORARIES.add(temporary)
     try:
         yield temporary
         if keep_existing and path.exists():
@@ -50,6 +62,7 @@ def replacing(path: str | Path, *, keep_existing: bool = False) -> Iterator[Path
     finally:
         with suppress(OSError):  # as on a disk that has become read-only; the first error says so
             _remove(temporary)
+        _TEMPORARIES.discard(temporary)
         for folder in missing:  # from the innermost outwards
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
@@ -81,17 +94,49 @@ def _replace_folder(path: Path, temporary: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove the temporaries of `path` that killed processes of this machine have left.
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove the temporaries that killed processes have left in a folder.
 
-    An old folder is kept if nothing has taken its place: the process was killed between the two renames.
+    An old folder gets its name back if nothing has taken its place: the process was killed between the two renames.
+    Temporaries of running processes are left alone. Those of other machines are removed a week after they last changed.
     """
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial*"):
-        owner = leftover.name.removeprefix(f".{path.name}.").split(".")[0]
-        process = owner.rpartition("-")[2]
-        dead = process.isdecimal() and owner == _owner(int(process)) and not _is_running(int(process))
-        if dead and (path.exists() or leftover.suffix != ".old"):
-            _remove(leftover)
+    for leftover in Path(folder).glob(".*.partial*"):
+        target = _target(leftover)
+        if target is None:
+            continue
+        with suppress(OSError):  # on a read-only disk they stay
+            if leftover.suffix == ".old" and not target.exists():
+                os.replace(leftover, target)
+            else:
+                _remove(leftover)
+
+
+def discard_temporaries() -> None:
+    """Remove all temporaries of this process, which is about to end without leaving its contexts."""
+    for temporary in tuple(_TEMPORARIES):
+        with suppress(OSError):
+            _remove(temporary)
+
+
+def _target(leftover: Path) -> Path | None:
+    """Return what a temporary was to replace, or None if the process that made it may still run."""
+    found = _TEMPORARY.match(leftover.name)
+    if found is None:
+        return None
+    process = int(found["process"])
+    if found["owner"] == _owner(process):
+        dead = not _is_running(process)
+    else:
+        dead = time.time() - _last_change(leftover) > _ABANDONED
+    return leftover.with_name(found["name"]) if dead else None
+
+
+def _last_change(path: Path) -> float:
+    """Return when a file, or anything in a folder, was last changed; now if it vanishes meanwhile."""
+    try:
+        return max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+    except OSError:
+        return time.time()
 
 
 def _remove(path: Path) -> None:

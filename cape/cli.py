@@ -21,8 +21,10 @@ from cape.commands.inspect import inspect
 from cape.commands.models import models
 from cape.commands.predict import predict
 from cape.commands.publish import publish
+from cape.commands.signals import Signalled
 from cape.commands.simulate import simulate
 from cape.commands.train import train
+from cape.datasets.names import printable
 from cape.registry import nearest
 from cape.training.interruption import Interrupted
 
@@ -42,18 +44,13 @@ COMMANDS: dict[str, Callable] = {
 _IMPORT = "--import"
 _IMPORT_HELP = "--import MODULE (repeatable) first imports a module that registers further parts."
 _LONGEST_MESSAGE = 1000  # characters; messages of compilers can run over pages
-_WHEN_INTERRUPTED = {
-    "train": "; the same command continues the run",
-    "check": "; the same command continues the check",
-    "download": "; the same command continues the download",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status.
 
     The status is 0 after success, 1 after an error that was reported, 2 for a misspelt command or option, 130 after an
-    interruption (Ctrl-C), 141 if the reader of the output closed it, and 143 if SIGTERM stopped a training.
+    interruption (Ctrl-C), 141 if the reader of the output closed it, and 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command = arguments.pop(0) if arguments else "--help"
@@ -69,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cape: unknown command {command!r}; {nearest(command, COMMANDS)}", file=sys.stderr)
         return 2
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+        warnings.showwarning = lambda message, *_: print(f"warning: {_shown(str(message))}", file=sys.stderr)
         return _run(command, arguments)
 
 
@@ -90,17 +87,22 @@ def _run(command: str, arguments: list[str]) -> int:
         return 141
     except Interrupted:  # the training has said where it stopped
         return 130
-    except KeyboardInterrupt:
-        print(f"\ncape {command}: interrupted{_WHEN_INTERRUPTED.get(command, '')}", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        stopped = error if isinstance(error, Signalled) else Signalled()
+        print(f"\n{stopped.line(f'cape {command}')}", file=sys.stderr)
+        return stopped.status
     except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as error:
         if os.environ.get("CAPE_TRACEBACK"):
             raise
-        message = " ".join(str(error).split()) or type(error).__name__
-        shown = message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + " ..."
-        print(f"cape {command}: {shown}", file=sys.stderr)
+        print(f"cape {command}: {_shown(str(error)) or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
+
+
+def _shown(message: str) -> str:
+    """Return a message on one line, without control characters (of file names, say), and not too long."""
+    text = printable(message)
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
 
 
 def _split_imports(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

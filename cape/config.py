@@ -6,13 +6,12 @@ outside this package also carries the module that defines it, under "defined_in"
 """
 
 import dataclasses
-import json
-import tomllib
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cape.datasets.bounded_text import read_json, read_toml
 from cape.registry import Registry, nearest, registry_of
 
 TYPE, DEFINED_IN = "type", "defined_in"
@@ -82,7 +81,7 @@ def load_toml(cls: type, path: Path) -> Any:
     Raises:
         ValueError: the file is not TOML, or does not fit the class.
     """
-    return _load(cls, path, tomllib.loads, "a TOML file")
+    return _load(cls, path, read_toml, "a TOML file")
 
 
 def load_json(cls: type, path: Path) -> Any:
@@ -91,13 +90,13 @@ def load_json(cls: type, path: Path) -> Any:
     Raises:
         ValueError: the file is not JSON, or does not fit the class.
     """
-    return _load(cls, path, json.loads, "a configuration file")
+    return _load(cls, path, read_json, "a configuration file")
 
 
-def _load(cls: type, path: Path, parse: Callable[[str], Any], what: str) -> Any:
+def _load(cls: type, path: Path, read: Callable[[Path], Any], what: str) -> Any:
     try:
-        data = parse(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # errors of both parsers and of decoding are ValueErrors
+        data = read(Path(path))
+    except (OSError, ValueError) as error:  # errors of both parsers are ValueErrors
         raise ValueError(f"{path}: not {what} ({error})") from error
     return from_dict(cls, data, str(path))
 

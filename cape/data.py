@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cape.atomic import replacing
+from cape.atomic import remove_leftovers, replacing
 from cape.config import to_dict
 from cape.datasets.assignment import assignments, numbers
 from cape.datasets.checks import drop_nonfinite
@@ -188,6 +188,7 @@ def simulated(config: DataConfig, *, progress: bool = True) -> Path:
     what = config.simulation.complete
     settings = json.dumps(to_dict(what), sort_keys=True)
     folder = Path(config.folder) / f"{what.equation}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+    remove_leftovers(config.folder)
     if folder.is_dir():
         return folder
     values = assignments(what.parameters, "data.simulation.parameters")

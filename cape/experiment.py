@@ -11,6 +11,7 @@ from flax import nnx
 
 from cape.data import Data, DataConfig, HeldOut, prepare, split
 from cape.datasets.checks import check_grid, check_values
+from cape.datasets.lock import locked
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluate import evaluate
 from cape.evaluation.evaluation import Evaluation
@@ -29,7 +30,6 @@ from cape.training.description import describe
 from cape.training.fit import fit
 from cape.training.position_dependence import depends_on_position
 from cape.training.run_folder import abandon, claim, refuse_other
-from cape.training.run_lock import locked
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,6 +45,22 @@ def shipped() -> dict[str, Path]:
     return {path.name: path for path in found if not path.name.startswith(".")}  # a dot: still being written
 
 
+def check_inside(folder: Path, file: Path) -> None:
+    """Raise ValueError if a file of a pretrained folder is a link that leads out of the folder.
+
+    In the cache of a hub, the files are links into the folder `blobs` of the same repository.
+    """
+    root = folder.resolve()
+    if root.parent.name == "snapshots" and (root.parents[1] / "blobs").is_dir():
+        root = root.parents[1]
+    try:
+        inside = file.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # links in a circle
+        inside = False
+    if not inside:
+        raise ValueError(f"{file}: a link out of the folder, which is refused; copy the file into the folder")
+
+
 def _check_pretrained(folder: Path, known: dict[str, Path]) -> None:
     """Raise ValueError unless a folder can be a pretrained one."""
     if folder.is_file():

@@ -9,15 +9,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from safetensors import SafetensorError
-from safetensors.numpy import load as parse_weights
-from safetensors.numpy import save as weights_as_bytes
 
 from cape.atomic import write_bytes
 from cape.config import from_dict, to_dict
+from cape.datasets.bounded_text import read_json
+from cape.datasets.names import printable
+from cape.datasets.split_file import FILE as SPLIT
 from cape.datasets.split_file import read_split, write_split
 from cape.identification.equation import IdentifiedEquation
-from cape.locate import locate
+from cape.locate import check_inside, locate
+from cape.model import weights as weights_file
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
 from cape.problem import Problem
@@ -27,8 +28,6 @@ from cape.surrogate import Surrogate
 FORMAT = 3
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 MODEL = "model"  # the pretrained folder inside the folder of a run
-_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-_ZIP_START = b"PK\x03\x04"  # PyTorch writes zip files
 
 
 def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | None = None) -> None:
@@ -48,7 +47,7 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
         )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = weights_as_bytes(arrays)
+    weights = weights_file.to_bytes(arrays)
     write_bytes(folder / WEIGHTS, weights)
     config = {
         "format": FORMAT,
@@ -83,15 +82,14 @@ def load(path: str | Path) -> Surrogate:
             registered.
     """
     folder = locate(path)
+    for name in (CONFIG, WEIGHTS, SPLIT):
+        check_inside(folder, folder / name)
     config = read_config(folder)
-    weights = _read_weights(folder / WEIGHTS, config.get("publication", {}))
     problem, model = _read_problem(folder, config), _read_model(folder, config)
-    equation = _read_equation(folder, config)
-    try:
-        surrogate = nnx.eval_shape(lambda: Surrogate(problem, model, equation=equation, rngs=nnx.Rngs(0)))
-    except (ValueError, TypeError, ArithmeticError, IndexError, OverflowError) as error:
-        raise ValueError(f"{folder / CONFIG}: describes a model that cannot be built ({error})") from error
-    _fill(surrogate, weights, folder)
+    header = weights_file.read_header(folder / WEIGHTS)
+    surrogate = _build(problem, model, _read_equation(folder, config), folder)
+    _check_fit(surrogate, header, folder)
+    _fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder)
     # The split is beside the weights in a published folder, and one folder up in the folder of a run.
     surrogate.trained_on = read_split(folder) or read_split(folder.parent if folder.name == MODEL else folder)
     return surrogate
@@ -105,9 +103,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     file = folder / CONFIG
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config = read_json(file)
         version = config["format"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file}: not the config.json of a pretrained folder ({error!r})") from error
     if version != FORMAT:
         advice = "the file is damaged, or another program wrote it"
@@ -154,35 +152,29 @@ def _read_model(folder: Path, config: dict[str, Any]) -> ModelConfig:
     return from_dict(ModelConfig, config["model"], f"{folder / CONFIG}: model")
 
 
+def _published_digest(config: dict[str, Any], folder: Path) -> str | None:
+    """Return the digest that `cape publish` wrote into config.json, or None if the folder was not published."""
+    digest = config.get("publication", {}).get("weights_sha256")
+    if digest is not None and not isinstance(digest, str):
+        raise ValueError(f"{folder / CONFIG}: publication.weights_sha256: expected a text, got {digest!r}")
+    return digest
+
+
 def _read_equation(folder: Path, config: dict[str, Any]) -> IdentifiedEquation | None:
     if "equation" not in config:
         return None
     return from_dict(IdentifiedEquation, config["equation"], f"{folder / CONFIG}: equation")
 
 
-def _read_weights(file: Path, publication: dict[str, Any]) -> dict[str, np.ndarray]:
+def _build(
+    problem: Problem, model: ModelConfig, equation: IdentifiedEquation | None, folder: Path
+) -> Surrogate:
+    """Build a surrogate without allocating its arrays."""
     try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{file}: missing; a pretrained folder holds {CONFIG} and {WEIGHTS}") from None
-    except OSError as error:
-        raise ValueError(f"{file}: cannot be read ({error.strerror})") from error
-    expected = publication.get("weights_sha256")
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise ValueError(
-            f"{file}: damaged: not the weights that {CONFIG} was published with; copy the folder again"
-        )
-    try:
-        return parse_weights(content)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
-        # Asked last, because the header of a safetensors file of a certain length starts with the same bytes.
-        if content.startswith((*_PICKLE_STARTS, _ZIP_START)):
-            raise ValueError(
-                f"{file}: a pickled checkpoint, expected safetensors; pickles are never read"
-            ) from error
-        raise ValueError(
-            f"{file}: damaged, expected a complete safetensors file ({error}); copy the folder again"
-        ) from error
+        return nnx.eval_shape(lambda: Surrogate(problem, model, equation=equation, rngs=nnx.Rngs(0)))
+    except Exception as error:  # the parts of a model, which may be a user's, raise errors of many types
+        why = " ".join(str(error).split())[:300]
+        raise ValueError(f"{folder / CONFIG}: describes a model that cannot be built ({why})") from error
 
 
 def _flat(surrogate: Surrogate) -> dict[str, Any]:
@@ -191,27 +183,34 @@ def _flat(surrogate: Surrogate) -> dict[str, Any]:
     return {".".join(map(str, path)): variable[...] for path, variable in state}
 
 
-def _fill(surrogate: Surrogate, weights: dict[str, np.ndarray], folder: Path) -> None:
-    state = nnx.state(surrogate)
-    flat = {".".join(map(str, path)): variable for path, variable in nnx.to_flat_state(state)}
-    missing, unknown = sorted(set(flat) - set(weights)), sorted(set(weights) - set(flat))
+def _check_fit(surrogate: Surrogate, header: dict[str, tuple[str, tuple[int, ...]]], folder: Path) -> None:
+    """Raise ValueError unless the header of the weights names the arrays of the surrogate, with dtypes and shapes."""
+    expected = {
+        ".".join(map(str, path)): (np.dtype(variable.dtype).name, tuple(variable.shape))
+        for path, variable in nnx.to_flat_state(nnx.state(surrogate))
+    }
+    missing, unknown = sorted(set(expected) - set(header)), sorted(set(header) - set(expected))
     if missing or unknown:
         raise ValueError(
             f"{folder / WEIGHTS}: does not match config.json, of another surrogate; missing {_some(missing)}, "
             f"unknown {_some(unknown)}"
         )
-    for name, variable in flat.items():
-        expected, found = (variable.shape, variable.dtype), (weights[name].shape, weights[name].dtype)
-        if expected != found:
+    for name, array in expected.items():
+        if array != header[name]:
             raise ValueError(
                 f"{folder / WEIGHTS}: does not match config.json, of another surrogate; {name}: expected "
-                f"{_shape(*expected)}, got {_shape(*found)}"
+                f"{_shape(*array)}, got {_shape(*header[name])}"
             )
-        variable.set_value(jnp.asarray(weights[name]))
+
+
+def _fill(surrogate: Surrogate, weights: dict[str, np.ndarray], folder: Path) -> None:
     if bad := _not_finite(weights):
         raise ValueError(
             f"{folder / WEIGHTS}: NaN or infinity in {_some(bad)}; copy the folder again or train anew"
         )
+    state = nnx.state(surrogate)
+    for path, variable in nnx.to_flat_state(state):
+        variable.set_value(jnp.asarray(weights[".".join(map(str, path))]))
     nnx.update(surrogate, state)
 
 
@@ -221,8 +220,9 @@ def _not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
 
 
 def _some(names: list[str]) -> str:
-    return (", ".join(names[:3]) + (f", ... ({len(names)} in all)" if names[3:] else "")) or "none"
+    shown = printable(", ".join(name[:100] for name in names[:3]))
+    return (shown + (f", ... ({len(names)} in all)" if names[3:] else "")) or "none"
 
 
-def _shape(shape: tuple[int, ...], dtype: Any) -> str:
-    return f"{np.dtype(dtype)} {list(shape)}"
+def _shape(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{printable(dtype[:20])} {list(shape)}"

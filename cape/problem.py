@@ -16,6 +16,7 @@ from cape.datasets.trajectories import Trajectories
 from cape.solvers.solver import Domain
 
 _MOST_LISTED_VALUES = 256
+_MOST_POINTS = 2**20  # of an axis
 _SAME_TIME_STEP = 1e-3  # relative difference
 _LARGEST_DRIFT = 5e-3  # of a channel's standard deviation: a mean that moves less is conserved
 
@@ -177,6 +178,7 @@ class Problem:
             raise ValueError(f"channel(s) {flat} are constant over all training data; leave them out")
         parameters = trajectories.parameters
         distinct = np.unique(parameters, axis=0)
+        listed = distinct if len(distinct) <= _MOST_LISTED_VALUES else ()
         return cls(
             equation=trajectories.equation,
             channels=tuple(trajectories.channel_names),
@@ -193,9 +195,7 @@ class Problem:
             channel_drift=tuple(map(float, drift)),
             low=tuple(map(float, parameters.min(0))),
             high=tuple(map(float, parameters.max(0))),
-            values=tuple(tuple(map(float, row)) for row in distinct)
-            if len(distinct) <= _MOST_LISTED_VALUES
-            else (),
+            values=tuple(tuple(map(float, row)) for row in listed),
         )
 
     @classmethod
@@ -217,18 +217,19 @@ class Problem:
     def _check_consistent(self) -> None:
         """Raise ValueError unless every entry has one value per axis, channel or parameter, in its range."""
         axes, channels, parameters = self.dimension, len(self.channels), len(self.parameters)
-        expected = {"resolution": axes, "origin": axes, "length": axes, "low": parameters, "high": parameters}
-        expected |= {"channel_mean": channels, "channel_std": channels}
-        expected |= {name: channels for name in ("channel_low", "channel_drift") if getattr(self, name)}
-        for name, count in expected.items():
+        counts = {"resolution": axes, "origin": axes, "length": axes, "low": parameters, "high": parameters}
+        counts |= {"channel_mean": channels, "channel_std": channels}
+        counts |= {name: channels for name in ("channel_low", "channel_drift") if getattr(self, name)}
+        for name, count in counts.items():
             if len(getattr(self, name)) != count:
                 raise ValueError(f"problem: expected {count} entries of {name}, got {getattr(self, name)}")
         for what, names in (("channels", self.channels), ("parameters", self.parameters)):
             check_names(names, f"problem: {what}")
-        if self.steps < 1 or min(self.resolution, default=0) < 1:
-            raise ValueError(
-                f"problem: expected at least one step and one point per axis, got {self.steps} and {self.resolution}"
-            )
+        if not self.equation.isprintable():
+            raise ValueError(f"problem: equation {self.equation!r} is not printable")
+        if self.steps < 1 or not all(1 <= n <= _MOST_POINTS for n in self.resolution or (0,)):
+            expected = f"at least one step and 1 to {_MOST_POINTS} points per axis"
+            raise ValueError(f"problem: expected {expected}, got {self.steps} and {self.resolution}")
         for vector in self.values:
             if len(vector) != parameters:
                 raise ValueError(f"problem: expected values of {self.parameters}, got {vector}")
@@ -237,6 +238,8 @@ class Problem:
                 raise ValueError(f"problem: boundary {boundary!r}, expected one of {BOUNDARIES}")
         if not all(math.isfinite(s) and s > 0 for s in (*self.channel_std, *self.length)):
             raise ValueError("problem: channel_std and length must be positive")
+        if not all(map(math.isfinite, (*self.channel_mean, *self.origin, *self.low, *self.high))):
+            raise ValueError("problem: low and high, channel_mean and origin must be finite")
 
 
 def _numbers(values, what: str) -> jax.Array:

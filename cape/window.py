@@ -13,6 +13,8 @@ from jaxtyping import Array, Float
 from cape.problem import Problem
 from cape.rollout import Step, rollout
 
+MOST_FRAMES = 1000
+
 
 @dataclasses.dataclass(frozen=True)
 class Window:
@@ -30,8 +32,8 @@ class Window:
     bundle: int = 1
 
     def __post_init__(self):
-        if self.history < 1:
-            raise ValueError(f"model.history: expected at least 1 frame, got {self.history}")
+        if not 1 <= self.history <= MOST_FRAMES:
+            raise ValueError(f"model.history: expected 1 to {MOST_FRAMES} frames, got {self.history}")
         if not 1 <= self.bundle <= self.history:
             raise ValueError(
                 f"model.bundle: expected 1 to {self.history} frames, as many as model.history at most, got "

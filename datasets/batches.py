@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from cape.datasets.rereading import read_again_after_errors
 from cape.datasets.trajectories import Trajectories
 
 
@@ -55,7 +56,8 @@ def stream(
     """Yield (step, u, parameters) from `start_step` on, without end, for data that do not fit in memory.
 
     The batches are those of `batch_indices`, as float32. A thread reads the next batch while this one is used;
-    closing the iterator stops the thread. If a batch cannot be read, the error is raised when it is due.
+    closing the iterator stops the thread. A batch that cannot be read is read again (see `read_again_after_errors`); if
+    that fails, the error is raised when the batch is due.
 
     Raises:
         ValueError: the batch is empty or larger than the number of samples.
@@ -70,7 +72,8 @@ def _stream(trajectories: Trajectories, seed: int, batch: int, step: int) -> Ite
 
     def load(step: int) -> tuple:
         chosen = np.asarray(indices(step))
-        return step, trajectories.read(chosen), trajectories.parameters[chosen].astype(np.float32)
+        u = read_again_after_errors(trajectories, chosen)
+        return step, u, trajectories.parameters[chosen].astype(np.float32)
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stream") as thread:
         following = thread.submit(load, step)

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from cape.datasets.lock import locked_path
+
 TABLE = Path(__file__).with_name("pdebench_files.csv")
 CHUNK = 2**20
 TIMEOUT = 60.0  # seconds without a byte
@@ -75,6 +77,7 @@ def download(
     Raises:
         ValueError: a name is unknown, or an MD5 is wrong. A downloaded file with a wrong MD5 is removed; an existing
             one is left as it is.
+        FolderInUse: another process is downloading one of the files.
         OSError: the transfer fails; the same call continues it.
     """
     files: list[PublishedFile] = []
@@ -82,7 +85,11 @@ def download(
         files.extend([name] if isinstance(name, PublishedFile) else find_published(name))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return [_download_one(file, folder, progress) for file in dict.fromkeys(files)]
+    paths = []
+    for file in dict.fromkeys(files):
+        with locked_path(folder / file.name):
+            paths.append(_download_one(file, folder, progress))
+    return paths
 
 
 def _download_one(file: PublishedFile, folder: Path, progress: bool) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import h5py
 
-from cape.datasets.names import printable
+from cape.datasets.names import printable, printable_around
 
 
 @contextmanager
@@ -35,10 +35,13 @@ def naming_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        if str(path) in str(error):
+        found, kind = str(error), OSError if isinstance(error, OSError) else ValueError
+        if str(path) not in found:
+            raise kind(f"{path}: {printable(found)}") from error
+        shown = printable_around(str(path), found)
+        if shown == found:
             raise
-        kind = OSError if isinstance(error, OSError) else ValueError
-        raise kind(f"{path}: {printable(str(error))}") from error
+        raise kind(shown) from error
     except MemoryError as error:
         raise ValueError(f"{path}: not enough memory to read it ({printable(str(error))})") from error
     except Exception as error:

@@ -28,7 +28,9 @@ def inspect(paths: Paths, check_values: bool = False, *, trusted: bool = False) 
         ValueError: a file is missing or unknown. Files that do not fit together are a warning in the text.
     """
     opened = open_each(paths, trusted=trusted, notes=True)
-    sections = ["\n".join([str(each.path), *_aligned(_describe(each, check_values))]) for each in opened]
+    sections = [
+        "\n".join([printable(str(each.path)), *_aligned(_describe(each, check_values))]) for each in opened
+    ]
     together = _describe_all([each.trajectories for each in opened])
     return "\n\n".join([*sections, "\n".join(["All together", *_aligned(together)])])
 

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cape.datasets.isolation import CAN_FORK, Child, ChildEnded, limit_time
-from cape.datasets.readers.examination import examine
+from cape.datasets.hdf5_files import open_hdf5
+from cape.datasets.isolation import CAN_FORK, CRASHES, TOO_LONG, Child, ChildEnded, limit_time
+from cape.datasets.readers.examination import HOW_TO_TRUST, examine
 
 Opened = TypeVar("Opened")
 
@@ -41,13 +42,24 @@ def open_isolated(paths: Sequence[Path], open_one: Callable[[Path], Opened]) -> 
     with Child(partial(_open_each, paths, open_one)) as child:
         for path in paths:
             try:
-                objects = child.receive(SECONDS)
-                result = objects if isinstance(objects, Exception) else child.receive(_seconds(objects))
+                result = _next_result(child)
             except ChildEnded as error:
-                raise ValueError(f"{path}: damaged: reading it {error}") from error
+                raise ValueError(_refusal(path, str(error))) from error
             if isinstance(result, Exception):
                 raise result
             yield open_one(path) if result is HERE else result
+
+
+def _next_result(child: Child) -> Any:
+    """Return what the child sends next besides numbers of objects, each of which starts the time anew."""
+    seconds = SECONDS
+    while isinstance(result := child.receive(seconds), int):
+        seconds = _seconds(result)
+    return result
+
+
+def _refusal(path: Path, why: str) -> str:
+    return f"{path}: damaged: reading it {why}{HOW_TO_TRUST if why == TOO_LONG else ''}"
 
 
 def _seconds(objects: int) -> float:
@@ -55,14 +67,18 @@ def _seconds(objects: int) -> float:
 
 
 def _open_each(paths: Sequence[Path], open_one: Callable[[Path], Any], send: Callable[[Any], None]) -> None:
-    """Send the number of objects of each file, and then what `open_one` returns; or the error."""
+    """Send what `open_one` returns for each file, or the error; before that, numbers of objects to be visited."""
+
+    def about_to_visit(objects: int) -> None:
+        send(objects)
+        limit_time(_seconds(objects))
+
     for path in paths:
         try:
-            limit_time(SECONDS)
-            objects = examine(path)
-            send(objects)
-            limit_time(_seconds(objects))
-            result = open_one(path)
+            about_to_visit(0)
+            with open_hdf5(path):  # held open, so that HDF5 keeps what it has read of the file
+                about_to_visit(examine(path, about_to_visit))
+                result = open_one(path)
         except (ValueError, OSError) as error:
             send((OSError if isinstance(error, OSError) else ValueError)(str(error)))
             return
@@ -84,19 +100,19 @@ def try_elsewhere(paths: Sequence[Path]) -> None:
         ended = subprocess.run(
             command, input=given, capture_output=True, timeout=SECONDS * max(len(paths), 1), check=False
         )
-        why, output = "crashes" if ended.returncode else "", ended.stdout
+        why, output = CRASHES if ended.returncode else "", ended.stdout
     except subprocess.TimeoutExpired as error:
-        why, output = "takes too long", error.stdout or b""
+        why, output = TOO_LONG, error.stdout or b""
     if why and output:  # without output, the process did not start, which says nothing about the files
-        raise ValueError(f"{paths[len(output.splitlines()) - 1]}: damaged: reading it {why}")
+        raise ValueError(_refusal(paths[len(output.splitlines()) - 1], why))
 
 
 def try_all() -> None:
     """Open the files whose paths are in the standard input, a JSON list; print a line before each of them."""
     from cape.datasets.opening import open_one
 
-    for path in json.load(sys.stdin):
-        print(path, flush=True)
+    for number, path in enumerate(json.load(sys.stdin)):
+        print(number, flush=True)
         with suppress(Exception):
             examine(Path(path))
             open_one(Path(path), notes=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 CAN_FORK = sys.platform == "linux"
 MEMORY = 4 * 2**30  # bytes that a child may use besides what it shares with its parent
+CRASHES, TOO_LONG = "crashes", "takes too long"  # why a child ended
 PROCESSOR_SHARE = 1 / 3  # of the time that a task may take; the rest is for waiting for the disk
 
 
@@ -49,14 +50,14 @@ class Child:
             ChildEnded: none came in time, or the child crashed.
         """
         if not self._results.poll(seconds):
-            raise ChildEnded("takes too long")
+            raise ChildEnded(TOO_LONG)
         try:
             return self._results.recv()
         except EOFError:
             _, status = os.waitpid(self._process, 0)
             self._process = 0
             out_of_time = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
-            raise ChildEnded("takes too long" if out_of_time else "crashes") from None
+            raise ChildEnded(TOO_LONG if out_of_time else CRASHES) from None
 
     def __enter__(self) -> Child:
         return self

@@ -1,5 +1,6 @@
 """Names of channels and parameters, and other text from files."""
 
+import re
 from collections.abc import Sequence
 
 
@@ -18,4 +19,13 @@ def check_names(names: Sequence[str], what: str) -> None:
 
 def printable(text: str) -> str:
     """Return text on one line, without control characters, which could command the terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return _one_line(text).strip()
+
+
+def printable_around(path: str, text: str) -> str:
+    """Return text as `printable` does, but leave a path in it, which the user gave, as it is."""
+    return path.join(map(_one_line, text.split(path))).strip()
+
+
+def _one_line(text: str) -> str:
+    return re.sub(" +", " ", "".join(c if c.isprintable() else " " for c in text))

@@ -57,9 +57,13 @@ def open_each(paths: Paths, *, trusted: bool = False, notes: bool = False) -> li
         notes: also ask the readers for their notes.
     """
     files, open_file = find_files(paths), partial(open_one, notes=notes)
-    isolated = [] if trusted else [path for path in files if path.is_file() and h5py.is_hdf5(path)]
+    unknown = [not trusted and path.is_file() and h5py.is_hdf5(path) for path in files]
+    isolated = [path for path, is_unknown in zip(files, unknown, strict=True) if is_unknown]
     results = open_isolated(isolated, open_file) if isolated else iter(())
-    return [next(results) if path in isolated else open_file(path) for path in files]
+    return [
+        next(results) if is_unknown else open_file(path)
+        for path, is_unknown in zip(files, unknown, strict=True)
+    ]
 
 
 def open_one(path: Path, *, notes: bool = False) -> Opened:

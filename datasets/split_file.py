@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cape.atomic import write_text
+from cape.datasets.bounded_text import read_json
 
 FILE = "split.json"
+MOST_BYTES = 64 * 2**20
 
 
 def write_split(
@@ -41,16 +43,20 @@ def read_split(folder: Path) -> tuple[int, ...] | None:
     content = _read(Path(folder) / FILE)
     if content is None:
         return None
-    return tuple(sorted({int(n) for part in ("training", "validation") for n in content[part]}))
+    return tuple(sorted({n for part in ("training", "validation") for n in content[part]}))
 
 
 def _read(file: Path) -> dict[str, list] | None:
-    if not file.is_file():
+    if not file.exists():
         return None
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file, MOST_BYTES)
         for part in ("training", "validation"):
-            content[part] = [int(n) for n in content[part]]
+            numbers = content[part]
+            if not isinstance(numbers, list) or not all(type(n) is int and abs(n) < 2**63 for n in numbers):
+                raise ValueError(f"{part!r} is not a list of integers")
+        if not all(isinstance(text, str) for text in content.get("fingerprints", ())):
+            raise ValueError("'fingerprints' is not a list of texts")
         return content
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file}: expected lists `training` and `validation` ({error!r})") from error

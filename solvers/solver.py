@@ -44,6 +44,10 @@ class BaseSolver(Protocol):
         ...
 
 
+MOST = {"layers": 256, "levels": 16, "radius": 16, "expansion": 64}
+MOST_OTHERWISE = 2**16
+
+
 @dataclasses.dataclass(frozen=True)
 class Domain:
     """The box and the grid that a solver is built for, one entry per axis.
@@ -120,7 +124,13 @@ SOLVERS: Registry[type[SolverConfig]] = Registry(
 
 
 def check_settings(config: object, **minimum: int) -> None:
-    """Raise ValueError if a setting of a configuration is smaller than its minimum."""
+    """Raise ValueError if a setting of a configuration is smaller than its minimum, or larger than any model needs.
+
+    Without the upper bounds, the configuration of a stranger could ask for more memory than there is.
+    """
     for name, least in minimum.items():
-        if getattr(config, name) < least:
-            raise ValueError(f"{name}: expected at least {least}, got {getattr(config, name)}")
+        value, most = getattr(config, name), MOST.get(name, MOST_OTHERWISE)
+        if value < least:
+            raise ValueError(f"{name}: expected at least {least}, got {value}")
+        if value > most:
+            raise ValueError(f"{name}: expected at most {most}, got {value}")

@@ -45,12 +45,14 @@ class Structure:
     def write(self, folder: Path) -> Path:
         """Write the file; raises what h5py raises for a structure that HDF5 does not allow."""
         path = folder / self.file_name
-        with h5py.File(path, "w", libver=("earliest" if self.version == "earliest" else "latest")) as file:
+        with h5py.File(path, "w", libver=self.version) as file:
             for name in self.groups:
                 file.require_group(name)
             for name, item in self.items.items():
                 file.create_dataset(name, data=item.values, **item.options)
             for name, target in self.links.items():
+                if name in file:
+                    del file[name]
                 file[name] = file[target] if isinstance(target, str) else target
             for name, attributes in self.attributes.items():
                 found = file[name] if name else file
@@ -58,14 +60,19 @@ class Structure:
                     found.attrs[key] = value
         return path
 
-    def chunked(self, **options: Any) -> Structure:
-        """Return the same contents in the latest format, in chunks with checksums."""
+    def sealed(self, **options: Any) -> Structure:
+        """Return the same contents in the latest format with checksums of all that is read.
+
+        Texts have a fixed length then, as those of variable length are in a heap without checksums.
+        """
         other = self.copy()
         other.version = "latest"
         for item in other.items.values():
-            values = np.asarray(item.values)
-            if values.ndim:
-                item.options = {"chunks": values.shape, "fletcher32": True} | options
+            item.options = {"chunks": np.shape(item.values), "fletcher32": True} | options
+        for attributes in other.attributes.values():
+            for key, value in attributes.items():
+                if isinstance(value, str) or (isinstance(value, list) and isinstance(value[0], str)):
+                    attributes[key] = np.array(value, "S")
         return other
 
 

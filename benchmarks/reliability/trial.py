@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-SECONDS = 20.0  # that one case may take
+SECONDS = 60.0  # that one case may take, most of which a surrogate takes to compile
 MEMORY = 1536 * 2**20  # that one case may add to the process
 GOOD = ("success", "refused")
 ACCEPTED = (ValueError, OSError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -144,7 +144,7 @@ def _use(case: Case, path: Path, folder: Path) -> tuple[str, str]:
     except Traceback as error:
         return "traceback", str(error)
     except ACCEPTED as error:
-        if is_own(error) and (not case.names_file or str(folder) in str(error)):
+        if is_own(error, path) and (not case.names_file or str(folder) in str(error)):
             return "refused", str(error)
         return "foreign", _described(error)
     except BaseException as error:
@@ -154,9 +154,12 @@ def _use(case: Case, path: Path, folder: Path) -> tuple[str, str]:
     return "success", ""
 
 
-def is_own(error: BaseException) -> bool:
-    """Return whether an error is one of this package's: its type is plain, and its message one printable line."""
-    return type(error) in ACCEPTED and str(error).isprintable()
+def is_own(error: BaseException, path: Path) -> bool:
+    """Return whether an error is one of this package's: its type is plain, and its message one printable line.
+
+    The path, which the user gave, may be in the message as it is.
+    """
+    return type(error) in ACCEPTED and str(error).replace(str(path), "").isprintable()
 
 
 def _described(error: BaseException) -> str:

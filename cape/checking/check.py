@@ -10,6 +10,7 @@ from cape.atomic import write_text
 from cape.checking.leave_one_out import LeftOut, errors_without
 from cape.config import load_json
 from cape.data import prepare
+from cape.datasets.lock import locked
 from cape.evaluation.evaluation import KINDS
 from cape.evaluation.files import finite
 from cape.evaluation.metrics import METRICS_VERSION
@@ -17,7 +18,6 @@ from cape.evaluation.parameter_use import RIGHT, ParameterUse, measure_parameter
 from cape.evaluation.text_table import Table, number
 from cape.experiment import Experiment
 from cape.pretrained import load
-from cape.training.run_lock import locked
 
 FILE = "check.json"
 _NOT_ERRORS = ("parameters", "kind", "samples")

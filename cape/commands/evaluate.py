@@ -37,6 +37,7 @@ def evaluate(
             parameters, response of the solutions), and how the error grows with the distance from the trained
             values, after the trained steps and, if the files have it, on a grid twice as fine.
     """
+    from cape.datasets.lock import locked
     from cape.datasets.opening import open_files
     from cape.evaluation.parameter_use import warn_of_ignored_parameters
     from cape.figures import style
@@ -47,22 +48,23 @@ def evaluate(
         style.require()
     prepare_jax()
     surrogate, trajectories = load(model), open_files(list(data), trusted=trusted)
-    report = evaluate_surrogate(
-        surrogate,
-        trajectories,
-        steps=steps or None,
-        protocols=protocols,
-        space_stride=space_stride,
-        time_stride=time_stride,
-        all_samples=all_samples,
-    )
-    evaluated = trajectories if report.data is None else report.data
-    if evaluated.samples < trajectories.samples:
-        print(
-            f"left out {trajectories.samples - evaluated.samples} of {trajectories.samples} samples: their initial "
-            "conditions were trained or validated on (--all-samples keeps them)"
+    with locked(out):
+        report = evaluate_surrogate(
+            surrogate,
+            trajectories,
+            steps=steps or None,
+            protocols=protocols,
+            space_stride=space_stride,
+            time_stride=time_stride,
+            all_samples=all_samples,
         )
-    print(report)  # first, so that it is not lost if the files cannot be written
-    warn_of_ignored_parameters(surrogate, evaluated)
-    report.write(out, figures=figures, animations=animate)
+        evaluated = trajectories if report.data is None else report.data
+        if evaluated.samples < trajectories.samples:
+            print(
+                f"left out {trajectories.samples - evaluated.samples} of {trajectories.samples} samples: their initial "
+                "conditions were trained or validated on (--all-samples keeps them)"
+            )
+        print(report)  # first, so that it is not lost if the files cannot be written
+        warn_of_ignored_parameters(surrogate, evaluated)
+        report.write(out, figures=figures, animations=animate)
     print_evaluation_folder(Path(out), figures)

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from cape.atomic import write_text
+from cape.datasets.bounded_text import read_json
 from cape.evaluation.evaluation import Evaluation, Row
 from cape.evaluation.metric import RESERVED
 from cape.evaluation.metrics import METRICS_VERSION
+
+_MOST_BYTES = 256 * 2**20
 
 
 def write(
@@ -47,21 +50,26 @@ def read(folder: str | Path) -> Evaluation:
     """Read an evaluation that `write` wrote, without its examples; null becomes inf (diverged) or NaN (undefined).
 
     Raises:
-        ValueError: there is no evaluation.json, or another version of the package wrote it.
+        ValueError: there is no evaluation.json, it is damaged, or another version of the package wrote it.
     """
     path = Path(folder) / "evaluation.json"
     if not path.is_file():
         raise ValueError(
             f"{path} does not exist: expected the folder of an evaluation, made by `cape evaluate`"
         )
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if content.get("metrics_version") != METRICS_VERSION:
-        raise ValueError(
-            f"{path}: metrics_version {content.get('metrics_version')}, expected {METRICS_VERSION}; "
-            "evaluate again with this version of the package"
-        )
-    rows = tuple(_row_from_json(row) for row in content["rows"])
-    return Evaluation(rows, np.array(content["times"]), np.array(content["training_values"]))
+    try:
+        content = read_json(path, _MOST_BYTES)
+        version = content.get("metrics_version")
+        if version == METRICS_VERSION:
+            rows = tuple(_row_from_json(row) for row in content["rows"])
+            times, values = (np.array(content[key], np.float64) for key in ("times", "training_values"))
+            return Evaluation(rows, times, values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: damaged ({error!r}); evaluate again") from error
+    raise ValueError(
+        f"{path}: metrics_version {version}, expected {METRICS_VERSION}; "
+        "evaluate again with this version of the package"
+    )
 
 
 def _row_to_json(row: Row) -> dict:

@@ -83,21 +83,18 @@ class ParameterUse:
     def verdict(self) -> str:
         """One sentence: which parameters the model obeys."""
         if not self.varying:
-            return (
-                "The data have one parameter value, which does not show whether the model uses its parameters"
-            )
+            return "The data have one parameter value, which does not show whether the model uses parameters"
         ratios = self.ratio_of_parameters
         if not ratios:
             return "The rollouts with the right parameters are not finite, so their use cannot be judged"
         obeyed = [name for name, ratio in ratios.items() if ratio >= OBEYS_FROM]
         ignored = [name for name in ratios if name not in obeyed]
-        parts = [f"obeys {_listed(obeyed)}"] * bool(obeyed) + [
-            f"hardly depends on {_listed(ignored)}"
-        ] * bool(ignored)
+        said = [("obeys", obeyed), ("hardly depends on", ignored)]
+        finding = " but ".join(f"{verb} {_listed(names)}" for verb, names in said if names)
         if len(ratios) == 1:
-            return f"The model {parts[0]}: shuffled parameters raise the error {_fold(*ratios.values())}"
+            return f"The model {finding}: shuffled parameters raise the error {_fold(*ratios.values())}"
         folds = ", ".join(f"{_fold(ratio)} ({name})" for name, ratio in ratios.items())
-        return f"The model {' but '.join(parts)}: shuffled values raise the error {folds}"
+        return f"The model {finding}: shuffled values raise the error {folds}"
 
 
 def measure_parameter_use(
@@ -106,12 +103,13 @@ def measure_parameter_use(
     training_values: Float[np.ndarray, "value parameter"],
     *,
     window: Window = ONE_FRAME,
-    controls: bool = True,
+    with_mean: bool = True,
 ) -> ParameterUse:
-    """Roll out all samples with right and with wrong parameters; arguments as in `evaluate`.
+    """Roll out all samples with right and with wrong parameters.
 
     Args:
-        controls: with the mean, and with another value of each parameter, as well.
+        step_at, trajectories, training_values, window: as in `cape.evaluation.evaluate.evaluate`.
+        with_mean: also measure the control "mean".
     """
     parameters = trajectories.parameters
     names = trajectories.parameter_names
@@ -121,7 +119,7 @@ def measure_parameter_use(
         distinct, inverse = np.unique(parameters.astype(np.float32), axis=0, return_inverse=True)
         inverse = inverse.reshape(-1)
         given[SHUFFLED] = shuffled(distinct)[inverse]
-        if controls:
+        if with_mean:
             given[MEAN] = np.broadcast_to(mean_of(training_values), parameters.shape)
         if len(varying) > 1:
             given |= {f"{SHUFFLED} {names[i]}": shuffled_in(i, distinct)[inverse] for i in varying}
@@ -167,15 +165,15 @@ def sample_errors(
 def warn_of_ignored_parameters(surrogate: Surrogate, trajectories: Trajectories) -> None:
     """Warn if a surrogate hardly depends on its parameters, by rollouts of a few samples with shuffled ones.
 
-    Surrogates whose conditioning takes no parameters are not measured.
+    Surrogates whose conditioning takes no parameters, and data with one parameter value, are not measured.
 
     Warns:
         ParametersIgnored: the verdict, in one line.
     """
-    if not surrogate.config.conditioning.uses_parameters:
-        return
     some, training_values = few_samples(trajectories), surrogate.problem.training_values
-    use = measure_parameter_use(surrogate.at, some, training_values, window=surrogate.window, controls=False)
+    if not surrogate.config.conditioning.uses_parameters or len(np.unique(some.parameters, axis=0)) < 2:
+        return
+    use = measure_parameter_use(surrogate.at, some, training_values, window=surrogate.window, with_mean=False)
     if use.obeys is False:
         warnings.warn(f"{use.verdict} (`cape check` says more)", ParametersIgnored, stacklevel=3)
 

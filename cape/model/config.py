@@ -13,6 +13,8 @@ from cape.solvers.fno import FNOConfig
 from cape.solvers.solver import SolverConfig
 from cape.window import Window
 
+MOST_SUBSTEPS = 64  # each is compiled
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
@@ -52,8 +54,8 @@ class ModelConfig:
 
     def __post_init__(self):
         Window(self.history, self.bundle)  # raises an error if the numbers do not fit
-        if self.substeps < 1:
-            raise ValueError(f"model.substeps: expected at least 1, got {self.substeps}")
+        if not 1 <= self.substeps <= MOST_SUBSTEPS:
+            raise ValueError(f"model.substeps: expected 1 to {MOST_SUBSTEPS}, got {self.substeps}")
         try:
             if self.normalisation != "auto":
                 NORMALISATIONS.find(self.normalisation)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from cape import __version__
 from cape.atomic import write_bytes
+from cape.datasets.lock import locked_path
 from cape.pretrained import load
 from cape.release.open_grid import open_grid
 from cape.surrogate import Surrogate
@@ -54,6 +55,7 @@ def export(
     Raises:
         ValueError: the model cannot be loaded, or cannot be rolled out for these steps or on this grid.
         FileExistsError: `out` exists and `overwrite` is false.
+        FolderInUse: another process is writing `out`.
         ImportError: flatbuffers is missing.
     """
     require_flatbuffers()
@@ -69,7 +71,8 @@ def export(
     grid = _grid(surrogate, resolution)
     metadata = describe(surrogate, steps, grid)
     members = {METADATA: json.dumps(metadata, indent=1).encode(), PROGRAM: _program(surrogate, steps, grid)}
-    write_bytes(out, _archive(members))
+    with locked_path(out):
+        write_bytes(out, _archive(members))
     return metadata
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from cape.atomic import replacing
 from cape.config import load_json, to_dict
 from cape.data import Data, prepare
+from cape.datasets.lock import locked_path
 from cape.datasets.opening import open_files
 from cape.datasets.split_file import write_split
 from cape.evaluation import files as evaluation_files
@@ -47,6 +48,7 @@ def publish(
     Raises:
         ValueError: the run is not finished, or the data are not those it was trained on.
         FileExistsError: `out` exists and `overwrite` is false.
+        FolderInUse: another process is writing `out`.
     """
     run, out = Path(run), Path(out)
     _check_target(out, license, overwrite)
@@ -56,7 +58,7 @@ def publish(
     data = prepare(experiment.data, progress=progress)
     check_training_data(run, surrogate, data, evaluation)
     card = ModelCard.of(surrogate, experiment, data, evaluation, name=out.name, licence=license)
-    with replacing(out) as folder:
+    with locked_path(out), replacing(out) as folder:
         _write_folder(folder, surrogate, card, data)
         _check_readable(folder, surrogate)
     return out

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from cape.datasets.augmentation import augment, symmetries_of
 from cape.datasets.batches import batch_indices, stream
@@ -16,6 +16,7 @@ from cape.training.config import TrainingConfig
 from cape.training.sampling import TrajectorySampler
 from cape.window import ONE_FRAME, Window
 
+_MOST_DESCRIBED = 8
 Batch = tuple[Float[Array, "batch time *space channel"], Float[Array, "batch parameter"]]
 
 
@@ -48,16 +49,38 @@ def resident(
 
     @jax.jit
     def take(frames, parameters, update, probabilities):
-        if probabilities is None:
-            chosen = batch_indices(seed, update, frames.shape[0], size)
-        else:
-            key = jax.random.fold_in(jax.random.key(seed), update)
-            chosen = jax.random.choice(key, frames.shape[0], (size,), p=probabilities).astype(jnp.int32)
+        chosen = drawn(seed, update, frames.shape[0], size, probabilities)
         return frames[chosen], parameters[chosen]
 
     while True:
         yield take(frames, parameters, update, sampler.probabilities)
         update += 1
+
+
+def drawn(seed: int, update, samples: int, size: int, probabilities) -> Int[Array, " batch"]:
+    """Return the indices of the trajectories of an update, counted from 0; jax can trace it in `update`.
+
+    Without probabilities, every trajectory comes once an epoch.
+    """
+    if probabilities is None:
+        return batch_indices(seed, update, samples, size)
+    key = jax.random.fold_in(jax.random.key(seed), update)
+    return jax.random.choice(key, samples, (size,), p=probabilities).astype(jnp.int32)
+
+
+def describe_batch(
+    training: Trajectories, config: TrainingConfig, sampler: TrajectorySampler, update: int
+) -> str:
+    """Return the initial conditions and the parameter values of an update in words; updates are counted from 1."""
+    probabilities = sampler.probabilities
+    chosen = np.asarray(drawn(config.seed, update - 1, training.samples, config.batch, probabilities))
+    shown = []
+    for sample in chosen[:_MOST_DESCRIBED]:
+        values = zip(training.parameter_names, training.parameters[sample], strict=True)
+        at = " ".join(f"{name}={value:.6g}" for name, value in values)
+        shown.append(f"{training.initial_conditions[sample]}" + (f" at {at}" if at else ""))
+    more = f" and {len(chosen) - len(shown)} more" if len(chosen) > len(shown) else ""
+    return f"initial conditions {', '.join(shown)}{more}"
 
 
 def streamed(training: Trajectories, seed: int, size: int, update: int) -> Iterator[Batch]:

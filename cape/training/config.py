@@ -1,6 +1,7 @@
 """The configuration of a training."""
 
 import dataclasses
+import math
 from typing import Literal
 
 from cape.datasets.augmentation import Augmentation
@@ -33,6 +34,10 @@ class TrainingConfig:
         storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from disk, one
             batch ahead.
         tensorboard: also write TensorBoard records (extra `tensorboard`).
+        checkpoint_minutes: save a checkpoint inside an epoch after so many minutes without one; 0: only at the ends of
+            epochs.
+        divergence_retries: how often a training that diverges goes back to its newest checkpoint and continues with
+            half the learning rate; 0: it stops.
 
     Raises:
         ValueError: a number is out of range, or two settings exclude each other.
@@ -52,11 +57,16 @@ class TrainingConfig:
     validate_every: int = 1
     storage: Literal["device", "stream"] = "device"
     tensorboard: bool = False
+    checkpoint_minutes: float = 15.0
+    divergence_retries: int = 0
 
     def __post_init__(self):
         for name, least in (("epochs", 0), ("batch", 0), ("validate_every", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"training.{name}: expected at least {least}, got {getattr(self, name)}")
+        for name in ("checkpoint_minutes", "divergence_retries"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"training.{name}: expected a number from 0 on, got {getattr(self, name)}")
         if self.warmup_epochs < 0 or (self.epochs and self.warmup_epochs >= self.epochs):
             raise ValueError(
                 f"training.warmup_epochs: expected 0 to {self.epochs - 1} of {self.epochs} epochs, "

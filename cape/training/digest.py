@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from cape.datasets.bounded_text import read_json
+
 FILE = "digests.json"
+_MOST_BYTES = 64 * 2**20
 Entries = dict[str, list]
 
 
@@ -50,7 +53,7 @@ def read(folder: Path) -> Digests:
         Damaged: a file is missing or differs from what was written.
     """
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = read_json(folder / FILE, _MOST_BYTES)
         digest = content.pop("sha256")
         found = Digests(content["arrays"], content["files"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -1,7 +1,8 @@
 """Fit: train a surrogate on trajectories, validate it, and keep the best weights."""
 
+import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from tqdm import tqdm
 
 from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
-from cape.training.batches import Batch, batches_from
+from cape.training.batches import Batch, batches_from, describe_batch
 from cape.training.best import BestWeights
 from cape.training.config import TrainingConfig
 from cape.training.curriculum import Plan
-from cape.training.divergence import FiniteCheck
+from cape.training.divergence import Diverged, FiniteCheck
 from cape.training.functional_model import split
 from cape.training.inputs import Schedule
 from cape.training.interruption import Interruption
@@ -55,56 +56,89 @@ def fit(
             finished and its state saved (see `Interruption`).
     """
     check_data(surrogate, training, validation, max(config.augmentation.strides))
+    diverged = None
+    with (
+        RunOutput(folder, tensorboard=config.tensorboard) as output,
+        Interruption(active=folder is not None) as interruption,
+    ):
+        attempt = functools.partial(
+            _attempt, surrogate, training, validation, config, output, interruption, progress
+        )
+        while True:
+            try:
+                return attempt(diverged)
+            except Diverged as error:
+                if not error.may_retry or output.retries >= config.divergence_retries:
+                    raise
+                diverged = error
+
+
+def _attempt(
+    surrogate: Surrogate,
+    training: Trajectories,
+    validation: Trajectories,
+    config: TrainingConfig,
+    output: RunOutput,
+    interruption: Interruption,
+    progress: bool,
+    diverged: Diverged | None,
+) -> Surrogate:
+    """Train from the newest checkpoint to the end; after a divergence, with a lower learning rate."""
     phases = plan_phases(surrogate, config, training.samples)
     params, model_state = _arrays(surrogate)
-    state = initial_state(params, model_state, phases.training, phases.warm_up)
     best = BestWeights(params, model_state, validation.samples)
     channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
+    running = RunningEpoch(phases.updates_per_epoch, training.samples, channel_std.dtype)
+    state = initial_state(params, model_state, phases.training, phases.warm_up)
+    state, start = output.resume(state, best, running, diverged)
+    phases = phases.slowed(output.slowdown)
+
     measure = functools.partial(
         Validation, surrogate, objective=config.objective, batch=config.batch, channel_std=channel_std
     )
     sampler = TrajectorySampler(config.sampling, training, measure, config.seed)
+    sampler.probabilities = running.probabilities
     validate = measure(validation)
-    running = RunningEpoch(phases.updates_per_epoch, training.samples, channel_std.dtype)
-    finite = FiniteCheck(phases, best)
-
-    with (
-        RunOutput(folder, tensorboard=config.tensorboard) as output,
-        Interruption(active=folder is not None) as interruption,
-        tqdm(total=phases.updates, unit="update", disable=not progress, ncols=110) as bar,
-    ):
-        state, start = output.resume(state, best, running)
-        sampler.probabilities = running.probabilities
-        bar.initial = bar.n = first = start * phases.updates_per_epoch + running.updates
-        batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler)
-        state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
+    first = start * phases.updates_per_epoch + running.updates
+    batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler)
+    finite = FiniteCheck(phases, best, functools.partial(describe_batch, training, config, sampler))
+    state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
+    pause = functools.partial(_must_save, interruption, output, config.checkpoint_minutes)
+    bar = tqdm(total=phases.updates, initial=first, unit="update", disable=not progress, ncols=110)
+    with contextlib.closing(bar):
         for epoch in range(start, config.epochs):
             due = (epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs
-            transitions = surrogate.window.transitions(training.frames)
-            plan = config.curriculum.plan(phases.progress(epoch), transitions)
+            plan = config.curriculum.plan(
+                phases.progress(epoch), surrogate.window.transitions(training.frames)
+            )
             if not running.updates:
                 running.begin()
                 sampler.begin_epoch(phases.progress(epoch), state["params"], state["model_state"])
                 running.probabilities = sampler.probabilities
-            state = _train_epoch(phases, epoch, plan, state_std, state, batches, running, interruption, bar)
-            finite.losses(epoch, running)
-            if interruption.requested:  # inside the epoch, where the same call continues
+            while True:
+                state = _train_epoch(phases, epoch, plan, state_std, state, batches, running, pause, bar)
+                finite.losses(epoch, running)
+                if not pause():
+                    break
                 finite.state(state)
-                output.save_checkpoint(epoch + 1, state, best, running)
-                bar.close()
-                interruption.stop(f"{folder}: stopped after {phases.describe(int(state['step']))}")
+                output.save_checkpoint(state, best, running)
+                if interruption.requested:
+                    bar.close()
+                    interruption.stop(f"{output}: stopped after {phases.describe(int(state['step']))}")
+                if running.ended:
+                    break
             record = _record(phases, epoch, plan, running.means())
             if due:
                 finite.state(state)
             if due and not phases.warming(epoch):
                 record |= _validate(validate, state, best, averaged=config.ema > 0)
-                if record["kept"]:
-                    output.save_model(_with_weights(surrogate, best))
+            if record.get("kept"):
+                output.save_model(_with_weights(surrogate, best))
             output.log(record | {"seconds": running.seconds})
             bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.lowest_error:.4f}")
             running.begin()
             if due:
-                output.save_checkpoint(epoch + 1, state, best, running)
+                output.save_checkpoint(state, best, running)
     finite.validations()
     return _with_weights(surrogate, best)
 
@@ -134,6 +168,11 @@ def check_data(surrogate: Surrogate, training: Trajectories, validation: Traject
         )
 
 
+def _must_save(interruption: Interruption, output: RunOutput, minutes: float) -> bool:
+    """Return whether the state must be saved after this update, wherever it is in its epoch."""
+    return interruption.requested or 0 < minutes <= output.minutes
+
+
 def _train_epoch(
     phases: Phases,
     epoch: int,
@@ -142,22 +181,22 @@ def _train_epoch(
     state: TrainingState,
     batches: Iterator[Batch],
     running: RunningEpoch,
-    interruption: Interruption,
+    pause: Callable[[], bool],
     bar: tqdm,
 ) -> TrainingState:
     """Apply the remaining updates of an epoch and return the new state.
 
-    Stop earlier after an update in which an interruption was requested, and after a loss that is not finite.
+    Stop earlier if `pause` says so after an update, and after a loss that is not finite.
     """
     bar.set_description("warm-up" if phases.warming(epoch) else f"autoregressive {plan.autoregressive}")
     schedule = Schedule(jnp.int32(plan.autoregressive), jnp.int32(plan.pushes) if plan.pushes else None)
     apply, settings = (warm_up_update, phases.warm_up) if phases.warming(epoch) else (update, phases.training)
     while running.updates < phases.updates_per_epoch:
         frames, parameters = next(batches)
-        state, losses = apply(settings, state_std, state, frames, parameters, schedule)
-        running.add(losses, steps=frames.shape[1] - 1)
+        state, measures = apply(settings, state_std, state, frames, parameters, schedule)
+        running.add(measures, steps=frames.shape[1] - 1)
         bar.update()
-        if interruption.requested:
+        if pause():
             break
         if running.updates % _CHECKED_EVERY == 0 and running.not_finite():
             break

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cape.atomic import write_text
+from cape.datasets.bounded_text import parse_json
 
 FILE = "metrics.jsonl"
 
@@ -16,13 +17,16 @@ class TrainingLog:
     Args:
         folder: the run's folder; None keeps the records in memory only.
         from_step: records after this step are dropped, because a resumed training writes them again.
+        retries: records of later retries after a divergence are dropped as well.
     """
 
-    def __init__(self, folder: Path | None, *, from_step: int = 0, tensorboard: bool = False):
+    def __init__(
+        self, folder: Path | None, *, from_step: int = 0, retries: int = 0, tensorboard: bool = False
+    ):
         self.path = None if folder is None else Path(folder) / FILE
         if self.path is not None:
             known = read(self.path) if self.path.exists() else []
-            kept = [record for record in known if record["step"] <= from_step]
+            kept = [r for r in known if r["step"] <= from_step and r.get("retry", 0) <= retries]
             write_text(self.path, "".join(json.dumps(record) + "\n" for record in kept))
         self._writer = _tensorboard_writer(folder) if tensorboard else None
 
@@ -43,13 +47,22 @@ class TrainingLog:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Read the records of a run, one dictionary for each epoch. A last line that is incomplete is left out."""
-    records = []
-    for line in Path(path).read_text().splitlines():
+    """Read the records of a run, one dictionary for each epoch. A last line that is incomplete is left out.
+
+    Raises:
+        ValueError: another line is damaged.
+    """
+    records, lines = [], Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, 1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+            record = parse_json(line)
+            if not (isinstance(record, dict) and type(record.get("step")) is int):
+                raise ValueError("a record has a `step`")
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise ValueError(f"{path}: line {number} is damaged ({error}); remove it") from error
+        records.append(record)
     return records
 
 

@@ -30,6 +30,11 @@ class Phases(NamedTuple):
         """Number of updates of both phases together."""
         return self.epochs * self.updates_per_epoch
 
+    def slowed(self, factor: float) -> "Phases":
+        """Return the phases with a factor on both learning rates."""
+        warm_up, training = (each._replace(slowdown=factor) for each in (self.warm_up, self.training))
+        return self._replace(warm_up=warm_up, training=training)
+
     def warming(self, epoch: int) -> bool:
         return epoch < self.warmup_epochs
 

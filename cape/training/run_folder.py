@@ -14,6 +14,8 @@ from cape.datasets.trajectories import Trajectories
 from cape.training import log
 
 CONFIG = "config.json"
+# Settings that may change when a run is resumed: the weights do not depend on them.
+_MAY_CHANGE = ("training.checkpoint_minutes", "training.divergence_retries", "training.tensorboard")
 
 
 def refuse_other(experiment: Any, folder: Path) -> None:
@@ -25,7 +27,11 @@ def refuse_other(experiment: Any, folder: Path) -> None:
     file = folder / CONFIG
     if not (file.exists() and _has_checkpoint(folder)):
         return
-    differing = differences(load_json(type(experiment), file), experiment)
+    differing = [
+        text
+        for text in differences(load_json(type(experiment), file), experiment)
+        if text.partition(":")[0] not in _MAY_CHANGE
+    ]
     if differing:
         shown = ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if differing[3:] else "")
         raise ValueError(

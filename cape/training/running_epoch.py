@@ -1,7 +1,7 @@
 """The running epoch: the losses of its updates so far, and the probabilities with which its trajectories are drawn."""
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,21 @@ import numpy as np
 
 from cape.training.objective import Losses
 from cape.training.sampling import PerTrajectory
+from cape.training.update import Measures
+
+
+class NotFinite(NamedTuple):
+    """An update whose loss or gradient is not finite.
+
+    Attributes:
+        number: of the update in its epoch, from 1.
+        loss, gradient_norm, weight_norm: what it measured (see `Measures`).
+    """
+
+    number: int
+    loss: float
+    gradient_norm: float
+    weight_norm: float
 
 
 class RunningEpoch:
@@ -36,28 +51,36 @@ class RunningEpoch:
         """Number of updates in this epoch so far."""
         return len(self._losses)
 
+    @property
+    def ended(self) -> bool:
+        """Whether all updates of this epoch are done."""
+        return self.updates == self.updates_per_epoch
+
     def begin(self) -> None:
         """Begin an epoch."""
         self.probabilities: PerTrajectory | None = None
         self._losses: list[Losses] = []
-        self._steps, self._checked = 0, 0
+        self._unchecked: list[Measures] = []
+        self._steps = 0
         self._began = time.perf_counter()
 
-    def add(self, losses: Losses, steps: int) -> None:
-        """Add the losses of an update over so many steps in time."""
-        self._losses.append(losses)
+    def add(self, measures: Measures, steps: int) -> None:
+        """Add what an update over so many steps in time measured."""
+        self._losses.append(measures.losses)
+        self._unchecked.append(measures)
         self._steps += steps
 
-    def not_finite(self) -> tuple[int, float] | None:
-        """Return the number in the epoch, from 1, and the loss of the first update whose loss is not finite, or None.
+    def not_finite(self) -> NotFinite | None:
+        """Return the first update whose loss or gradient is not finite, or None.
 
         Updates that a call has found finite are not looked at again.
         """
-        totals = jax.device_get([each.total for each in self._losses[self._checked :]])
-        for loss in totals:
-            if not np.isfinite(loss):
-                return self._checked + 1, float(loss)
-            self._checked += 1
+        checked = self.updates - len(self._unchecked)
+        found = jax.device_get([(m.losses.total, m.gradient_norm, m.weight_norm) for m in self._unchecked])
+        for number, (loss, gradient, weights) in enumerate(found, checked + 1):
+            if not (np.isfinite(loss) and np.isfinite(gradient)):
+                return NotFinite(number, float(loss), float(gradient), float(weights))
+        self._unchecked = []
         return None
 
     def means(self) -> dict[str, float]:

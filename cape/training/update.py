@@ -20,6 +20,14 @@ from cape.training.optimisers import OptimiserConfig, WeightPath
 TrainingState = dict[str, Any]
 
 
+class Measures(NamedTuple):
+    """What an update measures: its losses, and the global norms of the gradient and of the weights before it."""
+
+    losses: Losses
+    gradient_norm: Float[Array, ""]
+    weight_norm: Float[Array, ""]
+
+
 class UpdateSettings(NamedTuple):
     """Everything about an update that never changes in a training. Equal settings share one compiled program.
 
@@ -31,6 +39,7 @@ class UpdateSettings(NamedTuple):
         ema: decay of the exponential moving average of the weights; 0: no average.
         first_guess: names of the modules that compute the first guess, see `Conditioning.first_guess_modules`.
         elementwise: paths of the weights that are not maps between channels, see `OptimiserConfig.build`.
+        slowdown: factor of every change of the weights, and so of the learning rate.
     """
 
     model: FunctionalModel
@@ -42,6 +51,7 @@ class UpdateSettings(NamedTuple):
     ema: float = 0.0
     first_guess: tuple[str, ...] = ()
     elementwise: frozenset[WeightPath] = frozenset()
+    slowdown: float = 1.0
 
     @property
     def transformation(self) -> optax.GradientTransformation:
@@ -85,7 +95,7 @@ def update(
     frames: Float[Array, "batch time *space channel"],
     p: Float[Array, "batch parameter"],
     schedule: Schedule,
-) -> tuple[TrainingState, Losses]:
+) -> tuple[TrainingState, Measures]:
     """Apply one update of all weights. The state passed in is donated: use the one returned."""
     given = _input(settings, channel_std, state, frames, p, schedule)
     losses, model_state, grads = value_and_gradient(
@@ -93,14 +103,15 @@ def update(
     )
     transformation = settings.transformation
     changes, optimiser = transformation.update(grads, state["optimiser"], state["params"])
-    params = optax.apply_updates(state["params"], changes)
+    params = optax.apply_updates(state["params"], _slowed(changes, settings))
+    measures = Measures(losses, _norm(grads), _norm(state["params"]))
     return state | {
         "step": state["step"] + 1,
         "params": params,
         "model_state": model_state,
         "optimiser": optimiser,
         "ema": average(state["ema"], params, settings.ema, state["step"]),
-    }, losses
+    }, measures
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -111,7 +122,7 @@ def warm_up_update(
     frames: Float[Array, "batch time *space channel"],
     p: Float[Array, "batch parameter"],
     schedule: Schedule,
-) -> tuple[TrainingState, Losses]:
+) -> tuple[TrainingState, Measures]:
     """Apply one update of the first guess only, on the auxiliary loss. The state passed in is donated."""
     given = _input(settings, channel_std, state, frames, p, schedule)
     params = state["params"]
@@ -127,14 +138,15 @@ def warm_up_update(
     guess = _first_guess(params, settings.first_guess)
     (_, (losses, model_state)), grads = jax.value_and_grad(objective, has_aux=True)(guess)
     changes, optimiser = settings.transformation.update(grads, state["warm_up"], guess)
-    params = with_guess(optax.apply_updates(guess, changes))
+    measures = Measures(losses, _norm(grads), _norm(guess))
+    params = with_guess(optax.apply_updates(guess, _slowed(changes, settings)))
     return state | {
         "step": state["step"] + 1,
         "params": params,
         "model_state": model_state,
         "warm_up": optimiser,
         "ema": params if settings.ema else (),
-    }, losses
+    }, measures
 
 
 def average(averaged, params, decay: float, step):
@@ -147,6 +159,17 @@ def average(averaged, params, decay: float, step):
     count = step.astype(jnp.float32)
     kept = jnp.minimum(decay, (1.0 + count) / (10.0 + count))
     return jax.tree.map(lambda a, b: kept * a + (1.0 - kept) * b, averaged, params)
+
+
+def _norm(arrays: Any) -> Float[Array, ""]:
+    """Return the global norm of a pytree of arrays."""
+    return jnp.sqrt(sum(jnp.sum(jnp.square(jnp.abs(each))) for each in jax.tree.leaves(arrays)))
+
+
+def _slowed(changes: Any, settings: UpdateSettings) -> Any:
+    if settings.slowdown == 1.0:
+        return changes
+    return jax.tree.map(lambda change: change * settings.slowdown, changes)
 
 
 def _input(settings: UpdateSettings, channel_std, state: TrainingState, frames, p, schedule) -> UpdateInput:

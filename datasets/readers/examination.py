@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 
@@ -15,10 +16,13 @@ MOST_COMPRESSED = 1000  # times what is stored, for larger ones
 HOW_TO_TRUST = "; for files of your own, set trusted = true to allow it"
 
 
-def examine(path: Path) -> int:
+def examine(path: Path, about_to_visit: Callable[[int], None] = lambda objects: None) -> int:
     """Examine an HDF5 file and the files that it links to; return the number of their objects.
 
     The rules are those of other packages after CVE-2026-1669.
+
+    Args:
+        about_to_visit: is called for every file with the number of its objects, before these are visited.
 
     Raises:
         ValueError: the file links to or stores data outside its folder, or claims more than 4 GiB and 1000 times what
@@ -29,8 +33,10 @@ def examine(path: Path) -> int:
     while waiting:
         current = waiting.pop()
         with open_hdf5(current) as file, naming_errors(path):
-            examined = _Examination(current, folder, file)
-        objects += examined.objects
+            links = _links(file)
+            objects += len(links)
+            about_to_visit(len(links))
+            examined = _Examination(current, folder, file, links)
         new = [linked for linked in examined.linked if linked.resolve() not in seen]
         waiting.extend(new)
         seen.update(linked.resolve() for linked in new)
@@ -38,13 +44,11 @@ def examine(path: Path) -> int:
 
 
 class _Examination:
-    """The examination of one file: the files it links to, and the number of its objects."""
+    """The examination of one file, which finds the files that it links to."""
 
-    def __init__(self, path: Path, folder: Path, file: h5py.File):
+    def __init__(self, path: Path, folder: Path, file: h5py.File, links: list[tuple[bytes, int]]):
         self.path, self.folder, self.file = path, folder, file
         self.linked: list[Path] = []
-        links = _links(file)
-        self.objects = len(links)
         groups = {name.rpartition(b"/")[0] for name, _ in links}  # but for empty ones
         for name, kind in links:
             if kind == h5py.h5l.TYPE_EXTERNAL:

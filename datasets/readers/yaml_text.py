@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -62,17 +61,17 @@ def _walk(node: yaml.Node, path: str, count: list[int], depth: int) -> Iterator[
     count[0] += 1
     if count[0] > MOST_NODES or depth > DEEPEST:
         raise ValueError(f"YAML with more than {MOST_NODES} values or {DEEPEST} levels, which is refused")
-    if _tag(node) == "map":
-        entries = {_name(key): value for key, value in node.value}
-    elif _tag(node) == "seq":
-        entries = {str(i): value for i, value in enumerate(node.value)}
+    tag = _tag(node)
+    if tag == "map":
+        entries = [(_name(key), value) for key, value in node.value]
+    elif tag == "seq":
+        entries = [(str(i), value) for i, value in enumerate(node.value)]
     else:
-        value = _scalar(node)
+        value = _number(node, tag)
         if value is not None:
-            with suppress(ValueError, OverflowError):
-                yield path, float(value)
+            yield path, value
         return
-    for key, value in entries.items():
+    for key, value in dict(entries).items():
         yield from _walk(value, f"{path}.{key}" if path else key, count, depth + 1)
 
 
@@ -82,17 +81,23 @@ def _name(key: yaml.Node) -> str:
     return key.value
 
 
-def _scalar(node: yaml.Node) -> int | float | str | None:
-    """Return the value of a number or a text, and None for true, false, dates and null.
+def _number(node: yaml.ScalarNode, tag: str) -> float | None:
+    """Return the value of a number, or of a text that is one; None for all else.
 
     Raises:
         YAMLError: the text is not what its tag says.
     """
-    tag = _tag(node)
+    if tag == "str":
+        try:
+            return float(node.value)
+        except ValueError:
+            return None
     if tag not in ("int", "float"):
-        return node.value if tag == "str" else None
+        return None
     try:
-        return CONSTRUCTOR.construct_object(node)
+        return float(CONSTRUCTOR.construct_object(node))
+    except OverflowError:
+        return None
     except (ValueError, IndexError) as error:
         raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from error
 

@@ -1,5 +1,6 @@
 """Simulate an equation and write the files."""
 
+import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cape.atomic import remove_leftovers
 from cape.datasets.disk_space import check_free
 from cape.datasets.equations.equation import Equation, find_equation
+from cape.datasets.lock import locked_path
 from cape.datasets.simulate.parameters import ParameterValues, parse
 from cape.datasets.simulate.writer import file_size, refuse_existing, writing
 
@@ -63,6 +66,7 @@ def simulate(
         ValueError: the equation is unknown; parameters are missing, unknown, out of range, or tied to themselves or
             to a tied one; or there are too few samples, frames or cells.
         FileExistsError: a file exists and `overwrite` is false; nothing is written then.
+        FolderInUse: another process is writing one of the files.
         OSError: the disk has no room for all files; nothing is written then.
     """
     equation = find_equation(equation) if isinstance(equation, str) else equation
@@ -79,7 +83,11 @@ def simulate(
     shared, starts = samples - unshared, samples + unshared * (len(files) - 1)
     initial = equation.initial_conditions(seed, starts)
     times = np.linspace(0.0, t_end, frames)
-    with tqdm(total=samples * len(paths), unit="trajectory", disable=not progress) as bar:
+    with contextlib.ExitStack() as stack:
+        for path in paths:
+            stack.enter_context(locked_path(path))
+        remove_leftovers(folder)
+        bar = stack.enter_context(tqdm(total=samples * len(paths), unit="trajectory", disable=not progress))
         for number, (path, values) in enumerate(zip(paths, files, strict=True)):
             chosen = np.r_[:shared, shared + number : starts : len(paths)]
             columns = [values[name].draw(seed, source, starts)[chosen] for name, source in sources.items()]

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Shaped
 
 from cape.atomic import replacing
 from cape.datasets.disk_space import check_free, reserve
+from cape.datasets.lock import locked_path
 
 IN_ATTRIBUTES = (
     "beta",
@@ -57,6 +58,7 @@ def writing(
     Raises:
         ValueError: shapes do not fit, or a channel has the name of another dataset.
         FileExistsError: the file exists and `overwrite` is false.
+        FolderInUse: another process is writing the file.
         OSError: the disk is full or read-only; the message says how much space is needed.
     """
     path = Path(path)
@@ -66,7 +68,7 @@ def writing(
     refuse_existing([path], overwrite)
     shape = (len(initial_conditions), len(times), *map(len, coordinates))
     size = file_size(shape, len(datasets), len(parameter_names))
-    with replacing(path) as temporary, _new_file(temporary, size) as file:
+    with locked_path(path), replacing(path) as temporary, _new_file(temporary, size) as file:
         file.attrs.update(dict(attributes))
         file.attrs["parameters"] = list(parameter_names)
         if datasets[0] != "tensor" and not {"density", "pressure"} <= set(datasets):

@@ -22,9 +22,14 @@ from cape.solvers.unet import UNetConfig
         FNOConfig(modes=2, layers=1, kernel=0),
         UNetConfig(levels=1),
         PaperUNetConfig(levels=1),
-        FactorisedFNOConfig(modes=2, layers=1),
-        ConvNextUNetConfig(levels=1),
-        MessagePassingConfig(layers=1),
+        *(
+            pytest.param(base, marks=pytest.mark.slow)
+            for base in (
+                FactorisedFNOConfig(modes=2, layers=1),
+                ConvNextUNetConfig(levels=1),
+                MessagePassingConfig(layers=1),
+            )
+        ),
     ],
     ids=lambda base: type(base).__name__,
 )

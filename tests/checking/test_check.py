@@ -9,6 +9,7 @@ import pytest
 import cape
 from cape.checking import leave_one_out
 from cape.data import DataConfig, SimulationConfig, prepare
+from cape.datasets.lock import FolderInUse, locked
 from cape.experiment import Experiment, build
 from cape.model.conditionings.film import FiLMConfig
 from cape.model.config import ModelConfig
@@ -17,7 +18,6 @@ from cape.solvers.fno import FNOConfig
 from cape.training.config import TrainingConfig
 from cape.training.optimisers import AdamW
 from cape.training.run_folder import claim
-from cape.training.run_lock import FolderInUse, locked
 
 MODEL = ModelConfig(FNOConfig(width=4, modes=3, layers=1, projection=4, kernel=0), FiLMConfig(width=4))
 TRAINING = TrainingConfig(epochs=1, warmup_epochs=0, batch=4, optimiser=AdamW())

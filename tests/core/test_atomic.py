@@ -4,10 +4,11 @@ import errno
 import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 
-from cape.atomic import replacing, write_bytes, write_text
+from cape.atomic import discard_temporaries, remove_leftovers, replacing, write_bytes, write_text
 
 
 def names(folder):
@@ -114,6 +115,47 @@ def test_the_next_write_removes_what_a_killed_process_left(tmp_path, is_folder):
     assert leftover in names(tmp_path)
     write_text(path, "whole")
     assert names(tmp_path) == ["a.hdf5", "b.hdf5"]
+
+
+def test_leftovers_of_killed_processes_in_a_folder_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("cape.atomic._is_running", lambda process: process == 2)
+    monkeypatch.setattr("cape.atomic._owner", lambda process: f"here-{process}")
+    running, elsewhere, recent = (
+        f".{name}.partial.hdf5" for name in ("a.hdf5.here-2.1", "b.hdf5.there-1.2", "c.hdf5.there-1.3")
+    )
+    for name in (".a.hdf5.here-1.0.partial.hdf5", running, elsewhere, recent, ".other", "a.hdf5"):
+        (tmp_path / name).touch()
+    folder = tmp_path / ".data.with.dots.here-1.4.partial"
+    (folder / "inner").mkdir(parents=True)
+    os.utime(tmp_path / elsewhere, (time.time() - 8 * 24 * 3600,) * 2)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == sorted([running, recent, ".other", "a.hdf5"])
+    remove_leftovers(tmp_path / "missing")
+
+
+def test_an_old_folder_gets_its_name_back_where_nothing_has_taken_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("cape.atomic._is_running", lambda process: False)
+    monkeypatch.setattr("cape.atomic._owner", lambda process: f"here-{process}")
+    for name in (".run.here-1.abc.partial.old", ".other.here-1.abc.partial.old", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name.rpartition(".")[2]).touch()
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == ["other", "run"]
+    assert (names(tmp_path / "run"), names(tmp_path / "other")) == (["old"], ["other"])
+
+
+def test_temporaries_of_this_process_can_be_discarded(tmp_path):
+    with (
+        pytest.raises(ZeroDivisionError),
+        replacing(tmp_path / "a") as folder,
+        replacing(tmp_path / "b") as file,
+    ):
+        folder.mkdir()
+        file.touch()
+        discard_temporaries()
+        assert names(tmp_path) == []
+        raise ZeroDivisionError
+    assert names(tmp_path) == []
 
 
 def test_what_a_running_process_writes_is_left_alone(tmp_path):

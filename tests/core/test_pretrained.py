@@ -122,7 +122,7 @@ LAYERED = {
             r"channels: '../../u' is no name: expected letters",
         ),
         (lambda f: problem_edited(f, parameters=["a", "a"]), r"expected names that differ, got \('a', 'a'\)"),
-        (lambda f: problem_edited(f, resolution=[-4]), r"one step and one point per axis, got 5 and \(-4,\)"),
+        (lambda f: problem_edited(f, resolution=[-4]), r"1 to 1048576 points per axis, got 5 and \(-4,\)"),
         (
             lambda f: edited(f, model=LAYERED),
             "does not match config.json, of another surrogate; missing cond.*in all",

@@ -65,7 +65,7 @@ def test_a_file_that_crashes_the_library_is_named(tmp_path, monkeypatch):
         open_files(paths)
     monkeypatch.setattr(ScalarReader, "open", wait)
     monkeypatch.setattr(isolated_opening, "SECONDS", 0.1)
-    with pytest.raises(ValueError, match=r"a\.h5: damaged: reading it takes too long$"):
+    with pytest.raises(ValueError, match=r"a\.h5: damaged: reading it takes too long; for files of your own"):
         open_files(paths)
 
 
@@ -97,3 +97,18 @@ def test_without_a_fork_files_are_tried_in_a_new_process(tmp_path, monkeypatch):
     monkeypatch.setattr(isolated_opening, "SECONDS", 1.0)
     with pytest.raises(ValueError, match="a.h5: damaged: reading it takes too long"):
         open_files(path)
+
+
+def test_files_with_many_objects_have_more_time(tmp_path, monkeypatch):
+    path, original = write_scalar(tmp_path / "a.h5", beta=1.0), ScalarReader.open
+
+    def slowly(self, path):
+        time.sleep(1.0)
+        return original(self, path)
+
+    monkeypatch.setattr(ScalarReader, "open", slowly)
+    monkeypatch.setattr(isolated_opening, "SECONDS", 0.5)
+    with pytest.raises(ValueError, match="a.h5: damaged: reading it takes too long"):
+        open_files(path)
+    monkeypatch.setattr(isolated_opening, "SECONDS_PER_OBJECT", 10.0)
+    assert open_files(path).samples == 6

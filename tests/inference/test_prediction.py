@@ -64,8 +64,9 @@ def test_a_killed_prediction_leaves_nothing_readers_see_and_the_next_one_cleans_
         time.sleep(0.05)
     running.send_signal(signal.SIGKILL)
     running.communicate()
-    (left,) = tmp_path.iterdir()
-    assert left.name.startswith(".p.hdf5.")
+    lock, left = sorted((path.name for path in tmp_path.iterdir()), key=len)
+    assert lock == ".p.hdf5.lock"
+    assert left.startswith(".p.hdf5.") and left.endswith(".partial.hdf5")
     with pytest.raises(ValueError, match="a folder without .hdf5 or .h5 files"):
         find_files(tmp_path)
     prediction.predict(burgers, SimulatedInitialConditions(1), out, 1, ["Nu=0.1"], progress=False)

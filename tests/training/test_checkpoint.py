@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 
 def assert_restored(folder, number):
-    found, arrays = Checkpoints(folder).restore(state_of(0))
+    found, arrays, _ = Checkpoints(folder).restore(state_of(0))
     assert found == number
     jax.tree.map(np.testing.assert_array_equal, arrays, state_of(number))
 
@@ -49,12 +49,18 @@ def test_the_newest_checkpoint_is_restored_bitwise_and_two_are_kept(folder):
 
 def test_a_checkpoint_may_be_saved_again(folder):
     Checkpoints(folder).save(2, state_of(5))
-    found, arrays = Checkpoints(folder).restore(state_of(0))
+    found, arrays, _ = Checkpoints(folder).restore(state_of(0))
     assert (found, int(arrays["state"]["step"])) == (2, 5)
 
 
 def test_without_a_checkpoint_nothing_is_restored(tmp_path):
     assert Checkpoints(tmp_path / "missing").restore(state_of(0)) is None
+
+
+def test_checkpoints_that_a_killed_process_was_removing_are_removed(folder):
+    (folder / "0" / "default").mkdir(parents=True)  # half removed
+    assert_restored(folder, 2)
+    assert Checkpoints(folder).numbers() == [2, 1]
 
 
 def files_of(folder, number):

@@ -1,13 +1,15 @@
 """Divergence: numbers that are not finite end a training with the update, and are never saved or kept."""
 
 import dataclasses
+import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_trainings import CONFIG, VALIDATION, rollout_error, train
+from small_trainings import CONFIG, TRAINING, VALIDATION, rollout_error, train
 
+from cape.datasets.batches import batch_indices
 from cape.pretrained import load
 from cape.training import fit as fitting
 from cape.training.best import BestWeights
@@ -21,7 +23,10 @@ pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
 
 
 def spoil(monkeypatch, number, part, name="update", original=update):
-    """Multiply the losses or the weights by NaN from call `number`, counted from 1, of an update on."""
+    """Multiply the losses or the weights by NaN from call `number`, counted from 1, of an update on.
+
+    With "gradients", their norm is infinite instead.
+    """
     calls = []
 
     def spoilt(*arguments):
@@ -29,6 +34,8 @@ def spoil(monkeypatch, number, part, name="update", original=update):
         calls.append(1)
         if len(calls) < number:
             return state, losses
+        if part == "gradients":
+            return state, losses._replace(gradient_norm=jnp.float32(jnp.inf))
         nan = {"losses": losses, "weights": state["params"]}[part]
         nan = jax.tree.map(lambda a: a * jnp.nan, nan)
         return (state, nan) if part == "losses" else (state | {"params": nan}, losses)
@@ -39,7 +46,7 @@ def spoil(monkeypatch, number, part, name="update", original=update):
 def test_a_diverged_training_stops_and_keeps_the_best_weights(tmp_path, monkeypatch):
     spoil(monkeypatch, 5, "losses")
     with pytest.raises(
-        Diverged, match=r"loss is nan at update 13 \(epoch 4, training\); lower optimiser\.learning"
+        Diverged, match=r"loss is nan at update 13 \(epoch 4, training\), .*; lower optimiser\.learning"
     ):
         train(folder=tmp_path)
     records = read(tmp_path / "metrics.jsonl")
@@ -56,9 +63,7 @@ def test_a_huge_learning_rate_diverges():
 
 def test_the_warm_up_has_its_own_learning_rate(monkeypatch):
     spoil(monkeypatch, 6, "losses", "warm_up_update", warm_up_update)
-    message = (
-        r"at update 6 \(epoch 2, warm-up\); lower warmup\.learning_rate or warmup\.clip; no weights are kept"
-    )
+    message = r"at update 6 \(epoch 2, warm-up\), .*; lower warmup\.learning_rate or warmup\.clip; no weights are kept"
     with pytest.raises(Diverged, match=message):
         train()
 
@@ -73,13 +78,24 @@ def test_a_long_epoch_ends_soon_after_a_loss_that_is_not_finite(monkeypatch):
     assert len(applied) == 2  # of the 4 in an epoch
 
 
+def test_the_message_names_the_norms_and_the_trajectories_of_the_update(monkeypatch):
+    spoil(monkeypatch, 2, "gradients")
+    with pytest.raises(Diverged) as caught:
+        train()
+    chosen = np.asarray(batch_indices(CONFIG.seed, 9, TRAINING.samples, CONFIG.batch))
+    batch = ", ".join(f"{n} at beta={TRAINING.parameters[n, 0]:g}" for n in chosen)
+    start = r"the gradient is not finite at update 10 \(epoch 3, training\), with gradient norm inf and weight norm "
+    assert re.match(start + rf"[\d.]+, on initial conditions {batch}; lower", str(caught.value))
+    assert (caught.value.update, caught.value.may_retry) == (10, True)
+
+
 @pytest.mark.parametrize(("number", "step"), [(4, 12), (40, 48)], ids=["inside", "in the last update"])
 def test_weights_that_are_not_finite_are_neither_validated_nor_saved(tmp_path, monkeypatch, number, step):
     spoil(monkeypatch, number, "weights")
     with pytest.raises(Diverged, match=rf"not finite after update {step} \(epoch {step // 4}, training\)"):
         train(folder=tmp_path)
     assert [record["epoch"] for record in read(tmp_path / "metrics.jsonl")] == list(range(1, step // 4))
-    assert Checkpoints(tmp_path / "checkpoints").numbers()[0] == step // 4 - 1
+    assert Checkpoints(tmp_path / "checkpoints").numbers()[0] == step - 4
     if step == 48:
         p = jnp.asarray(VALIDATION.parameters, jnp.float32)
         assert np.isfinite(rollout_error(load(tmp_path).at(p)))

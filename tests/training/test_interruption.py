@@ -117,9 +117,9 @@ class TestTraining:
     @pytest.mark.parametrize(
         ("update", "changes"),
         [
-            (1, {}),
+            pytest.param(1, {}, marks=pytest.mark.slow),  # so begins the test of all updates
             (12, {}),
-            (48, {}),
+            pytest.param(48, {}, marks=pytest.mark.slow),
             (14, {"epochs": 6, "validate_every": 1000, "storage": "stream", "ema": 0.5}),
             (15, {"epochs": 6, "sampling": Weighted()}),
         ],

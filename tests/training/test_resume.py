@@ -1,6 +1,7 @@
 """Trainings that stop and continue: bitwise the weights of an uninterrupted one."""
 
 import dataclasses
+import functools
 import json
 import shutil
 
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 from small_trainings import CONFIG, MODEL, assert_same_weights, train, weights
 
+from cape.datasets.lock import FolderInUse
 from cape.paper.adam import PaperAdam
 from cape.training import fit as fitting
+from cape.training.checkpoint import Checkpoints
 from cape.training.log import read
-from cape.training.run_lock import FolderInUse
 from cape.training.sampling import Weighted
 
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
@@ -39,7 +41,7 @@ def killed_at(monkeypatch, validation):
     monkeypatch.setattr(fitting, "Validation", make_killer)
 
 
-@pytest.mark.parametrize("validation", [1, 2, 10])
+@pytest.mark.parametrize("validation", [1, 2, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_training_stopped_and_resumed_is_the_same_bitwise(complete, tmp_path, monkeypatch, validation):
     with monkeypatch.context() as patched, pytest.raises(Killed):
         killed_at(patched, validation)
@@ -47,6 +49,36 @@ def test_a_training_stopped_and_resumed_is_the_same_bitwise(complete, tmp_path, 
     assert_same_weights(train(folder=tmp_path), complete[0])
     stopped, whole = (read(folder / "metrics.jsonl") for folder in (tmp_path, complete[1]))
     assert [{**record, "seconds": 0} for record in stopped] == [{**record, "seconds": 0} for record in whole]
+
+
+def test_a_training_saves_inside_an_epoch_after_some_time_and_resumes_there_bitwise(
+    complete, tmp_path, monkeypatch
+):
+    config, applied = dataclasses.replace(CONFIG, checkpoint_minutes=1e-9), []
+
+    def counted(original, *arguments):
+        applied.append(1)
+        if len(applied) == 14:
+            raise Killed
+        return original(*arguments)
+
+    for name in ("update", "warm_up_update"):
+        monkeypatch.setattr(fitting, name, functools.partial(counted, getattr(fitting, name)))
+    with pytest.raises(Killed):
+        train(config, tmp_path)
+    assert Checkpoints(tmp_path / "checkpoints").numbers() == [13, 12]
+    assert_same_weights(train(config, tmp_path), complete[0])
+    assert len(applied) == 14 + 48 - 13
+    stopped, whole = (read(folder / "metrics.jsonl") for folder in (tmp_path, complete[1]))
+    assert [{**record, "seconds": 0} for record in stopped] == [{**record, "seconds": 0} for record in whole]
+
+
+def test_without_minutes_checkpoints_are_saved_at_the_ends_of_epochs_only(tmp_path, monkeypatch):
+    numbers, save = [], Checkpoints.save
+    monkeypatch.setattr(Checkpoints, "save", lambda *given: numbers.append(given[1]) or save(*given))
+    monkeypatch.setattr(fitting.RunOutput, "minutes", 1e9)
+    train(dataclasses.replace(CONFIG, epochs=3, validate_every=2, checkpoint_minutes=0.0), tmp_path)
+    assert numbers == [8, 12]
 
 
 def test_a_finished_training_is_not_trained_further(complete):

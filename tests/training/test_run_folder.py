@@ -17,6 +17,7 @@ from cape.experiment import Experiment
 from cape.model.conditionings.film import FiLMConfig
 from cape.model.config import ModelConfig
 from cape.solvers.fno import FNOConfig
+from cape.training import log
 from cape.training.config import TrainingConfig
 from cape.training.run_folder import abandon, claim, refuse_other
 
@@ -55,6 +56,15 @@ def test_a_folder_of_another_configuration_is_refused_with_what_differs(tmp_path
     assert (tmp_path / "config.json").read_text() == before
     with pytest.raises(ValueError, match="and [0-9]+ more"):
         refuse_other(Experiment(DataConfig(samples=3)), tmp_path)
+
+
+def test_settings_on_which_the_weights_do_not_depend_may_change(tmp_path):
+    claim(Experiment(model=SMALL), *some_data(), with_a_checkpoint(tmp_path))
+    other = Experiment(
+        model=SMALL, training=TrainingConfig(checkpoint_minutes=1.0, divergence_retries=3, tensorboard=True)
+    )
+    claim(other, *some_data(), tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["training"]["divergence_retries"] == 3
 
 
 @pytest.mark.parametrize("part", [0, 1], ids=["training", "validation"])
@@ -113,3 +123,13 @@ def test_a_run_that_stopped_before_its_first_checkpoint_leaves_nothing(tmp_path)
     claim(Experiment(), *some_data(), with_a_checkpoint(folder))
     abandon(folder)
     assert (folder / "config.json").exists()
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"loss": 1}', "[" * 1000, "\xff"])
+def test_a_damaged_line_of_the_log_is_named_unless_it_is_the_last(tmp_path, line):
+    file, good = tmp_path / "metrics.jsonl", '{"step": 1, "loss": 0.5}\n'
+    file.write_text(good + line)
+    assert log.read(file) == [{"step": 1, "loss": 0.5}]
+    file.write_text(good + line + "\n" + good, encoding="latin-1")
+    with pytest.raises(ValueError, match=r"metrics.jsonl: line 2 is damaged .*; remove it"):
+        log.read(file)

@@ -57,7 +57,9 @@ def test_a_warm_up_changes_the_weights_of_the_first_guess_only():
     before = flat(state["params"])
     std = jnp.asarray(surrogate.normalisation.channel_std)
     for _ in range(3):
-        state, losses = warm_up_update(phases.warm_up, std, state, *next(batches), Schedule(jnp.int32(1)))
+        state, (losses, *_) = warm_up_update(
+            phases.warm_up, std, state, *next(batches), Schedule(jnp.int32(1))
+        )
     assert losses.total == losses.auxiliary > 0
     changed = {name for name, value in flat(state["params"]).items() if (value != before[name]).any()}
     assert changed == {"['conditioning']['oracle']['weight']"}

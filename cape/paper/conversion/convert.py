@@ -10,6 +10,7 @@ import numpy as np
 from flax import nnx
 
 from cape.atomic import replacing
+from cape.datasets.lock import locked_path
 from cape.paper.conversion.architecture import BLOCK, Architecture
 from cape.paper.conversion.described_problem import ProblemDescription
 from cape.paper.conversion.torch_checkpoint import FIRST, Tensors, read_checkpoint
@@ -36,6 +37,7 @@ def convert(
     Raises:
         ValueError: the file is not such a checkpoint, or the description does not fit it.
         FileExistsError: `out` exists.
+        FolderInUse: another process is writing `out`.
     """
     checkpoint, out = Path(checkpoint), Path(out)
     if out.exists():
@@ -49,7 +51,7 @@ def convert(
         "converted_from": checkpoint.name,
         "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
     }
-    with replacing(out) as folder:
+    with locked_path(out), replacing(out) as folder:
         save(surrogate, folder, publication=source)
         load(folder)  # check that it can be read before it gets its name
     return surrogate

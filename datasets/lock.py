@@ -1,4 +1,4 @@
-"""The lock of a run's folder: one process at a time trains there."""
+"""Locks: one process at a time writes into a folder, or writes a file."""
 
 import contextlib
 import dataclasses
@@ -10,16 +10,18 @@ import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
+from typing import NamedTuple
 
 FILE = "run.lock"
 _UNREADABLE_FOR = (
     60.0  # seconds after which a lock without content is stale: its process ended while it wrote it
 )
-_HELD: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())  # folders locked by this thread
+_HELD: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())  # lock files of this thread
+_FILES: set[Path] = set()  # lock files of this process
 
 
 class FolderInUse(ValueError):
-    """Another training holds the folder."""
+    """Another command holds the lock of a folder or a file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +44,7 @@ class Holder:
         return f"process {self.process} on {self.host}, since {self.since}"
 
 
-@contextlib.contextmanager
-def locked(folder: str | Path | None) -> Iterator[None]:
+def locked(folder: str | Path | None) -> contextlib.AbstractContextManager[None]:
     """Hold the lock of a folder, `folder/run.lock`; make the folder if it is missing.
 
     A thread that holds the lock may take it again. At the end the lock is removed, and so is a folder that was made for
@@ -54,25 +55,18 @@ def locked(folder: str | Path | None) -> Iterator[None]:
         FolderInUse: another process or thread holds the lock; the message names it.
         OSError: the lock cannot be written.
     """
-    path = None if folder is None else Path(folder).absolute()
-    if path is None or path in _HELD.get():
-        yield
-        return
-    missing = [each for each in (path, *path.parents) if not each.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    try:
-        _take(path / FILE)
-        token = _HELD.set(_HELD.get() | {path})
-        try:
-            yield
-        finally:
-            _HELD.reset(token)
-            if _is_ours(path / FILE):
-                (path / FILE).unlink(missing_ok=True)
-    finally:
-        for each in missing:  # from the innermost outwards
-            with contextlib.suppress(OSError):  # it is not empty
-                each.rmdir()
+    return contextlib.nullcontext() if folder is None else _locked(_lock_of_folder(folder))
+
+
+def locked_path(path: str | Path) -> contextlib.AbstractContextManager[None]:
+    """Hold the lock of a file or folder that is written atomically: a hidden file next to it. See `locked`.
+
+    Raises:
+        FolderInUse: another process or thread holds the lock; the message names it.
+        OSError: the lock cannot be written.
+    """
+    path = Path(path).absolute()
+    return _locked(_Lock(path.with_name(f".{path.name}.lock"), path, "is already being written"))
 
 
 def check_held(folder: Path) -> None:
@@ -81,7 +75,7 @@ def check_held(folder: Path) -> None:
     Raises:
         OSError: the folder was removed or moved, or another process has removed the lock.
     """
-    file = Path(folder).absolute() / FILE
+    file = _lock_of_folder(folder).file
     if not _is_ours(file):
         found = "is missing" if (holder := _read(file)) is None else f"names {holder}"
         raise OSError(
@@ -90,8 +84,54 @@ def check_held(folder: Path) -> None:
         )
 
 
-def _take(file: Path) -> None:
+def release_all() -> None:
+    """Remove all locks of this process, which is about to end without leaving its contexts."""
+    for file in tuple(_FILES):
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+class _Lock(NamedTuple):
+    """A lock: its file, what it locks, and what the message says of that if another process holds it."""
+
+    file: Path
+    subject: Path
+    in_use: str
+
+
+def _lock_of_folder(folder: str | Path) -> _Lock:
+    path = Path(folder).absolute()
+    return _Lock(path / FILE, path, "a command is already running in this folder")
+
+
+@contextlib.contextmanager
+def _locked(lock: _Lock) -> Iterator[None]:
+    if lock.file in _HELD.get():
+        yield
+        return
+    folder = lock.file.parent
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _take(lock)
+        token = _HELD.set(_HELD.get() | {lock.file})
+        _FILES.add(lock.file)
+        try:
+            yield
+        finally:
+            _HELD.reset(token)
+            _FILES.discard(lock.file)
+            if _is_ours(lock.file):
+                lock.file.unlink(missing_ok=True)
+    finally:
+        for each in missing:  # from the innermost outwards
+            with contextlib.suppress(OSError):  # it is not empty
+                each.rmdir()
+
+
+def _take(lock: _Lock) -> None:
     """Write the lock, in place of a stale one."""
+    file = lock.file
     try:
         return _write(file)
     except FileExistsError:
@@ -102,8 +142,8 @@ def _take(file: Path) -> None:
             with contextlib.suppress(FileExistsError):  # another process was faster: refused below
                 return _write(file)
     raise FolderInUse(
-        f"{file.parent}: a training is already running in this folder ({_read(file) or 'by an unknown process'}); "
-        f"wait for its end or choose another folder; if it does not run any more, remove {file.name} there"
+        f"{lock.subject}: {lock.in_use} ({_read(file) or 'by an unknown process'}); wait for its end or choose another "
+        f"folder; if it does not run any more, remove {file}"
     )
 
 
@@ -114,9 +154,9 @@ def _write(file: Path) -> None:
     try:
         with os.fdopen(number, "w", encoding="utf-8") as stream:
             stream.write(json.dumps(dataclasses.asdict(holder)) + "\n")
-    except OSError:
+    except OSError as error:
         file.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def _read(file: Path) -> Holder | None:

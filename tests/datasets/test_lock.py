@@ -12,11 +12,11 @@ import time
 
 import pytest
 
-from cape.training.run_lock import FILE, FolderInUse, check_held, locked, process_start
+from cape.datasets.lock import FILE, FolderInUse, check_held, locked, locked_path, process_start, release_all
 
 HOLD = """
 import sys, time
-from cape.training.run_lock import locked
+from cape.datasets.lock import locked
 with locked(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
@@ -100,7 +100,7 @@ def test_a_process_of_the_same_number_that_started_later_does_not_hold_the_lock(
 
 def test_a_process_of_another_machine_is_believed_to_run(tmp_path):
     write_lock(tmp_path, host="elsewhere", process=1)
-    with pytest.raises(FolderInUse, match=r"process 1 on elsewhere, since now.*remove run\.lock"):
+    with pytest.raises(FolderInUse, match=r"process 1 on elsewhere, since now.*remove .*run\.lock"):
         locked(tmp_path).__enter__()
 
 
@@ -140,3 +140,29 @@ def test_a_folder_that_vanishes_is_noticed(tmp_path):
         with pytest.raises(OSError, match=r"run\.lock names process .* on elsewhere"):
             check_held(folder)
     assert (folder / FILE).exists()  # it is not ours to remove
+
+
+def test_a_path_is_locked_by_a_hidden_file_next_to_it(tmp_path):
+    path = tmp_path / "data" / "a.hdf5"
+    with locked_path(path), locked_path(tmp_path / "data" / "b.hdf5"):
+        assert sorted(each.name for each in path.parent.iterdir()) == [".a.hdf5.lock", ".b.hdf5.lock"]
+        found = []
+
+        def try_it():
+            with pytest.raises(
+                FolderInUse, match=rf"a\.hdf5: is already being written \(process {os.getpid()} on"
+            ):
+                locked_path(path).__enter__()
+            found.append("refused")
+
+        thread = threading.Thread(target=try_it)
+        thread.start()
+        thread.join()
+        assert found == ["refused"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_locks_of_the_process_can_be_released(tmp_path):
+    with locked(tmp_path / "a"), locked_path(tmp_path / "b"):
+        release_all()
+        assert [path.name for path in tmp_path.rglob("*")] == ["a"]
