@@ -27,8 +27,10 @@ class IdentifiedEquation:
         terms: the linear terms and the products.
         coefficients: [term][function], dimensionless.
         substeps: number of Runge-Kutta steps in a time step.
-        misfit: mean square error of one step over that of persistence, at values that the fit did not see.
+        misfit: mean square error of one step over that of persistence, the largest of all trained values. Values
+            inside the range are left out of the fit that predicts them.
         error: root mean square error of one step in each channel, in standard deviations of the channel.
+        growth: largest growth of a mode in a time step at any parameters, as a logarithm.
     """
 
     basis: BasisName
@@ -37,6 +39,7 @@ class IdentifiedEquation:
     substeps: int
     misfit: float
     error: tuple[float, ...]
+    growth: float
 
     def check(self, problem: Problem) -> None:
         """Raise ValueError unless terms, coefficients and errors fit each other and the problem."""
@@ -52,7 +55,7 @@ class IdentifiedEquation:
             for factor in term.factors:
                 fits &= 0 <= factor.channel < channels and len(factor.powers) == dimension
                 fits &= min(factor.powers, default=0) >= 0
-        numbers = [*self.error, *(c for row in self.coefficients for c in row)]
+        numbers = [self.growth, *self.error, *(c for row in self.coefficients for c in row)]
         if not fits or not all(math.isfinite(number) for number in numbers):
             raise ValueError(
                 "equation: terms, coefficients or errors do not fit the problem, or are not finite"
@@ -80,7 +83,7 @@ def advance(
     is unstable there, and the network has to predict the whole step.
     """
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
-    on = axes_of(problem.boundaries, problem.resolution)
+    on = dataclasses.replace(axes_of(problem.boundaries, problem.resolution), growth=equation.growth)
     v = step(equation.terms, on, equation.substeps, u / std, c)
     after = keep_mean(u, v * std, problem.conserved)
     axes = tuple(range(1, u.ndim))

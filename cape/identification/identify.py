@@ -20,7 +20,7 @@ from cape.identification.step import keep_mean, step
 from cape.identification.terms import Axes, Term, axes_of, force_terms, linear_terms, product_terms
 from cape.problem import Problem
 
-_FOLDS = 6
+_FOLDS = 4
 _LINEAR, _GOOD, _ACCEPTED = 1e-2, 3e-2, 0.1  # misfits: of a linear equation, good enough, and just accepted
 _TRUSTED = 0.3  # misfit of a first estimate that a fit may start from
 _MOST_TERMS = 200  # of the library; equations of more channels are not looked for
@@ -28,6 +28,7 @@ _MOST_COEFFICIENTS = 60  # of a fit of all terms at once
 _SUBSTEPS = (1, 2, 4, 8, 16, 32)  # the fit of a small library uses the last number
 _FEWER_SUBSTEPS = 8  # of the fit of a large one
 _ELIMINATIONS = 2
+_MORE_GROWTH = 0.1  # of a mode in a time step, as a logarithm
 _SMALLEST_ERROR = 1e-4  # of a standard deviation, or of a change
 _SAME = 1.2  # relative difference of misfits below which fewer substeps are as good
 
@@ -80,10 +81,9 @@ def _functions(
 
 
 def _folds(count: int) -> list[np.ndarray]:
-    """Return the numbers of the values that are left out together; the first and the last value are left out alone."""
+    """Return the numbers of the values that are left out together. The first and the last value stay in the fit."""
     inner = np.arange(1, count - 1)
-    folds = [inner[i :: max(_FOLDS - 2, 1)] for i in range(max(_FOLDS - 2, 1))]
-    return [np.array([0]), np.array([count - 1]), *(fold for fold in folds if len(fold))]
+    return [fold for fold in (inner[start::_FOLDS] for start in range(_FOLDS)) if len(fold)]
 
 
 def _linear(samples: Samples, on: Axes, problem: Problem, name: BasisName) -> IdentifiedEquation | None:
@@ -96,14 +96,15 @@ def _linear(samples: Samples, on: Axes, problem: Problem, name: BasisName) -> Id
         return None
     free = fit.without_negligible(x)
     x = fit.solve(x, free)
-    misfits = np.zeros(len(functions))
+    misfits = fit.misfit(x)
     for left_out in _folds(len(functions)):
         rest = np.setdiff1d(np.arange(len(functions)), left_out)
         part = ModeStatistics(statistics.waves, *(a[rest] for a in statistics[1:]))
         misfits[left_out] = fit.misfit(LinearFit(part, terms, functions[rest]).solve(x, free))[left_out]
     kept = free.any(1)
     used = [term for term, k in zip(terms, kept, strict=True) if k]
-    return _equation(name, used, x[kept], 1, float(misfits.max()))
+    equation = _equation(name, used, x[kept], 1, float(misfits.max()), on)
+    return dataclasses.replace(equation, growth=_growth(equation, samples, on))
 
 
 def _with_products(
@@ -135,14 +136,16 @@ def _with_products(
         x = fit.solve(x, free, substeps, everything)
     if not fit.misfits(x, substeps).mean() <= _ACCEPTED:
         return None
-    misfits = np.zeros(len(functions))
+    errors = fit.misfits(x, substeps)
+    misfits = np.array([errors[value == v].mean() for v in range(len(functions))])
     for left_out in _folds(len(functions)):
         outside = np.isin(value, left_out)
         errors = fit.misfits(fit.solve(x, free, substeps, ~outside), substeps)
         misfits[left_out] = [errors[value == v].mean() for v in left_out]
     kept = free.any(1)
     terms = tuple(term for term, k in zip(needed, kept, strict=True) if k)
-    equation = _equation(name, terms, x[kept], substeps, float(misfits.max()))
+    equation = _equation(name, terms, x[kept], substeps, float(misfits.max()), on)
+    equation = dataclasses.replace(equation, growth=_growth(equation, samples, on))
     return _with_fewest_substeps(equation, fit, x, samples, on, problem)
 
 
@@ -166,6 +169,7 @@ def _stable(equation, substeps: int, u, values, steps: int, on: Axes, problem: P
     """Return whether a rollout stays within ten times the size of the initial conditions or of the data."""
     c = jnp.asarray(_functions(equation.basis, values) @ np.array(equation.coefficients).T, jnp.float32)
     bound = 10 * max(float(jnp.abs(u).max()), 3.0)
+    on = dataclasses.replace(on, growth=equation.growth)
     last = _rollout(equation.terms, on, problem.conserved, steps, u, c, jnp.int32(substeps))
     return bool(jnp.abs(last).max() <= bound)
 
@@ -176,6 +180,17 @@ def _rollout(terms, on, conserved, steps: int, u, c, substeps):
         return keep_mean(u, step(terms, on, substeps, u, c), conserved)
 
     return jax.lax.fori_loop(0, steps, one, u)
+
+
+def _growth(equation: IdentifiedEquation, samples: Samples, on: Axes) -> float:
+    """Return a bound of the growth of modes: twice the largest growth at the trained values, and some more."""
+    linear = [(t, c) for t, c in zip(equation.terms, equation.coefficients, strict=True) if t.linear]
+    if not linear:
+        return _MORE_GROWTH
+    groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
+    terms, rows = zip(*linear, strict=True)
+    fit = LinearFit(mode_statistics(groups, on), terms, _functions(equation.basis, samples.values))
+    return 2 * max(fit.growth(np.array(rows)), 0.0) + _MORE_GROWTH
 
 
 def _error(equation: IdentifiedEquation, samples: Samples, on: Axes, problem: Problem) -> tuple[float, ...]:
@@ -197,7 +212,8 @@ def _equation(
     x: Float[np.ndarray, "term function"],
     substeps: int,
     misfit: float,
+    on: Axes,
 ) -> IdentifiedEquation:
     return IdentifiedEquation(
-        name, tuple(terms), tuple(tuple(float(c) for c in row) for row in x), substeps, misfit, ()
+        name, tuple(terms), tuple(tuple(float(c) for c in row) for row in x), substeps, misfit, (), on.growth
     )

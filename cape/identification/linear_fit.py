@@ -149,6 +149,10 @@ class LinearFit:
         squares = np.where(np.isfinite(errors), errors, 1e3) ** 2
         return squares.reshape(len(self.functions), -1).sum(1) + self.statistics.remainder
 
+    def growth(self, x: Float[np.ndarray, "term function"]) -> float:
+        """Return the largest growth of a mode in a time step at any value, as a logarithm."""
+        return float(np.log(np.abs(np.linalg.eigvals(self._exponential(x, self._every)[0])).max()))
+
     def _exponential(self, x: np.ndarray, chosen) -> tuple[np.ndarray, ...]:
         """Return exp(L) and what its derivative needs: the eigenvectors, their inverse, and divided differences."""
         value, mode = chosen

@@ -12,8 +12,6 @@ from cape.identification.matrix_exponential import matrix_exponential
 from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Factor, Term
 from cape.solvers.layers.fourier import counting, irfftn, rfftn
 
-_LARGEST_GROWTH = 0.7  # of a mode in half a substep, as a logarithm
-
 
 def step(
     terms: tuple[Term, ...],
@@ -36,7 +34,7 @@ def step(
     waves = wave_numbers(grid, on.periodic)
     modes = rfftn(jnp.moveaxis(whole, -1, 1), tuple(axis + 1 for axis in axes))  # [batch, channel, *modes]
     pieces = jnp.asarray(substeps, c.dtype)
-    half = _linear_part(terms, waves, on, c / (2 * pieces), u.shape[-1])
+    half = _linear_part(terms, waves, on, c, 2 * pieces, u.shape[-1])
     if all(term.linear for term in terms):
         modes = _apply(half, _apply(half, modes))
     else:
@@ -91,14 +89,20 @@ def _derivative(factor: Factor, waves: list[Array]) -> Complex[Array, "*modes"]:
 
 
 def _linear_part(
-    terms: tuple[Term, ...], waves: list[Array], on: Axes, c: Float[Array, "batch term"], channels: int
+    terms: tuple[Term, ...],
+    waves: list[Array],
+    on: Axes,
+    c: Float[Array, "batch term"],
+    pieces: Array,
+    channels: int,
 ) -> Complex[Array, "batch output input *modes"]:
-    """Return the exponential of the linear part: a matrix for every mode, or [batch, channel, 1, *modes] if diagonal.
+    """Return the exponential of one of several equal pieces of the linear part, without growth outside the fit.
 
-    Modes grow by at most a factor of two, and modes outside the fit do not grow.
+    The result is a matrix for every mode, or [batch, channel, 1, *modes] if the matrices are diagonal.
     """
     allowed = inside(waves, on.highest)
-    bound = jnp.where(allowed, _LARGEST_GROWTH, jnp.zeros((), jnp.float32))
+    bound = jnp.where(allowed, on.growth / pieces, jnp.zeros((), jnp.float32))
+    c = c / pieces
     nothing = jnp.zeros((c.shape[0], *allowed.shape), jnp.complex64)
     entries = {(i, j): nothing for i in range(channels) for j in range(channels)}
     for number, term in enumerate(terms):

@@ -57,10 +57,12 @@ class Axes:
     Attributes:
         periodic: which axes are periodic. The others are mirrored at their ends.
         highest: largest wave number of the fit along each axis, over `WAVE_NUMBER_UNIT`. Larger ones never grow.
+        growth: largest growth of a mode in a time step, as a logarithm.
     """
 
     periodic: tuple[bool, ...]
     highest: tuple[float, ...]
+    growth: float = 1.5
 
 
 def axes_of(boundaries: Sequence[str], resolution: Sequence[int]) -> Axes:
