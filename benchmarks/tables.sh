@@ -7,11 +7,11 @@ table() { python benchmarks/generalisation.py "$@" --data "$data"; }
 data=${1:?usage: benchmarks/tables.sh FOLDER}
 table burgers advection --seeds 0 1 2 --into docs/results.md --figures docs/figures
 table burgers advection --table published --into docs/results.md
-table burgers-long --only "CAPE (default)" "CAPE, 3 substeps" --seeds 0 1 2 --into docs/results.md
-table advection-long --only "CAPE (default)" --seeds 0 1 2 --into docs/results.md
+table burgers-long --only "CAPE, no equation" "CAPE, no equation, 3 substeps" --seeds 0 1 2 --into docs/results.md
+table advection-long --only "CAPE, no equation" --seeds 0 1 2 --into docs/results.md
 table burgers advection --table embeddings --seeds 0 1 2 --into docs/generalisation.md
 for name in ablations bases trainings; do
     table burgers --table "$name" --seeds 0 1 2 --into docs/generalisation.md
 done
 table burgers-long --table ablations --seeds 0 1 2 --into docs/generalisation.md \
-    --only "CAPE (default)" "no symmetries" "32 wide" "3 substeps" "three times the epochs"
+    --only "CAPE, no equation" "no symmetries" "32 wide" "3 substeps" "three times the epochs"
