@@ -30,6 +30,7 @@ from cape.solvers.factorised_fno import FactorisedFNOConfig
 from cape.solvers.fno import FNOConfig
 from cape.solvers.message_passing import MessagePassingConfig
 from cape.solvers.unet import UNetConfig
+from cape.training.automatic import AUTOMATIC_MODEL
 from cape.training.config import TrainingConfig
 from cape.training.curriculum import (
     Autoregressive,
@@ -67,7 +68,8 @@ def default(budget: Budget) -> tuple[ModelConfig, TrainingConfig]:
         warmup_epochs=budget.warmup,
         augmentation=budget.augmentation,
     )
-    return ModelConfig(FNOConfig(), CAPEConfig(heads=budget.heads)), training
+    heads = CAPEConfig(heads=budget.heads, max_displacement=0.0)
+    return dataclasses.replace(AUTOMATIC_MODEL, conditioning=heads), training
 
 
 def without_equation(budget: Budget) -> tuple[ModelConfig, TrainingConfig]:

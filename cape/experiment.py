@@ -24,7 +24,7 @@ from cape.identification.identify import identify
 from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
-from cape.training.automatic import automatic
+from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING, automatic
 from cape.training.config import TrainingConfig
 from cape.training.description import describe
 from cape.training.fit import fit
@@ -186,8 +186,8 @@ def train_on(
         data: from `cape.open` or `cape.from_arrays`.
         held_out: parameter values never trained on, such as {"Nu": [0.01, 0.1]}, or for combinations of several
             parameters [{"M": 1, "eta": 0.1}].
-        model: the architecture; None: the default.
-        training: how it is trained; None: the default.
+        model: the architecture; None: chosen for the data, with an identified equation if there is one.
+        training: how it is trained; None: chosen for the data.
         validation, test: fractions of the initial conditions for validation and for evaluation.
         drop_nonfinite: leave out samples with NaN or infinity instead of raising an error; a warning counts them.
         folder: where to write config.json, split.json, metrics.jsonl, checkpoints/ and model/; None: nothing is
@@ -210,7 +210,7 @@ def train_on(
         drop_nonfinite=drop_nonfinite,
     )
     parts = split(data, config)
-    experiment = Experiment(config, model or ModelConfig(), training or TrainingConfig())
+    experiment = Experiment(config, model or AUTOMATIC_MODEL, training or AUTOMATIC_TRAINING)
     where = None if folder is None else Path(folder)
     surrogate = train(experiment, parts, where, progress=progress)
     surrogate.trained_on = parts.trained_on

@@ -14,27 +14,28 @@ from cape.model.config import ModelConfig
 from cape.paper.cape import PaperCAPEConfig
 from cape.paper.fno import PaperFNOConfig
 from cape.problem import Problem
-from cape.training.config import TrainingConfig
+from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING
 
 OURS = "ours"
+_OTHER = dataclasses.replace(AUTOMATIC_MODEL, identify=False)
 MODELS = {
-    OURS: ModelConfig(),
-    "CAPE heads only": ModelConfig(identify=False),
-    "FiLM": ModelConfig(conditioning=FiLMConfig(), identify=False),
-    "AdaGN": ModelConfig(conditioning=AdaGNConfig(), identify=False),
-    "channels": ModelConfig(conditioning=ParameterChannelsConfig(), identify=False),
+    OURS: AUTOMATIC_MODEL,
+    "CAPE heads only": _OTHER,
+    "FiLM": dataclasses.replace(_OTHER, conditioning=FiLMConfig()),
+    "AdaGN": dataclasses.replace(_OTHER, conditioning=AdaGNConfig()),
+    "channels": dataclasses.replace(_OTHER, conditioning=ParameterChannelsConfig()),
     "CAPE (paper)": ModelConfig(
-        PaperFNOConfig(width=20), PaperCAPEConfig(), normalisation="channel", conserve=False, identify=False
+        PaperFNOConfig(width=20), PaperCAPEConfig(), normalisation="channel", conserve=False
     ),
-    "none": ModelConfig(conditioning=UnconditionedConfig(), identify=False),
+    "none": dataclasses.replace(_OTHER, conditioning=UnconditionedConfig()),
 }
 
 
 def experiment(contender: str, problem: Problem, seed: int) -> Experiment:
     """Return the experiment of a contender. Its base solver is the largest with at most the weights of ours."""
     count = counter(problem)
-    ours = dataclasses.replace(ModelConfig(), normalisation="channel")
+    ours = dataclasses.replace(AUTOMATIC_MODEL, normalisation="channel")
     model = MODELS[contender]
     sized = match_size(dataclasses.replace(model, normalisation="channel"), count(ours), count)
     model = dataclasses.replace(sized, normalisation=model.normalisation)
-    return Experiment(DataConfig(), model, TrainingConfig(seed=seed))
+    return Experiment(DataConfig(), model, dataclasses.replace(AUTOMATIC_TRAINING, seed=seed))

@@ -35,8 +35,8 @@ def estimate(
     change = change * weight[:, None, None] / 2
     outputs = np.array([term.output for term in terms])
     x, free, misfit = _fit(columns * weight[:, None, None] / 2, outputs, functions, change)
-    used = free.any(1)
-    return tuple(t for t, u in zip(terms, used, strict=True) if u), x[used], misfit
+    used = np.flatnonzero(free.any(1))
+    return tuple(terms[number] for number in used), x[used], misfit
 
 
 def _fit(columns, outputs, functions, change) -> tuple[np.ndarray, np.ndarray, float]:

@@ -101,8 +101,8 @@ def _linear(samples: Samples, on: Axes, problem: Problem, name: BasisName) -> Id
         rest = np.setdiff1d(np.arange(len(functions)), left_out)
         part = ModeStatistics(statistics.waves, *(a[rest] for a in statistics[1:]))
         misfits[left_out] = fit.misfit(LinearFit(part, terms, functions[rest]).solve(x, free))[left_out]
-    kept = free.any(1)
-    used = [term for term, k in zip(terms, kept, strict=True) if k]
+    kept = np.flatnonzero(free.any(1))
+    used = [terms[number] for number in kept]
     equation = _equation(name, used, x[kept], 1, float(misfits.max()), on)
     return dataclasses.replace(equation, growth=_growth(equation, samples, on))
 
@@ -142,9 +142,9 @@ def _with_products(
         outside = np.isin(value, left_out)
         errors = fit.misfits(fit.solve(x, free, substeps, ~outside), substeps)
         misfits[left_out] = [errors[value == v].mean() for v in left_out]
-    kept = free.any(1)
-    terms = tuple(term for term, k in zip(needed, kept, strict=True) if k)
-    equation = _equation(name, terms, x[kept], substeps, float(misfits.max()), on)
+    kept = np.flatnonzero(free.any(1))
+    used = [needed[number] for number in kept]
+    equation = _equation(name, used, x[kept], substeps, float(misfits.max()), on)
     equation = dataclasses.replace(equation, growth=_growth(equation, samples, on))
     return _with_fewest_substeps(equation, fit, x, samples, on, problem)
 

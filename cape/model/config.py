@@ -44,13 +44,13 @@ class ModelConfig:
 
     base: SolverConfig = FNOConfig()
     conditioning: ConditioningConfig = CAPEConfig()
-    normalisation: str = "auto"
+    normalisation: str = "sample"
     conserve: bool = True
     position_channels: bool = False
     history: int = 1
     bundle: int = 1
     substeps: int = 1
-    identify: bool = True
+    identify: bool = False
 
     def __post_init__(self):
         Window(self.history, self.bundle)  # raises an error if the numbers do not fit

@@ -6,9 +6,14 @@ import math
 import numpy as np
 
 from cape.datasets.trajectories import Trajectories
+from cape.model.conditionings.cape import CAPEConfig
 from cape.model.config import ModelConfig
 from cape.training.config import TrainingConfig
 
+AUTOMATIC_MODEL = ModelConfig(
+    conditioning=CAPEConfig(max_displacement=0.0), normalisation="auto", identify=True
+)  # of trainings whose settings are left to the package; the equation carries what displacements would
+AUTOMATIC_TRAINING = TrainingConfig(epochs=0, batch=0, warmup_epochs=0)
 _MOST_BYTES = 2**28  # read
 _UNIFORM, _GROWING_SHARE = (
     0.2,

@@ -43,10 +43,10 @@ class TrainingConfig:
         ValueError: a number is out of range, or two settings exclude each other.
     """
 
-    epochs: int = 0
-    batch: int = 0
+    epochs: int = 20
+    batch: int = 10
     seed: int = 0
-    warmup_epochs: int = 0
+    warmup_epochs: int = 1
     warmup: OptimiserConfig = AdamW(learning_rate=3e-2, weight_decay=0.0, rise=0.0, final=0.1)
     objective: Objective = Objective()
     curriculum: Curriculum = TanhTransition(center=0.85, width=0.1)

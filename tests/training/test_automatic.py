@@ -3,7 +3,13 @@ import pytest
 
 from cape.datasets.arrays import from_arrays
 from cape.model.config import ModelConfig
-from cape.training.automatic import automatic, automatic_model, automatic_training
+from cape.training.automatic import (
+    AUTOMATIC_MODEL,
+    AUTOMATIC_TRAINING,
+    automatic,
+    automatic_model,
+    automatic_training,
+)
 from cape.training.config import TrainingConfig
 
 
@@ -23,7 +29,7 @@ def trajectories(sizes, samples=8, points=16):
     ],
 )
 def test_normalisation_follows_from_the_sizes_of_the_frames(sizes, choice, reason):
-    model, notes = automatic_model(ModelConfig(), trajectories(sizes))
+    model, notes = automatic_model(AUTOMATIC_MODEL, trajectories(sizes))
     assert model.normalisation == choice
     assert notes == (f"normalisation: {choice}, because {reason}",)
 
@@ -31,7 +37,7 @@ def test_normalisation_follows_from_the_sizes_of_the_frames(sizes, choice, reaso
 def test_one_channel_that_starts_uniform_is_enough():
     u = np.stack([trajectories([0.0, 1.0, 1.0]).read(), trajectories([1.0, 0.5, 0.1]).read()], -1)[..., 0, :]
     both = from_arrays(u, {"p": np.arange(8)}, dt=0.1, dx=1 / 16, channels=["a", "b"])
-    assert automatic_model(ModelConfig(), both)[0].normalisation == "channel"
+    assert automatic_model(AUTOMATIC_MODEL, both)[0].normalisation == "channel"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +46,7 @@ def test_one_channel_that_starts_uniform_is_enough():
 )
 def test_epochs_and_batch_follow_from_the_number_of_transitions(samples, frames, epochs, batch):
     data = trajectories(np.ones(frames), samples=samples, points=4)
-    chosen, notes = automatic_training(TrainingConfig(), data)
+    chosen, notes = automatic_training(AUTOMATIC_TRAINING, data)
     assert (chosen.epochs, chosen.batch) == (epochs, batch)
     assert len(notes) == 2
 
