@@ -11,6 +11,7 @@ from cape.identification.elimination import eliminate
 from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Term
 
 _NOISE = 1e-9  # of the energy of the strongest mode
+_SMALLEST_CHANGE = 1e-8  # of the energy; frames that change less count as constant
 _RIDGE = 1e-6
 _STAGES, _ITERATIONS = 10, 30
 _NEGLIGIBLE, _SMALLEST = (
@@ -47,7 +48,7 @@ def mode_statistics(
     cross = np.stack([np.einsum("stmi,stmj->mij", b, a.conj()) for a, b in zip(before, after, strict=True)])
     energy = np.stack([np.einsum("stmi,stmi->m", b, b.conj()).real for b in after])
     persistence = np.array([(np.abs(b - a) ** 2).sum() for a, b in zip(before, after, strict=True)])
-    persistence = np.maximum(persistence, 1e-12 * energy.sum(1))
+    persistence = np.maximum(persistence, _SMALLEST_CHANGE * energy.sum(1))
     own = own + _NOISE * np.einsum("gmii->gm", own).real.max() * np.eye(own.shape[-1])
     best = cross @ np.linalg.inv(own)
     values, vectors = np.linalg.eigh(own)

@@ -74,7 +74,7 @@ def test_a_bare_option_without_preset_means_the_default_one(capsys):
     [
         (["--training.epochz", "3"], "Perhaps you meant"),
         (["--training.epochs", "three"], "--training.epochs"),
-        (["--training.epochs", "0"], "expected at least 1, got"),
+        (["--training.epochs", "-1"], "expected at least 0, got"),
         (["--model.base.width", "0"], "model.base: width: expected at least 1, got 0"),
         (["model.bse:fno"], "model.base:fno"),
         (["model.base:message"], "model.base:message-passing"),
@@ -100,7 +100,7 @@ def test_unknown_presets_keys_and_kinds_are_refused_before_anything_is_written(t
             "[model.base]\ntype = 'u-net2'",
             f"{file}: model.base: unknown type 'u-net2'; did you mean 'u-net'?",
         ),
-        ("[training]\nepochs = 0", f"{file}: training.epochs: expected at least 1, got 0"),
+        ("[training]\nepochs = -1", f"{file}: training.epochs: expected at least 0, got -1"),
     ):
         file.write_text(text)
         assert fails(capsys, "train", str(file), *out) == message

@@ -23,13 +23,22 @@ def step_errors(equation, problem, trajectories):
     return np.abs(np.asarray(after) - u[:, 1]).max((0, 1)) / np.array(problem.channel_std)
 
 
+SLOW = pytest.mark.slow  # a fit of the whole library
+
+
 @pytest.mark.parametrize(
     ("make", "seen", "unseen", "text"),
     [
         (exact.dispersion, [0.001, 0.002, 0.004], [0.0005, 0.003, 0.008], "∂u0/∂t = c ∂xxx u0"),
         (exact.waves, [0.5, 1.0, 1.5, 2.0], [0.3, 1.2, 2.5], "∂u0/∂t = u1; ∂u1/∂t = c² ∂xx u0"),
-        (exact.logistic, [1.0, 2.0, 4.0], [0.5, 3.0, 6.0], "∂u0/∂t = r u0 - r u0 u0"),
-        (exact.forced_diffusion, [0.01, 0.02, 0.05], [0.005, 0.03, 0.1], "∂u0/∂t = nu ∂xx u0 + cos(x)"),
+        pytest.param(exact.logistic, [1.0, 2.0, 4.0], [0.5, 3.0, 6.0], "∂u0/∂t = r u0 - r u0 u0", marks=SLOW),
+        pytest.param(
+            exact.forced_diffusion,
+            [0.01, 0.02, 0.05],
+            [0.005, 0.03, 0.1],
+            "∂u0/∂t = nu ∂xx u0 + cos(x)",
+            marks=SLOW,
+        ),
     ],
 )
 def test_an_equation_is_found_and_holds_at_values_inside_and_outside_the_range(make, seen, unseen, text):
@@ -61,6 +70,7 @@ def test_parameters_may_be_negative_zero_and_constant():
     assert step_errors(equation, problem, data([(-2.0, 3.0), (0.2, 3.0)])).max() < 2e-3
 
 
+@SLOW
 def test_frames_without_a_rule_have_no_equation():
     random = np.random.default_rng(0)
     u = [random.normal(size=(6, exact.FRAMES, exact.POINTS, 1)) for _ in range(3)]
@@ -72,6 +82,7 @@ def test_too_few_values_to_leave_one_out_have_no_equation(values):
     assert identified(exact.dispersion(values))[0] is None
 
 
+@SLOW
 def test_values_over_eight_decades_are_no_error():
     equation, _ = identified(exact.dispersion([1e-10, 1e-6, 1e-4, 1e-2]))
     assert equation is None or np.isfinite(equation.coefficients).all()

@@ -14,8 +14,8 @@ from cape.training.sampling import Ordered
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "training.epochs: expected at least 1, got 0"),
-        ({"batch": 0}, "training.batch: expected at least 1"),
+        ({"epochs": -1}, "training.epochs: expected at least 0, got -1"),
+        ({"batch": -1}, "training.batch: expected at least 0"),
         ({"warmup_epochs": 12}, "training.warmup_epochs: expected 0 to 11 of 12 epochs, got 12"),
         ({"checkpoint_minutes": -1.0}, "training.checkpoint_minutes: expected a number from 0 on, got -1"),
         ({"divergence_retries": -1}, "training.divergence_retries: expected a number from 0 on, got -1"),
