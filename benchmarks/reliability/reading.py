@@ -12,7 +12,7 @@ from pathlib import Path
 import cape
 from cape.datasets.inspection import inspect
 
-COMMAND_SECONDS = 60
+COMMAND_SECONDS = 300
 
 
 def read_all(path: Path) -> str:

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-SECONDS = 60.0  # that one case may take, most of which a surrogate takes to compile
+SECONDS = 60.0  # of the processor that one case may take, most of which a surrogate takes to compile
+WAITING = 10  # times as long may a case take by the clock, as other programs may use the processor
 MEMORY = 1536 * 2**20  # that one case may add to the process
 GOOD = ("success", "refused")
 ACCEPTED = (ValueError, OSError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -73,14 +74,16 @@ def run(cases: Sequence[Case], *, seconds: float = SECONDS) -> Iterator[Outcome]
 
 def _watch(cases: Sequence[Case], first: int, worker: int, reading: int, seconds: float) -> Iterator[Outcome]:
     """Yield the outcomes that a worker reports, and the one of the case in which it ended."""
-    buffer, number, started = b"", first, time.monotonic()
+    buffer, number, started, used = b"", first, time.monotonic(), 0.0
     while True:
-        ready, _, _ = select.select([reading], [], [], max(0.0, started + seconds - time.monotonic()))
+        ready, _, _ = select.select([reading], [], [], 1.0)
+        if not ready and not _too_long(worker, seconds, started, used):
+            continue
         read = os.read(reading, 2**16) if ready else b""
         buffer += read
         while b"\n" in buffer:
             line, _, buffer = buffer.partition(b"\n")
-            number, started = number + 1, time.monotonic()
+            number, started, used = number + 1, time.monotonic(), _processor_seconds(worker)
             yield Outcome(*json.loads(line))
         if read:
             continue
@@ -95,6 +98,22 @@ def _watch(cases: Sequence[Case], first: int, worker: int, reading: int, seconds
         os.waitpid(worker, 0)
         yield Outcome(cases[number].name, "hang", f"more than {seconds:g} s", seconds)
         return
+
+
+def _too_long(worker: int, seconds: float, started: float, used: float) -> bool:
+    by_the_clock = time.monotonic() - started
+    return _processor_seconds(worker) - used > seconds or by_the_clock > WAITING * seconds
+
+
+def _processor_seconds(worker: int) -> float:
+    """Return the processor time of a worker, its children that have ended, and those that run."""
+    try:
+        children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
+        texts = [Path(f"/proc/{process}/stat").read_text() for process in [worker, *children]]
+    except OSError:  # one has just ended
+        return 0.0
+    times = [sum(map(int, text.rpartition(")")[2].split()[11:15])) for text in texts]
+    return sum(times) / os.sysconf("SC_CLK_TCK")
 
 
 def _work(cases: Sequence[Case], first: int, writing: int) -> None:
