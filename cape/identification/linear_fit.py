@@ -11,7 +11,7 @@ from cape.identification.elimination import eliminate
 from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Term
 
 _NOISE = 1e-9  # of the energy of the strongest mode
-_SMALLEST_CHANGE = 1e-8  # of the energy; frames that change less count as constant
+_SMALLEST_CHANGE = 1e-6  # of the energy; frames that change less count as constant
 _RIDGE = 1e-6
 _STAGES, _ITERATIONS = 10, 30
 _NEGLIGIBLE, _SMALLEST = (
