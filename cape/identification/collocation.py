@@ -36,7 +36,7 @@ def estimate(
     outputs = np.array([term.output for term in terms])
     x, free, misfit = _fit(columns * weight[:, None, None] / 2, outputs, functions, change)
     used = np.flatnonzero(free.any(1))
-    return tuple(terms[number] for number in used), x[used], misfit
+    return tuple(terms[int(number)] for number in used), x[used], misfit
 
 
 def _fit(columns, outputs, functions, change) -> tuple[np.ndarray, np.ndarray, float]:
