@@ -59,10 +59,9 @@ def table(kind: str) -> str:
     for name, equation in EQUATIONS.items():
         found = {contender: errors(name, contender, kind) for contender in MODELS}
         if any(found.values()):
-            best = min(np.mean(values) for values in found.values() if values)
-            cells = [
-                _cell(values, bold=bool(values) and np.mean(values) == best) for values in found.values()
-            ]
+            means = {contender: np.mean(values) for contender, values in found.items() if values}
+            best = min(means, key=means.__getitem__) if len(means) > 1 else None
+            cells = [_cell(values, bold=contender == best) for contender, values in found.items()]
             rows.append(f"| {name}: {equation.formula} | {' | '.join(cells)} |")
     ratios = [_ratio(contender, kind) for contender in MODELS]
     rows.append(f"| geometric mean of the ratio to ours | {' | '.join(ratios)} |")
