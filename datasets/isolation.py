@@ -38,8 +38,8 @@ class Child:
         self._results, sending = Pipe(duplex=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # JAX and Python warn about threads, which the child does not use
-            self._process = os.fork()
-        if self._process == 0:
+            self.process = os.fork()
+        if self.process == 0:
             _run_and_exit(task, sending)
         sending.close()
 
@@ -54,8 +54,8 @@ class Child:
         try:
             return self._results.recv()
         except EOFError:
-            _, status = os.waitpid(self._process, 0)
-            self._process = 0
+            _, status = os.waitpid(self.process, 0)
+            self.process = 0
             out_of_time = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
             raise ChildEnded(TOO_LONG if out_of_time else CRASHES) from None
 
@@ -66,9 +66,9 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._results.close()
-        if self._process:
-            os.kill(self._process, signal.SIGKILL)
-            os.waitpid(self._process, 0)
+        if self.process:
+            os.kill(self.process, signal.SIGKILL)
+            os.waitpid(self.process, 0)
 
 
 def limit_time(seconds: float) -> None:

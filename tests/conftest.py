@@ -58,6 +58,13 @@ def compiled_programs(tmp_path_factory):
     compilation_cache.reset_cache()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_programs():
+    """Free what JAX keeps of a module: the fork of a large process, which opens unknown files, is slow."""
+    yield
+    jax.clear_caches()
+
+
 SHARED = Path(os.environ.get("CAPE_SHARED", Path(__file__).parents[2] / "shared"))
 
 

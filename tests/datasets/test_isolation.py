@@ -33,8 +33,8 @@ def test_results_come_back_in_order_and_the_child_ends():
         assert child.receive(5) == 1
         assert child.receive(5) == "two"
         assert child.receive(5).tolist() == [0, 1, 2]
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.process, 0)
 
 
 @pytest.mark.parametrize(
