@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -40,6 +41,20 @@ class IdentifiedEquation:
     misfit: float
     error: tuple[float, ...]
     growth: float
+
+    @classmethod
+    def of(
+        cls,
+        basis: BasisName,
+        terms: Sequence[Term],
+        x: Float[np.ndarray, "term function"],
+        substeps: int,
+        misfit: float,
+    ) -> "IdentifiedEquation":
+        """Make an equation of those terms that have coefficients, with its error and growth still to be set."""
+        used = np.flatnonzero(np.any(x != 0, 1))
+        rows = tuple(tuple(float(c) for c in x[number]) for number in used)
+        return cls(basis, tuple(terms[number] for number in used), rows, substeps, float(misfit), (), 0.0)
 
     def check(self, problem: Problem) -> None:
         """Raise ValueError unless terms, coefficients and errors fit each other and the problem."""

@@ -15,7 +15,7 @@ from cape.identification.terms import Axes, Term
 
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
 _ITERATIONS = 20
-_ENOUGH = 1e-3  # relative decrease of the misfit below which the fit ends
+_ENOUGH = 1e-3  # expected relative decrease of the misfit below which the fit ends
 _NEGLIGIBLE = 0.02  # relative increase of the misfit that the removal of a term may cause
 _SMALLEST = 1e-6  # misfit below which a difference is rounding
 
@@ -84,6 +84,9 @@ class ProductFit:
             matrix = hessian[np.ix_(chosen, chosen)] + damping * np.diag(scale)
             change = np.zeros(x.size)
             change[chosen] = -np.linalg.lstsq(matrix, gradient[chosen], rcond=None)[0]
+            expected = -2 * gradient @ change - change @ hessian @ change
+            if expected < _ENOUGH * misfit:
+                break
             following = x + change.reshape(self.shape)
             trial = self._at(following, substeps, included)
             if not trial[0] < misfit:
@@ -92,8 +95,6 @@ class ProductFit:
                     break
                 continue
             x, at, damping = following, trial, damping / 10
-            if misfit - trial[0] < _ENOUGH * misfit:
-                break
         return x
 
     def without_negligible(

@@ -137,7 +137,7 @@ def _attempt(
             output.log(record | {"seconds": running.seconds})
             bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.lowest_error:.4f}")
             running.begin()
-            if due:
+            if due and (output.checkpoint_pays or config.divergence_retries or epoch + 1 == config.epochs):
                 output.save_checkpoint(state, best, running)
     finite.validations()
     return _with_weights(surrogate, best)

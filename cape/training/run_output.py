@@ -16,6 +16,8 @@ from cape.training.log import TrainingLog
 from cape.training.running_epoch import RunningEpoch
 from cape.training.update import TrainingState
 
+_SHARE = 0.1  # of the time of a training that checkpoints may take
+
 
 class RunOutput:
     """Write the output of a training; write nothing if there is no folder.
@@ -39,6 +41,7 @@ class RunOutput:
         self._tensorboard = tensorboard
         self.retries = 0
         self._saved = time.monotonic()
+        self._seconds = 0.0  # that the last checkpoint took
 
     def resume(
         self,
@@ -111,11 +114,21 @@ class RunOutput:
 
         If `running` has updates, the state is one inside an epoch.
         """
+        started = time.monotonic()
         if self._folder is not None and self._checkpoints is not None:
             check_held(self._folder)
             arrays = {"state": state, "best": best.arrays, "running": running.arrays}
             self._checkpoints.save(int(state["step"]), arrays, {"retries": self.retries})
         self._saved = time.monotonic()
+        self._seconds = self._saved - started
+
+    @property
+    def checkpoint_pays(self) -> bool:
+        """Return whether the work since the last checkpoint took long enough to save it.
+
+        Checkpoints of epochs that take a fraction of a second would otherwise cost more than the training.
+        """
+        return time.monotonic() - self._saved >= self._seconds / _SHARE
 
     @property
     def minutes(self) -> float:

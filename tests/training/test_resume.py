@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from small_trainings import CONFIG, MODEL, assert_same_weights, train, weights
 from cape.datasets.lock import FolderInUse
 from cape.paper.adam import PaperAdam
 from cape.training import fit as fitting
+from cape.training import run_output
 from cape.training.checkpoint import Checkpoints
 from cape.training.log import read
 from cape.training.sampling import Weighted
@@ -49,6 +51,18 @@ def test_a_training_stopped_and_resumed_is_the_same_bitwise(complete, tmp_path, 
     assert_same_weights(train(folder=tmp_path), complete[0])
     stopped, whole = (read(folder / "metrics.jsonl") for folder in (tmp_path, complete[1]))
     assert [{**record, "seconds": 0} for record in stopped] == [{**record, "seconds": 0} for record in whole]
+
+
+@pytest.mark.parametrize(("share", "retries", "saved"), [(1e-9, 0, 2), (1e-9, 1, 12), (np.inf, 0, 12)])
+def test_short_epochs_are_saved_once_in_a_while_and_at_the_end(tmp_path, monkeypatch, share, retries, saved):
+    numbers = []
+    monkeypatch.setattr(
+        Checkpoints, "save", lambda _, number, *__: (numbers.append(number), time.sleep(1e-3))
+    )
+    monkeypatch.setattr(run_output, "_SHARE", share)
+    train(dataclasses.replace(CONFIG, divergence_retries=retries), folder=tmp_path)
+    assert len(numbers) == saved
+    assert numbers[-1] == 48
 
 
 def test_a_training_saves_inside_an_epoch_after_some_time_and_resumes_there_bitwise(

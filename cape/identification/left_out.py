@@ -1,0 +1,24 @@
+"""Parameter values that are left out of a fit, to see how well its equation predicts them."""
+
+import numpy as np
+from jaxtyping import Float
+
+from cape.identification.parameter_basis import BASES, OF_POSITIVE_VALUES, BasisName, basis_functions
+
+_FOLDS = 4
+
+
+def left_out_together(count: int) -> list[np.ndarray]:
+    """Return groups of numbers of values. The first and the last value stay in every fit."""
+    inner = np.arange(1, count - 1)
+    return [group for group in (inner[start::_FOLDS] for start in range(_FOLDS)) if len(group)]
+
+
+def bases(values: Float[np.ndarray, "value parameter"]) -> list[BasisName]:
+    """Return the bases that have fewer functions than there are values, so that values can be left out."""
+    return [
+        name
+        for name in BASES
+        if ((values > 0).all() or name not in OF_POSITIVE_VALUES)
+        and basis_functions(name, values).shape[1] < len(values)
+    ]

@@ -1,0 +1,80 @@
+"""An equation with products, from a fit to pairs of frames."""
+
+import dataclasses
+
+import numpy as np
+
+from cape.identification.equation import IdentifiedEquation
+from cape.identification.first_estimate import FirstEstimate, library
+from cape.identification.growth import growth_bound
+from cape.identification.left_out import left_out_together
+from cape.identification.parameter_basis import basis_functions
+from cape.identification.product_fit import Pairs, ProductFit
+from cape.identification.samples import Samples
+from cape.identification.stability import SUBSTEPS, with_fewest_substeps
+from cape.identification.terms import Axes, Term
+from cape.problem import Problem
+
+_ACCEPTED = 0.1  # misfit
+_TRUSTED = 0.3  # misfit of a first estimate whose forces are taken
+_MOST_COEFFICIENTS = 60  # of a fit of all terms at once
+_FEWER_SUBSTEPS = 8  # of the first fit, and of fits of a large library
+_ELIMINATIONS = 2
+
+
+def product_equation(
+    samples: Samples, on: Axes, problem: Problem, start: FirstEstimate
+) -> IdentifiedEquation | None:
+    """Return the equation to which a fit from a first estimate leads, or None if it does not fit or is not stable."""
+    functions = basis_functions(start.basis, samples.values)
+    chosen = _chosen(start, library(len(problem.channels), on.periodic), functions.shape[1])
+    if chosen is None:
+        return None
+    terms, x, free, substeps = chosen
+    frames, value, weight = samples.draw(2)
+    pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
+    every = np.ones(len(value), bool)
+    fit = ProductFit(pairs, terms, on, problem.conserved)
+    x = fit.solve(x, free, _FEWER_SUBSTEPS, every)
+    terms, x, free = _kept(terms, *fit.without_negligible(x, free, _FEWER_SUBSTEPS, every))
+    fit = ProductFit(pairs, terms, on, problem.conserved)
+    x = fit.solve(x, free, substeps, every)
+    for _ in range(_ELIMINATIONS):
+        x, free = fit.without_negligible(x, free, substeps, every)
+        x = fit.solve(x, free, substeps, every)
+    if not fit.misfits(x, substeps).mean() <= _ACCEPTED:
+        return None
+    errors = fit.misfits(x, substeps)
+    misfits = np.array([errors[value == v].mean() for v in range(len(functions))])
+    for left_out in left_out_together(len(functions)):
+        outside = np.isin(value, left_out)
+        errors = fit.misfits(fit.solve(x, free, substeps, ~outside), substeps)
+        misfits[left_out] = [errors[value == v].mean() for v in left_out]
+    equation = IdentifiedEquation.of(start.basis, terms, x, substeps, misfits.max())
+    equation = dataclasses.replace(equation, growth=growth_bound(equation, samples, on))
+    return with_fewest_substeps(equation, fit, samples, on, problem)
+
+
+def _chosen(
+    start: FirstEstimate, every: list[Term], functions: int
+) -> tuple[tuple[Term, ...], np.ndarray, np.ndarray, int] | None:
+    """Return the terms of the fit, its start, which coefficients are free, and the number of substeps.
+
+    All terms of a small library are fitted; of a large one those of the first estimate, if it is a good one.
+    """
+    if len(every) * functions <= _MOST_COEFFICIENTS:
+        forces = [term for term in start.terms if term not in every] if start.misfit < _TRUSTED else []
+        terms = (*every, *forces)
+        shape = (len(terms), functions)
+        return terms, np.zeros(shape), np.ones(shape, bool), SUBSTEPS[-1]
+    if not start.terms or start.misfit > _ACCEPTED:
+        return None
+    return start.terms, start.coefficients, start.coefficients != 0, _FEWER_SUBSTEPS
+
+
+def _kept(
+    terms: tuple[Term, ...], x: np.ndarray, free: np.ndarray
+) -> tuple[tuple[Term, ...], np.ndarray, np.ndarray]:
+    """Leave out terms without a free coefficient."""
+    kept = np.flatnonzero(free.any(1))
+    return tuple(terms[number] for number in kept), x[kept], free[kept]
