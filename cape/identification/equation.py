@@ -52,7 +52,7 @@ class IdentifiedEquation:
         misfit: float,
     ) -> "IdentifiedEquation":
         """Make an equation of those terms that have coefficients, with its error and growth still to be set."""
-        used = np.flatnonzero(np.any(x != 0, 1))
+        used = [int(number) for number in np.flatnonzero(np.any(x != 0, 1))]
         rows = tuple(tuple(float(c) for c in x[number]) for number in used)
         return cls(basis, tuple(terms[number] for number in used), rows, substeps, float(misfit), (), 0.0)
 
