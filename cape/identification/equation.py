@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cape.identification.parameter_basis import BasisName, basis_functions
+from cape.identification.parameter_basis import basis_functions
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import Term, axes_of
 from cape.problem import Problem
@@ -34,7 +34,7 @@ class IdentifiedEquation:
         growth: largest growth of a mode in a time step at any parameters, as a logarithm.
     """
 
-    basis: BasisName
+    basis: str
     terms: tuple[Term, ...]
     coefficients: tuple[tuple[float, ...], ...]
     substeps: int
@@ -45,7 +45,7 @@ class IdentifiedEquation:
     @classmethod
     def of(
         cls,
-        basis: BasisName,
+        basis: str,
         terms: Sequence[Term],
         x: Float[np.ndarray, "term function"],
         substeps: int,

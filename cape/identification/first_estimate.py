@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from cape.identification.collocation import estimate
 from cape.identification.left_out import bases
-from cape.identification.parameter_basis import BasisName, basis_functions
+from cape.identification.parameter_basis import basis_functions
 from cape.identification.samples import Samples
 from cape.identification.terms import Axes, Term, force_terms, linear_terms, product_terms
 
@@ -26,7 +26,7 @@ class FirstEstimate(NamedTuple):
         misfit: mean square error over that of persistence.
     """
 
-    basis: BasisName
+    basis: str
     terms: tuple[Term, ...]
     coefficients: Float[np.ndarray, "term function"]
     misfit: float

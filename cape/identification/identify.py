@@ -21,6 +21,7 @@ _LINEAR, _GOOD = 1e-2, 5e-2  # misfits of a linear equation, and of one that is 
 _ACCEPTED = 0.3  # misfit at a parameter value
 _MOST_TERMS = 200  # of the library; equations of more channels are not looked for
 _MOST_FITS = 2  # of equations with products
+_ALIKE = 2.0  # ratio of misfits up to which the simpler linear equation is preferred
 _SMALLEST_ERROR = 1e-4  # of a step, in standard deviations
 
 
@@ -40,8 +41,7 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
         return None
     samples = read_samples(trajectories, problem)
     on = axes_of(problem.boundaries, problem.resolution)
-    candidates = [linear_equation(samples, on, problem, name) for name in bases(samples.values)]
-    best = min((c for c in candidates if c is not None), key=lambda c: c.misfit, default=None)
+    best = _best_linear(samples, on, problem)
     if best is None or best.misfit > _LINEAR:
         for start in first_estimates(samples, on, len(problem.channels))[:_MOST_FITS]:
             candidate = product_equation(samples, on, problem, start)
@@ -52,6 +52,15 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
     if best is None or best.misfit > _ACCEPTED:
         return None
     return dataclasses.replace(best, error=_error(best, samples, on, problem))
+
+
+def _best_linear(samples: Samples, on: Axes, problem: Problem) -> IdentifiedEquation | None:
+    """Return the linear equation with the least misfit; of several that are alike, the one with the fewest numbers."""
+    found = [linear_equation(samples, on, problem, name) for name in bases(samples.values)]
+    known = [equation for equation in found if equation is not None]
+    least = min((equation.misfit for equation in known), default=0.0)
+    alike = [equation for equation in known if equation.misfit <= _ALIKE * least]
+    return min(alike, key=lambda equation: np.count_nonzero(equation.coefficients), default=None)
 
 
 def _error(equation: IdentifiedEquation, samples: Samples, on: Axes, problem: Problem) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from cape.identification.parameter_basis import BASES, OF_POSITIVE_VALUES, BasisName, basis_functions
+from cape.identification.parameter_basis import basis_functions, basis_names
 
 _FOLDS = 4
 
@@ -14,11 +14,10 @@ def left_out_together(count: int) -> list[np.ndarray]:
     return [group for group in (inner[start::_FOLDS] for start in range(_FOLDS)) if len(group)]
 
 
-def bases(values: Float[np.ndarray, "value parameter"]) -> list[BasisName]:
+def bases(values: Float[np.ndarray, "value parameter"]) -> list[str]:
     """Return the bases that have fewer functions than there are values, so that values can be left out."""
     return [
         name
-        for name in BASES
-        if ((values > 0).all() or name not in OF_POSITIVE_VALUES)
-        and basis_functions(name, values).shape[1] < len(values)
+        for name in basis_names(values.shape[1], positive=bool((values > 0).all()))
+        if basis_functions(name, values).shape[1] < len(values)
     ]

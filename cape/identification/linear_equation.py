@@ -8,7 +8,7 @@ from cape.identification.equation import IdentifiedEquation
 from cape.identification.growth import growth_bound
 from cape.identification.left_out import left_out_together
 from cape.identification.linear_fit import LinearFit, ModeStatistics, mode_statistics
-from cape.identification.parameter_basis import BasisName, basis_functions
+from cape.identification.parameter_basis import basis_functions
 from cape.identification.samples import Samples
 from cape.identification.terms import Axes, linear_terms
 from cape.problem import Problem
@@ -16,9 +16,7 @@ from cape.problem import Problem
 _ACCEPTED = 0.1  # misfit at every value
 
 
-def linear_equation(
-    samples: Samples, on: Axes, problem: Problem, name: BasisName
-) -> IdentifiedEquation | None:
+def linear_equation(samples: Samples, on: Axes, problem: Problem, name: str) -> IdentifiedEquation | None:
     """Return the linear equation whose coefficients are linear in functions of the parameters, or None if none fits."""
     groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
     statistics, functions = mode_statistics(groups, on), basis_functions(name, samples.values)

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 from cape.identification.elimination import eliminate
 from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Term
 
-_NOISE = 1e-9  # of the energy of the strongest mode
+_NOISE = 1e-13  # of the energy of the strongest mode
 _SMALLEST_CHANGE = 1e-6  # of the energy; frames that change less count as constant
 _RIDGE = 1e-6
 _STAGES, _ITERATIONS = 10, 30

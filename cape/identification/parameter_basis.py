@@ -1,34 +1,21 @@
 """Functions of the PDE parameters that the coefficients of an identified equation are linear in."""
 
+import itertools
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-BasisName = Literal["linear", "squares", "quadratic", "inverse", "root"]
-
-
-def _linear(r: Any) -> Any:
-    return r
-
-
-def _squares(r: Any) -> Any:
-    return r**2
-
-
-def _quadratic(r: Any) -> Any:
-    pairs = [r[:, i : i + 1] * r[:, i:] for i in range(r.shape[1])]
-    return namespace(r).concatenate([r, *pairs], -1)
-
-
-def _inverse(r: Any) -> Any:
-    return 1.0 / r
-
-
-def _root(r: Any) -> Any:
-    return namespace(r).sqrt(namespace(r).maximum(r, 0.0))
+_OF_ONE: dict[str, Callable[[Any], Any]] = {
+    "linear": lambda r: r,
+    "squares": lambda r: r**2,
+    "inverse": lambda r: 1.0 / r,
+    "root": lambda r: namespace(r).sqrt(namespace(r).maximum(r, 0.0)),
+}
+_QUADRATIC = "quadratic"
+_MOST_MIXED = 3  # parameters of which some have squares
 
 
 def namespace(array: Any) -> Any:
@@ -36,23 +23,40 @@ def namespace(array: Any) -> Any:
     return jnp if isinstance(array, jax.Array) else np
 
 
-BASES: dict[BasisName, Callable[[Any], Any]] = {
-    "linear": _linear,
-    "squares": _squares,
-    "quadratic": _quadratic,
-    "inverse": _inverse,
-    "root": _root,
-}
-OF_POSITIVE_VALUES: tuple[BasisName, ...] = ("inverse", "root")
-
-
-def basis_functions(name: BasisName, scaled: Any) -> Any:
-    """Evaluate the functions of a basis, with 1 first, on parameters divided by their largest trained magnitude.
-
-    "linear" gives p, "squares" p², "quadratic" p and all products of two parameters, "inverse" 1/p, "root" √p.
+def basis_names(parameters: int, *, positive: bool) -> list[str]:
+    """Return the names of all bases, the simplest first.
 
     Args:
-        scaled: [batch, parameter], of jax or of numpy; the result [batch, function] is the same.
+        parameters: their number.
+        positive: whether all values are positive, as "inverse" and "root" require.
     """
-    functions = namespace(scaled)
-    return functions.concatenate([functions.ones_like(scaled[:, :1]), BASES[name](scaled)], -1)
+    mixed = itertools.product(("linear", "squares"), repeat=parameters)
+    names = ["linear", "squares"]
+    if parameters <= _MOST_MIXED:
+        names += [",".join(each) for each in mixed if len(set(each)) > 1]
+    return [*names, _QUADRATIC, *(["inverse", "root"] if positive else [])]
+
+
+def basis_functions(name: str, scaled: Any) -> Any:
+    """Evaluate the functions of a basis, with 1 first, on parameters divided by their largest trained magnitude.
+
+    "linear" gives p, "squares" p², "inverse" 1/p, "root" √p, and "quadratic" p and all products of two parameters.
+    A name for each parameter, such as "squares,linear", gives one function of each.
+
+    Args:
+        name: of the basis.
+        scaled: [batch, parameter], of jax or of numpy; the result [batch, function] is the same.
+
+    Raises:
+        ValueError: there is no such basis.
+    """
+    number = scaled.shape[1]
+    each = name.split(",") if "," in name else [name] * number
+    if name == _QUADRATIC:
+        columns = [scaled, *(scaled[:, i : i + 1] * scaled[:, i:] for i in range(number))]
+    elif len(each) == number and all(part in _OF_ONE for part in each):
+        columns = [_OF_ONE[part](scaled[:, i : i + 1]) for i, part in enumerate(each)]
+    else:
+        raise ValueError(f"equation.basis: {name!r} is unknown, or is not one of {number} parameters")
+    numpy = namespace(scaled)
+    return numpy.concatenate([numpy.ones_like(scaled[:, :1]), *columns], -1)

@@ -66,19 +66,24 @@ def _function_names(equation: IdentifiedEquation, problem: Problem) -> list[tupl
     """Return the name of every function of the parameters, and the factor that puts it into physical units."""
     largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
     pairs = list(zip(problem.parameters, np.where(largest == 0, 1.0, largest), strict=True))
-    by_basis = {
-        "linear": [(name, 1 / high) for name, high in pairs],
-        "squares": [(f"{name}²", 1 / high**2) for name, high in pairs],
-        "inverse": [(f"/{name}", high) for name, high in pairs],
-        "root": [(f"√{name}", high**-0.5) for name, high in pairs],
-        "quadratic": [(name, 1 / high) for name, high in pairs]
-        + [
+    if equation.basis == "quadratic":
+        products = [
             (f"{name} {other}", 1 / (high * higher))
             for i, (name, high) in enumerate(pairs)
             for other, higher in pairs[i:]
-        ],
-    }
-    return [("", 1.0), *by_basis[equation.basis]]
+        ]
+        return [("", 1.0), *((name, 1 / high) for name, high in pairs), *products]
+    each = equation.basis.split(",") if "," in equation.basis else [equation.basis] * len(pairs)
+    return [("", 1.0), *(_of_one(part, *pair) for part, pair in zip(each, pairs, strict=True))]
+
+
+def _of_one(function: str, name: str, high: float) -> tuple[str, float]:
+    return {
+        "linear": (name, 1 / high),
+        "squares": (f"{name}²", 1 / high**2),
+        "inverse": (f"/{name}", high),
+        "root": (f"√{name}", high**-0.5),
+    }[function]
 
 
 def _factor_text(factor: Factor, problem: Problem) -> str:
