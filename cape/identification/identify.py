@@ -22,7 +22,7 @@ _ACCEPTED = 0.3  # misfit at a parameter value
 _MOST_TERMS = 200  # of the library; equations of more channels are not looked for
 _MOST_FITS = 2  # of equations with products
 _ALIKE = 2.0  # ratio of misfits up to which the simpler linear equation is preferred
-_SMALLEST_ERROR = 1e-4  # of a step, in standard deviations
+_SMALLEST_ERROR = 1e-5  # of a step, in standard deviations
 
 
 def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation | None:
