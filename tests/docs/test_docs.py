@@ -1,5 +1,6 @@
 """README, docs and CONTRIBUTING: links resolve, Python blocks run, commands exist with the options they name."""
 
+import dataclasses
 import functools
 import importlib
 import re
@@ -16,6 +17,7 @@ import cape
 from cape import cli, experiment
 from cape.model.config import ModelConfig
 from cape.solvers.fno import FNOConfig
+from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING
 from cape.training.config import TrainingConfig
 from cape.training.optimisers import AdamW
 
@@ -84,6 +86,8 @@ def small(here, monkeypatch):
     monkeypatch.setattr(experiment, "ModelConfig", functools.partial(ModelConfig, base=base))
     tiny = functools.partial(TrainingConfig, epochs=1, batch=4, warmup_epochs=0, optimiser=AdamW())
     monkeypatch.setattr(experiment, "TrainingConfig", tiny)
+    monkeypatch.setattr(experiment, "AUTOMATIC_MODEL", dataclasses.replace(AUTOMATIC_MODEL, base=base))
+    monkeypatch.setattr(experiment, "AUTOMATIC_TRAINING", dataclasses.replace(AUTOMATIC_TRAINING, epochs=1))
     (here / "data" / "burgers").mkdir(parents=True)
     for nu in ("0.01", "0.1", "1.0"):
         write_scalar(here / "data" / "burgers" / f"1D_Burgers_Sols_Nu{nu}.hdf5", decaying_waves(float(nu)))
