@@ -34,7 +34,7 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
 
     Reads at most 256 MB of the trajectories.
     """
-    if trajectories.frames < 3 or not problem.parameters:
+    if trajectories.frames < 3:
         return None
     periodic = [boundary == "periodic" for boundary in problem.boundaries]
     if len(library(len(problem.channels), periodic)) > _MOST_TERMS:

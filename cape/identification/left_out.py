@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from cape.identification.parameter_basis import basis_functions, basis_names
+from cape.identification.parameter_basis import CONSTANT, basis_functions, basis_names
 
 _FOLDS = 4
 
@@ -15,7 +15,12 @@ def left_out_together(count: int) -> list[np.ndarray]:
 
 
 def bases(values: Float[np.ndarray, "value parameter"]) -> list[str]:
-    """Return the bases that have fewer functions than there are values, so that values can be left out."""
+    """Return the bases that have fewer functions than there are values, so that values can be left out.
+
+    Coefficients are constant if there is one value.
+    """
+    if len(values) == 1:
+        return [CONSTANT]
     return [
         name
         for name in basis_names(values.shape[1], positive=bool((values > 0).all()))

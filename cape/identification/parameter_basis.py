@@ -14,7 +14,7 @@ _OF_ONE: dict[str, Callable[[Any], Any]] = {
     "inverse": lambda r: 1.0 / r,
     "root": lambda r: namespace(r).sqrt(namespace(r).maximum(r, 0.0)),
 }
-_QUADRATIC = "quadratic"
+_QUADRATIC, CONSTANT = "quadratic", "constant"
 _MOST_MIXED = 3  # parameters of which some have squares
 
 
@@ -40,7 +40,7 @@ def basis_names(parameters: int, *, positive: bool) -> list[str]:
 def basis_functions(name: str, scaled: Any) -> Any:
     """Evaluate the functions of a basis, with 1 first, on parameters divided by their largest trained magnitude.
 
-    "linear" gives p, "squares" p², "inverse" 1/p, "root" √p, and "quadratic" p and all products of two parameters.
+    "constant" gives no others, "linear" gives p, "squares" p², "inverse" 1/p, "root" √p, and "quadratic" p and all products of two parameters.
     A name for each parameter, such as "squares,linear", gives one function of each.
 
     Args:
@@ -52,11 +52,14 @@ def basis_functions(name: str, scaled: Any) -> Any:
     """
     number = scaled.shape[1]
     each = name.split(",") if "," in name else [name] * number
-    if name == _QUADRATIC:
+    columns: list[Any]
+    if name == CONSTANT:
+        columns = []
+    elif name == _QUADRATIC:
         columns = [scaled, *(scaled[:, i : i + 1] * scaled[:, i:] for i in range(number))]
     elif len(each) == number and all(part in _OF_ONE for part in each):
         columns = [_OF_ONE[part](scaled[:, i : i + 1]) for i, part in enumerate(each)]
     else:
         raise ValueError(f"equation.basis: {name!r} is unknown, or is not one of {number} parameters")
     numpy = namespace(scaled)
-    return numpy.concatenate([numpy.ones_like(scaled[:, :1]), *columns], -1)
+    return numpy.concatenate([numpy.ones((len(scaled), 1), scaled.dtype), *columns], -1)

@@ -66,6 +66,8 @@ def _function_names(equation: IdentifiedEquation, problem: Problem) -> list[tupl
     """Return the name of every function of the parameters, and the factor that puts it into physical units."""
     largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
     pairs = list(zip(problem.parameters, np.where(largest == 0, 1.0, largest), strict=True))
+    if equation.basis == "constant":
+        return [("", 1.0)]
     if equation.basis == "quadratic":
         products = [
             (f"{name} {other}", 1 / (high * higher))

@@ -14,7 +14,7 @@ from cape.training.log import read
 from cape.training.update import update
 
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
-TWICE = dataclasses.replace(CONFIG, divergence_retries=2)
+TWICE = dataclasses.replace(CONFIG, epochs=6, divergence_retries=2)
 
 
 def diverging(monkeypatch, step, times):
@@ -46,7 +46,7 @@ def test_a_training_goes_back_with_half_the_learning_rate_and_records_it(tmp_pat
     assert [slowdown for step, slowdown in applied if step == 12] == [1.0, 0.5, 0.25]
     assert {slowdown for step, slowdown in applied if step > 15} == {0.25}
     records = read(tmp_path / "metrics.jsonl")
-    assert [record["epoch"] for record in records if "epoch" in record] == list(range(1, 13))
+    assert [record["epoch"] for record in records if "epoch" in record] == list(range(1, 7))
     assert [record for record in records if "retry" in record] == [
         {"step": 12, "retry": n, "diverged_at": 15, "back_to": 12, "slowdown": 0.5**n} for n in (1, 2)
     ]
@@ -69,14 +69,14 @@ def test_a_stopped_training_continues_with_its_learning_rate_bitwise(tmp_path, m
         original = fitting._record
 
         def stop(phases, epoch, *others):
-            if epoch == 7:
+            if epoch == 4:
                 raise KeyboardInterrupt
             return original(phases, epoch, *others)
 
         patched.setattr(fitting, "_record", stop)
         with pytest.raises(KeyboardInterrupt):
             train(TWICE, tmp_path / "stopped")
-    assert applied[-1] == (31, 0.5)
+    assert applied[-1] == (19, 0.5)
     assert_same_weights(train(TWICE, tmp_path / "stopped"), whole)
     without_seconds = [
         [record | {"seconds": 0} for record in read(tmp_path / name / "metrics.jsonl")]

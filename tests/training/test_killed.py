@@ -42,9 +42,11 @@ def test_a_killed_training_is_resumed_bitwise_and_leaves_nothing_behind(complete
     (folder / "checkpoints" / replaced / "default").mkdir(parents=True)
     before = read(folder / "metrics.jsonl")
     assert 3 <= len(before) < CONFIG.epochs
-    assert_same_weights(train(OFTEN, folder), complete[0])
+    assert_same_weights(train(CONFIG, folder), complete[0])
     records, whole = (read(path / "metrics.jsonl") for path in (folder, complete[1]))
     assert records[:3] == before[:3]
     assert [record | {"seconds": 0} for record in records] == [record | {"seconds": 0} for record in whole]
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "metrics.jsonl", "model"]
-    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["47", "48"]
+    checkpoints = [path.name for path in (folder / "checkpoints").iterdir()]
+    assert len(checkpoints) == 2
+    assert "48" in checkpoints

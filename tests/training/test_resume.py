@@ -81,7 +81,7 @@ def test_a_training_saves_inside_an_epoch_after_some_time_and_resumes_there_bitw
     with pytest.raises(Killed):
         train(config, tmp_path)
     assert Checkpoints(tmp_path / "checkpoints").numbers() == [13, 12]
-    assert_same_weights(train(config, tmp_path), complete[0])
+    assert_same_weights(train(CONFIG, tmp_path), complete[0])
     assert len(applied) == 14 + 48 - 13
     stopped, whole = (read(folder / "metrics.jsonl") for folder in (tmp_path, complete[1]))
     assert [{**record, "seconds": 0} for record in stopped] == [{**record, "seconds": 0} for record in whole]
