@@ -44,7 +44,7 @@ class ModelConfig:
 
     base: SolverConfig = FNOConfig()
     conditioning: ConditioningConfig = CAPEConfig()
-    normalisation: str = "sample"
+    normalisation: str = "auto"
     conserve: bool = True
     position_channels: bool = False
     history: int = 1

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.special
 
 from cape.datasets.arrays import from_arrays
 from cape.model.config import ModelConfig
@@ -32,6 +33,15 @@ def test_normalisation_follows_from_the_sizes_of_the_frames(sizes, choice, reaso
     model, notes = automatic_model(AUTOMATIC_MODEL, trajectories(sizes))
     assert model.normalisation == choice
     assert notes == (f"normalisation: {choice}, because {reason}",)
+
+
+def test_a_rod_heated_at_its_end_and_a_flow_forced_from_rest_are_normalised_by_the_training_data():
+    x, t = np.arange(16)[None] / 16, np.arange(6)[:, None] / 10
+    rod = 0.1 + 0.9 * scipy.special.erfc(x / np.sqrt(0.04 * t + 1e-30)) * (t > 0)
+    forced = (1 - np.exp(-t)) * np.sin(2 * np.pi * x)
+    for u in (rod, forced):
+        data = from_arrays(np.repeat(u[None], 4, 0), {"p": np.arange(4)}, dt=0.1, dx=1 / 16)
+        assert automatic_model(ModelConfig(), data)[0].normalisation == "channel"
 
 
 def test_one_channel_that_starts_uniform_is_enough():
