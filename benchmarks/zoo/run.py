@@ -9,15 +9,15 @@ continued by the same command, also on another machine. `tables.py` makes tables
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1]))  # for sizing.py
+sys.path.append(str(Path(__file__).parents[1]))  # for sizing.py and commit.py
 
+from commit import commit
 from contenders import MODELS, experiment
 from equation import ZooEquation
 from equations import EQUATIONS
@@ -65,7 +65,7 @@ def measure(equation: ZooEquation, contender: str, seed: int, folder: Path) -> d
     return {
         "contender": contender,
         "seed": seed,
-        "commit": _commit(),
+        "commit": commit(),
         "seconds": round(seconds, 1),
         "identified": None if found is None else equation_text(found, surrogate.problem),
         "values": [
@@ -93,13 +93,6 @@ def add(name: str, record: dict[str, Any]) -> None:
         f"{name}, {record['contender']}, seed {record['seed']}: {errors}; {record['seconds']:.0f} s",
         flush=True,
     )
-
-
-def _commit() -> str:
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent
-    )
-    return described.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
