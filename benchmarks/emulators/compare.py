@@ -1,6 +1,6 @@
 """Compare a surrogate with automatic settings to apebench's own FNO, on three of its scenarios.
 
-    python benchmarks/emulators/compare.py [SCENARIO ...] [--seeds 0 1 2]
+    python benchmarks/emulators/compare.py [SCENARIO ...] [--seeds 0 1 2] [--into docs/zoo.md]
 
 apebench has one parameter value in each scenario, so the surrogate is unconditioned. apebench is installed in a virtual
 environment of its own, makes the data there, and trains its own network with its own optimiser. Prints the geometric
@@ -21,9 +21,10 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-sys.path.append(str(Path(__file__).parents[1]))  # for commit.py
+sys.path.append(str(Path(__file__).parents[1]))  # for commit.py and table_text.py
 
 from commit import commit
+from table_text import replace_table
 
 from cape.data import Data, DataConfig
 from cape.datasets.arrays import from_arrays
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--environment", type=Path, default=Path("data/apebench-environment"))
     parser.add_argument("--data", type=Path, default=Path("data/apebench"))
+    parser.add_argument("--into", type=Path, default=None, help="page with the mark <!-- emulators -->")
     arguments = parser.parse_args()
     if unknown := sorted(set(arguments.scenarios) - set(SCENARIOS)):
         parser.error(f"unknown scenarios {', '.join(unknown)}; expected some of {', '.join(SCENARIOS)}")
@@ -57,7 +59,10 @@ def main() -> None:
         for seed in arguments.seeds:
             if not _known(name, OURS, seed):
                 _add(name, OURS, seed, _ours(data, seed))
-    _print_table()
+    if arguments.into:
+        replace_table(arguments.into, "<!-- emulators -->", _table())
+    else:
+        print(_table())
 
 
 def _theirs(name: str, data: Path, environment: Path) -> dict:
@@ -114,18 +119,24 @@ def _add(scenario: str, model: str, seed: int, measured: dict) -> None:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _print_table() -> None:
-    print("| scenario | model | runs | first 100 steps | step 200 | CPU seconds |\n|---|---|---|---|---|---|")
+def _table() -> str:
+    lines = [
+        "| scenario | model | runs | first 100 steps | step 200 | CPU seconds |",
+        "|---|---|---|---|---|---|",
+    ]
     for scenario, shown in SCENARIOS.items():
         for model in (THEIRS, OURS):
             runs = [r for r in _records() if (r["scenario"], r["model"]) == (scenario, model)]
             if runs:
-                means = [np.exp(np.log(r["errors"][:STEPS]).mean()) for r in runs]
-                last = np.mean([r["errors"][199] for r in runs])
-                seconds = np.median([r["seconds"] for r in runs])
-                print(
-                    f"| {shown} | {model} | {len(runs)} | {np.mean(means):.2g} | {last:.2g} | {seconds:.0f} |"
+                means = [float(np.exp(np.log(r["errors"][:STEPS]).mean())) for r in runs]
+                spread = f" ± {np.std(means):.1g}" if len(runs) > 1 else ""
+                last, seconds = (
+                    np.mean([r["errors"][-1] for r in runs]),
+                    np.median([r["seconds"] for r in runs]),
                 )
+                numbers = f"{np.mean(means):.2g}{spread} | {last:.2g} | {seconds:.0f}"
+                lines.append(f"| {shown} | {model} | {len(runs)} | {numbers} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
