@@ -118,13 +118,25 @@ def outcome(work: Path) -> dict[str, Any]:
     """Return what must be the same after every chain."""
     run = work / "run"
     log = [json.loads(line) | {"seconds": 0} for line in (run / "metrics.jsonl").read_text().splitlines()]
-    inside = (path.relative_to(work).as_posix() for path in sorted(work.rglob("*")))
+    inside = sorted(
+        _without_older_number(path.relative_to(work).as_posix(), work) for path in work.rglob("*")
+    )
     return {
         "weights": (run / "model" / "weights.safetensors").read_bytes(),
         "log": log,
         "evaluation": (run / "evaluation" / "evaluation.json").read_text(),
         "files": [path for path in inside if "/default/" not in path],  # orbax draws names in there
     }
+
+
+def _without_older_number(path: str, work: Path) -> str:
+    """Replace the number of an older checkpoint in the name of a file: it depends on the clock."""
+    folder = "run/checkpoints/"
+    newest = max((int(p.name) for p in (work / folder).glob("[0-9]*") if p.name.isdigit()), default=0)
+    number, slash, rest = path.removeprefix(folder).partition("/")
+    if path.startswith(folder) and number.isdigit() and int(number) != newest:
+        return f"{folder}older{slash}{rest}"
+    return path
 
 
 def finish(process: subprocess.Popen) -> None:
