@@ -43,16 +43,22 @@ def automatic_model(model: ModelConfig, training: Trajectories) -> tuple[ModelCo
 
     Frames that differ in size are normalised by their own statistics. If some trajectories start almost uniform and
     grow, a frame has no size of its own, and the statistics of the training data are used. They are also used if all
-    frames have about the same size.
+    frames have about the same size, or if no channel changes its sign: rates of a reaction depend on the concentrations
+    themselves.
     """
     if model.normalisation != "auto":
         return model, ()
-    sizes = _frame_sizes(training)  # [sample, time, channel]
+    u = _some_samples(training)
+    sizes = u.std(tuple(range(2, u.ndim - 1)))  # [sample, time, channel]
+    channels = u.reshape(-1, u.shape[-1])
+    one_sign = bool(((channels >= 0).all(0) | (channels <= 0).all(0)).all())
     growing = (sizes[:, 0] < _UNIFORM * sizes.max(1)).mean(0)
     large, small = np.quantile(sizes, (0.9, 0.1), axis=(0, 1))
     varied = large > _VARIED * np.maximum(small, 1e-30)
     if (growing > _GROWING_SHARE).any():
         choice, reason = "channel", "first frames are almost uniform"
+    elif one_sign:
+        choice, reason = "channel", "no channel changes its sign"
     elif varied.any():
         choice, reason = "sample", "the size of the fields varies"
     else:
@@ -83,12 +89,11 @@ def automatic_training(
     return training, tuple(notes)
 
 
-def _frame_sizes(trajectories: Trajectories) -> np.ndarray:
-    """Return the standard deviation over space [sample, time, channel] of as many samples as may be read."""
+def _some_samples(trajectories: Trajectories) -> np.ndarray:
+    """Read as many samples as may be read [sample, time, *space, channel]."""
     sample_bytes = (
         8 * trajectories.frames * math.prod(trajectories.resolution) * len(trajectories.channel_names)
     )
     count = min(max(_MOST_BYTES // sample_bytes, 1), trajectories.samples)
     chosen = np.unique(np.linspace(0, trajectories.samples - 1, count).round().astype(int))
-    u = trajectories.read(chosen).astype(np.float64)
-    return u.std(tuple(range(2, u.ndim - 1)))
+    return trajectories.read(chosen).astype(np.float64)

@@ -35,6 +35,13 @@ def test_normalisation_follows_from_the_sizes_of_the_frames(sizes, choice, reaso
     assert notes == (f"normalisation: {choice}, because {reason}",)
 
 
+def test_concentrations_are_normalised_by_the_training_data():
+    waves = trajectories([1.0, 0.3, 0.1]).read()
+    for u, choice in ((waves, "sample"), (waves + 2.0, "channel"), (-waves - 2.0, "channel")):
+        data = from_arrays(u[..., 0], {"p": np.arange(8)}, dt=0.1, dx=1 / 16)
+        assert automatic_model(ModelConfig(), data)[0].normalisation == choice
+
+
 def test_a_rod_heated_at_its_end_and_a_flow_forced_from_rest_are_normalised_by_the_training_data():
     x, t = np.arange(16)[None] / 16, np.arange(6)[:, None] / 10
     rod = 0.1 + 0.9 * scipy.special.erfc(x / np.sqrt(0.04 * t + 1e-30)) * (t > 0)
