@@ -54,11 +54,13 @@ def main() -> None:
         parser.error(f"unknown scenarios {', '.join(unknown)}; expected some of {', '.join(SCENARIOS)}")
     for name in arguments.scenarios:
         data = arguments.data / f"{name}.npz"
-        if not data.exists() or not _known(name, THEIRS, 0):
-            _add(name, THEIRS, 0, _theirs(name, data, arguments.environment))
-        for seed in arguments.seeds:
-            if not _known(name, OURS, seed):
-                _add(name, OURS, seed, _ours(data, seed))
+        missing = [seed for seed in arguments.seeds if not _known(name, OURS, seed)]
+        if not _known(name, THEIRS, 0) or (missing and not data.exists()):
+            measured = _theirs(name, data, arguments.environment)
+            if not _known(name, THEIRS, 0):
+                _add(name, THEIRS, 0, measured)
+        for seed in missing:
+            _add(name, OURS, seed, _ours(data, seed))
     if arguments.into:
         replace_table(arguments.into, "<!-- emulators -->", _table())
     else:
@@ -74,7 +76,9 @@ def _theirs(name: str, data: Path, environment: Path) -> dict:
     data.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
-        subprocess.run([python, HERE / "theirs.py", name, data, result], check=True)
+        subprocess.run(
+            [python, HERE / "theirs.py", name, data, result], check=True, stderr=subprocess.DEVNULL
+        )
         return json.loads(result.read_text(encoding="utf-8"))
 
 
@@ -99,7 +103,7 @@ def _ours(file: Path, seed: int) -> dict:
     found = surrogate.equation
     return {
         "errors": [float(f"{e:.4g}") for e in errors.mean(0)],
-        "seconds": seconds,
+        "seconds": round(seconds, 1),
         "identified": None if found is None else equation_text(found, surrogate.problem),
     }
 

@@ -25,9 +25,9 @@ def main(name: str, data: str, result: str) -> None:
     table = scenario(task_config="predict", network_config=FNO, train_config="one", num_seeds=1)[0]
     seconds = time.process_time() - started
     columns = sorted(column for column in table.columns if column.startswith("mean_nRMSE_"))
-    errors = [float(table[column].iloc[0]) for column in columns]
+    errors = [float(f"{table[column].iloc[0]:.4g}") for column in columns]
     with open(result, "w", encoding="utf-8") as file:
-        json.dump({"errors": errors, "seconds": seconds, "apebench": version("apebench")}, file)
+        json.dump({"errors": errors, "seconds": round(seconds, 1), "apebench": version("apebench")}, file)
 
 
 if __name__ == "__main__":

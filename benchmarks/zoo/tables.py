@@ -135,7 +135,7 @@ def _number(value: float) -> str:
 def _ratio(contender: str, kind: str) -> str:
     """Return the geometric mean over equations of the error over ours; rollouts that fail count as 100."""
     pairs = [(errors(name, contender, kind), errors(name, OURS, kind)) for name in EQUATIONS]
-    logarithms = [np.log(min(np.mean(a), 100.0) / np.mean(b)) for a, b in pairs if a and b]
+    logarithms = [np.log(min(np.mean(a), 100.0) / min(np.mean(b), 100.0)) for a, b in pairs if a and b]
     return f"{np.exp(np.mean(logarithms)):.2g}" if logarithms else ""
 
 

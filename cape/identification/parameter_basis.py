@@ -40,7 +40,8 @@ def basis_names(parameters: int, *, positive: bool) -> list[str]:
 def basis_functions(name: str, scaled: Any) -> Any:
     """Evaluate the functions of a basis, with 1 first, on parameters divided by their largest trained magnitude.
 
-    "constant" gives no others, "linear" gives p, "squares" p², "inverse" 1/p, "root" √p, and "quadratic" p and all products of two parameters.
+    "constant" gives no others, "linear" gives p, "squares" p², "inverse" 1/p, "root" √p, and "quadratic" p and all
+    products of two parameters.
     A name for each parameter, such as "squares,linear", gives one function of each.
 
     Args:
