@@ -59,8 +59,8 @@ def compiled_programs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def forgotten_programs():
-    """Free what JAX keeps of a module: the fork of a large process, which opens unknown files, is slow."""
+def cleared_caches():
+    """Clear the caches of JAX after a module. Unknown files are opened in a fork, which is slow in a large process."""
     yield
     jax.clear_caches()
 

@@ -22,6 +22,7 @@ from table_text import replace_table
 
 from cape.figures.style import drawing, save
 
+SMALLEST, LARGEST = 1e-5, 10.0  # of the axis of the errors
 KINDS = {"seen": "at trained values", "interpolated": "between them", "extrapolated": "outside their range"}
 
 
@@ -97,7 +98,10 @@ def held() -> str:
 
 
 def draw(path: Path) -> None:
-    """Draw the errors of all contenders on all equations, one panel for each kind of values."""
+    """Draw the errors of all contenders on all equations, one panel for each kind of values.
+
+    Errors above `LARGEST` are drawn there.
+    """
     names = [name for name in EQUATIONS if records(name)]
     with drawing(11.0, 0.6 + 0.32 * len(names)) as figure:
         panels = figure.subplots(1, len(KINDS), sharey=True)
@@ -107,10 +111,11 @@ def draw(path: Path) -> None:
                     (np.mean(e), y) for y, name in enumerate(names) if (e := errors(name, contender, kind))
                 ]
                 if points:
+                    points = [(min(x, LARGEST), y) for x, y in points]
                     style = {"s": 60, "zorder": 3} if contender == OURS else {"s": 24, "alpha": 0.8}
                     panel.scatter(*np.transpose(points), color=f"C{number}", label=contender, **style)
             panel.set_xscale("log")
-            panel.set_xlim(5e-5, 5)
+            panel.set_xlim(SMALLEST, 1.5 * LARGEST)
             panel.set_title(f"nRMSE {title}")
             panel.grid(axis="y", alpha=0.3)
         panels[0].set_yticks(range(len(names)), names)

@@ -51,7 +51,7 @@ class IdentifiedEquation:
         substeps: int,
         misfit: float,
     ) -> "IdentifiedEquation":
-        """Make an equation of those terms that have coefficients, with its error and growth still to be set."""
+        """Make an equation of the terms with a coefficient other than zero; its error and growth are to be set."""
         used = [int(number) for number in np.flatnonzero(np.any(x != 0, 1))]
         rows = tuple(tuple(float(c) for c in x[number]) for number in used)
         return cls(basis, tuple(terms[number] for number in used), rows, substeps, float(misfit), (), 0.0)
@@ -82,8 +82,14 @@ def coefficients(
 ) -> Float[Array, "batch term"]:
     """Compute the coefficients of all terms at parameters in physical units."""
     largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
-    scaled = p / jnp.asarray(np.where(largest == 0, 1.0, largest), p.dtype)[None]
-    return basis_functions(equation.basis, scaled) @ jnp.asarray(equation.coefficients, p.dtype).T
+    return scaled_coefficients(equation, p / jnp.asarray(np.where(largest == 0, 1.0, largest), p.dtype)[None])
+
+
+def scaled_coefficients(
+    equation: IdentifiedEquation, scaled: Float[Array, "batch parameter"]
+) -> Float[Array, "batch term"]:
+    """Compute the coefficients of all terms at parameters divided by their largest trained magnitudes."""
+    return basis_functions(equation.basis, scaled) @ jnp.asarray(equation.coefficients, scaled.dtype).T
 
 
 def advance(

@@ -1,6 +1,5 @@
 """First estimates of an equation with products, one for each form that its coefficients may have."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,7 @@ from cape.identification.collocation import estimate
 from cape.identification.left_out import bases
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.samples import Samples
-from cape.identification.terms import Axes, Term, force_terms, linear_terms, product_terms
+from cape.identification.terms import Axes, Term, force_terms, library
 
 _ALIKE = 2.0  # ratio of misfits up to which the simpler estimate is preferred
 _SMALLEST = 1e-4  # misfit up to which it is
@@ -30,11 +29,6 @@ class FirstEstimate(NamedTuple):
     terms: tuple[Term, ...]
     coefficients: Float[np.ndarray, "term function"]
     misfit: float
-
-
-def library(channels: int, periodic: Sequence[bool]) -> list[Term]:
-    """Return the terms that an equation may have, but for forces."""
-    return [*linear_terms(channels, periodic), *product_terms(channels, periodic)]
 
 
 def first_estimates(samples: Samples, on: Axes, channels: int) -> list[FirstEstimate]:

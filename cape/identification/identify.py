@@ -4,17 +4,18 @@ import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from cape.datasets.trajectories import Trajectories
-from cape.identification.equation import IdentifiedEquation
-from cape.identification.first_estimate import first_estimates, library
+from cape.identification.equation import IdentifiedEquation, scaled_coefficients
+from cape.identification.first_estimate import first_estimates
 from cape.identification.left_out import bases
 from cape.identification.linear_equation import linear_equation
-from cape.identification.parameter_basis import basis_functions
+from cape.identification.linear_fit import ModeStatistics, mode_statistics
 from cape.identification.product_equation import product_equation
 from cape.identification.samples import Samples, read_samples
 from cape.identification.stability import rollout
-from cape.identification.terms import Axes, axes_of
+from cape.identification.terms import Axes, axes_of, library
 from cape.problem import Problem
 
 _LINEAR, _GOOD = 1e-2, 5e-2  # misfits of a linear equation, and of one that is good enough
@@ -41,10 +42,12 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
         return None
     samples = read_samples(trajectories, problem)
     on = axes_of(problem.boundaries, problem.resolution)
-    best = _best_linear(samples, on, problem)
+    groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
+    statistics = mode_statistics(groups, on)
+    best = _best_linear(statistics, samples.values, on, len(problem.channels))
     if best is None or best.misfit > _LINEAR:
         for start in first_estimates(samples, on, len(problem.channels))[:_MOST_FITS]:
-            candidate = product_equation(samples, on, problem, start)
+            candidate = product_equation(samples, statistics, on, problem, start)
             if candidate is not None and (best is None or candidate.misfit < best.misfit):
                 best = candidate
             if best is not None and best.misfit <= _GOOD:
@@ -54,9 +57,11 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
     return dataclasses.replace(best, error=_error(best, samples, on, problem))
 
 
-def _best_linear(samples: Samples, on: Axes, problem: Problem) -> IdentifiedEquation | None:
+def _best_linear(
+    statistics: ModeStatistics, values: Float[np.ndarray, "value parameter"], on: Axes, channels: int
+) -> IdentifiedEquation | None:
     """Return the linear equation with the least misfit; of several that are alike, the one with the fewest numbers."""
-    found = [linear_equation(samples, on, problem, name) for name in bases(samples.values)]
+    found = [linear_equation(statistics, values, on, channels, basis) for basis in bases(values)]
     known = [equation for equation in found if equation is not None]
     least = min((equation.misfit for equation in known), default=0.0)
     alike = [equation for equation in known if equation.misfit <= _ALIKE * least]
@@ -66,9 +71,7 @@ def _best_linear(samples: Samples, on: Axes, problem: Problem) -> IdentifiedEqua
 def _error(equation: IdentifiedEquation, samples: Samples, on: Axes, problem: Problem) -> tuple[float, ...]:
     """Return the root mean square error of a step in each channel."""
     frames, value, _ = samples.draw(2)
-    c = jnp.asarray(
-        basis_functions(equation.basis, samples.values) @ np.array(equation.coefficients).T, jnp.float32
-    )
+    c = scaled_coefficients(equation, jnp.asarray(samples.values, jnp.float32))
     u, substeps = jnp.asarray(frames[:, 0], jnp.float32), jnp.int32(equation.substeps)
     after = rollout(equation.terms, on, problem.conserved, 1, u, c[value], substeps)
     squares = (np.asarray(after) - frames[:, 1]) ** 2

@@ -3,26 +3,38 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Float
 
 from cape.identification.equation import IdentifiedEquation
 from cape.identification.growth import growth_bound
 from cape.identification.left_out import left_out_together
-from cape.identification.linear_fit import LinearFit, ModeStatistics, mode_statistics
+from cape.identification.linear_fit import LinearFit, ModeStatistics
 from cape.identification.parameter_basis import basis_functions
-from cape.identification.samples import Samples
 from cape.identification.terms import Axes, linear_terms
-from cape.problem import Problem
 
 _ACCEPTED = 0.1  # misfit at every value
 
 
-def linear_equation(samples: Samples, on: Axes, problem: Problem, name: str) -> IdentifiedEquation | None:
-    """Return the linear equation whose coefficients are linear in functions of the parameters, or None if none fits."""
-    groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
-    statistics, functions = mode_statistics(groups, on), basis_functions(name, samples.values)
+def linear_equation(
+    statistics: ModeStatistics,
+    values: Float[np.ndarray, "value parameter"],
+    on: Axes,
+    channels: int,
+    basis: str,
+) -> IdentifiedEquation | None:
+    """Return the linear equation whose coefficients are linear in the functions of a basis, or None if none fits.
+
+    Args:
+        statistics: of the data at each value.
+        values: the parameters, see `Samples`.
+        on: the axes.
+        channels: their number.
+        basis: name of the functions of the parameters.
+    """
+    functions = basis_functions(basis, values)
     if not statistics.remainder.max() <= _ACCEPTED:
         return None
-    terms = linear_terms(len(problem.channels), on.periodic)
+    terms = linear_terms(channels, on.periodic)
     fit = LinearFit(statistics, terms, functions)
     x = fit.solve()
     if not fit.misfit(x).max() <= _ACCEPTED:
@@ -34,7 +46,5 @@ def linear_equation(samples: Samples, on: Axes, problem: Problem, name: str) -> 
         rest = np.setdiff1d(np.arange(len(functions)), left_out)
         part = ModeStatistics(statistics.waves, *(a[rest] for a in statistics[1:]))
         misfits[left_out] = fit.misfit(LinearFit(part, terms, functions[rest]).solve(x, free))[left_out]
-    kept = np.flatnonzero(free.any(1))
-    used = [terms[number] for number in kept]
-    equation = IdentifiedEquation.of(name, used, x[kept], 1, misfits.max())
-    return dataclasses.replace(equation, growth=growth_bound(equation, samples, on))
+    equation = IdentifiedEquation.of(basis, terms, x, 1, misfits.max())
+    return dataclasses.replace(equation, growth=growth_bound(equation, statistics, values))

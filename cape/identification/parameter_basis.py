@@ -14,7 +14,7 @@ _OF_ONE: dict[str, Callable[[Any], Any]] = {
     "inverse": lambda r: 1.0 / r,
     "root": lambda r: namespace(r).sqrt(namespace(r).maximum(r, 0.0)),
 }
-_QUADRATIC, CONSTANT = "quadratic", "constant"
+QUADRATIC, CONSTANT = "quadratic", "constant"
 _MOST_MIXED = 3  # parameters of which some have squares
 
 
@@ -34,7 +34,12 @@ def basis_names(parameters: int, *, positive: bool) -> list[str]:
     names = ["linear", "squares"]
     if parameters <= _MOST_MIXED:
         names += [",".join(each) for each in mixed if len(set(each)) > 1]
-    return [*names, _QUADRATIC, *(["inverse", "root"] if positive else [])]
+    return [*names, QUADRATIC, *(["inverse", "root"] if positive else [])]
+
+
+def function_of_each(name: str, parameters: int) -> list[str]:
+    """Return the name of the function of each parameter, for a basis with one function of each."""
+    return name.split(",") if "," in name else [name] * parameters
 
 
 def basis_functions(name: str, scaled: Any) -> Any:
@@ -52,11 +57,11 @@ def basis_functions(name: str, scaled: Any) -> Any:
         ValueError: there is no such basis.
     """
     number = scaled.shape[1]
-    each = name.split(",") if "," in name else [name] * number
+    each = function_of_each(name, number)
     columns: list[Any]
     if name == CONSTANT:
         columns = []
-    elif name == _QUADRATIC:
+    elif name == QUADRATIC:
         columns = [scaled, *(scaled[:, i : i + 1] * scaled[:, i:] for i in range(number))]
     elif len(each) == number and all(part in _OF_ONE for part in each):
         columns = [_OF_ONE[part](scaled[:, i : i + 1]) for i, part in enumerate(each)]

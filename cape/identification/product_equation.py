@@ -5,14 +5,15 @@ import dataclasses
 import numpy as np
 
 from cape.identification.equation import IdentifiedEquation
-from cape.identification.first_estimate import FirstEstimate, library
+from cape.identification.first_estimate import FirstEstimate
 from cape.identification.growth import growth_bound
 from cape.identification.left_out import left_out_together
+from cape.identification.linear_fit import ModeStatistics
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.product_fit import Pairs, ProductFit
 from cape.identification.samples import Samples
 from cape.identification.stability import SUBSTEPS, with_fewest_substeps
-from cape.identification.terms import Axes, Term
+from cape.identification.terms import Axes, Term, library
 from cape.problem import Problem
 
 _ACCEPTED = 0.1  # misfit
@@ -23,7 +24,7 @@ _ELIMINATIONS = 2
 
 
 def product_equation(
-    samples: Samples, on: Axes, problem: Problem, start: FirstEstimate
+    samples: Samples, statistics: ModeStatistics, on: Axes, problem: Problem, start: FirstEstimate
 ) -> IdentifiedEquation | None:
     """Return the equation to which a fit from a first estimate leads, or None if it does not fit or is not stable."""
     functions = basis_functions(start.basis, samples.values)
@@ -34,24 +35,24 @@ def product_equation(
     frames, value, weight = samples.draw(2)
     pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
     every = np.ones(len(value), bool)
-    fit = ProductFit(pairs, terms, on, problem.conserved)
-    x = fit.solve(x, free, _FEWER_SUBSTEPS, every)
-    terms, x, free = _kept(terms, *fit.without_negligible(x, free, _FEWER_SUBSTEPS, every))
+    for number in (_FEWER_SUBSTEPS, *[substeps] * _ELIMINATIONS):
+        fit = ProductFit(pairs, terms, on, problem.conserved)
+        x = fit.solve(x, free, number, every)
+        terms, x, free = _kept(terms, *fit.without_negligible(x, free, number, every))
+        if not terms:
+            return None
     fit = ProductFit(pairs, terms, on, problem.conserved)
     x = fit.solve(x, free, substeps, every)
-    for _ in range(_ELIMINATIONS):
-        x, free = fit.without_negligible(x, free, substeps, every)
-        x = fit.solve(x, free, substeps, every)
-    if not fit.misfits(x, substeps).mean() <= _ACCEPTED:
-        return None
     errors = fit.misfits(x, substeps)
+    if not errors.mean() <= _ACCEPTED:
+        return None
     misfits = np.array([errors[value == v].mean() for v in range(len(functions))])
     for left_out in left_out_together(len(functions)):
         outside = np.isin(value, left_out)
         errors = fit.misfits(fit.solve(x, free, substeps, ~outside), substeps)
         misfits[left_out] = [errors[value == v].mean() for v in left_out]
     equation = IdentifiedEquation.of(start.basis, terms, x, substeps, misfits.max())
-    equation = dataclasses.replace(equation, growth=growth_bound(equation, samples, on))
+    equation = dataclasses.replace(equation, growth=growth_bound(equation, statistics, samples.values))
     return with_fewest_substeps(equation, fit, samples, on, problem)
 
 

@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cape.identification.equation import IdentifiedEquation
-from cape.identification.parameter_basis import basis_functions
+from cape.identification.equation import IdentifiedEquation, scaled_coefficients
 from cape.identification.product_fit import ProductFit
 from cape.identification.samples import Samples
 from cape.identification.step import keep_mean, step
@@ -23,7 +22,15 @@ _ROUNDING = 1e-8  # difference of misfits that means nothing
 def with_fewest_substeps(
     equation: IdentifiedEquation, fit: ProductFit, samples: Samples, on: Axes, problem: Problem
 ) -> IdentifiedEquation | None:
-    """Return the equation with the fewest substeps that are stable and as accurate as more, or None."""
+    """Return the equation with the fewest substeps that are stable and as accurate as more, or None.
+
+    Args:
+        equation: all terms of the fit, with their coefficients.
+        fit: of the equation.
+        samples: the data, whose first frames start the rollouts.
+        on: the axes.
+        problem: of the data.
+    """
     x = np.array(equation.coefficients)
     enough = _SAME * fit.misfits(x, equation.substeps).mean() + _ROUNDING
     first = np.array([np.flatnonzero(samples.value == v)[0] for v in range(len(samples.values))])
@@ -43,7 +50,7 @@ def _stable(
     equation: IdentifiedEquation, substeps: int, u, values, steps: int, on: Axes, problem: Problem
 ) -> bool:
     """Return whether a rollout stays within ten times the size of the initial conditions or of the data."""
-    c = jnp.asarray(basis_functions(equation.basis, values) @ np.array(equation.coefficients).T, jnp.float32)
+    c = scaled_coefficients(equation, jnp.asarray(values, jnp.float32))
     bound = 10 * max(float(jnp.abs(u).max()), 3.0)
     on = dataclasses.replace(on, growth=equation.growth)
     last = rollout(equation.terms, on, problem.conserved, steps, u, c, jnp.int32(substeps))

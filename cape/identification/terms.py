@@ -99,6 +99,11 @@ def product_terms(channels: int, periodic: Sequence[bool]) -> tuple[Term, ...]:
     )
 
 
+def library(channels: int, periodic: Sequence[bool]) -> list[Term]:
+    """Return the terms that an equation may have, apart from forces: the linear ones and the products."""
+    return [*linear_terms(channels, periodic), *product_terms(channels, periodic)]
+
+
 def force_terms(channels: int, periodic: Sequence[bool]) -> tuple[Term, ...]:
     """Return constant forces and those of low wave numbers, in the equation of every channel."""
     highest = _HIGHEST_FORCE[len(periodic)]

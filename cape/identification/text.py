@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from cape.identification.equation import IdentifiedEquation
+from cape.identification.parameter_basis import CONSTANT, QUADRATIC, function_of_each
 from cape.identification.terms import WAVE_NUMBER_UNIT, Factor, Term
 from cape.problem import Problem
 
@@ -66,16 +67,16 @@ def _function_names(equation: IdentifiedEquation, problem: Problem) -> list[tupl
     """Return the name of every function of the parameters, and the factor that puts it into physical units."""
     largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
     pairs = list(zip(problem.parameters, np.where(largest == 0, 1.0, largest), strict=True))
-    if equation.basis == "constant":
+    if equation.basis == CONSTANT:
         return [("", 1.0)]
-    if equation.basis == "quadratic":
+    if equation.basis == QUADRATIC:
         products = [
             (f"{name} {other}", 1 / (high * higher))
             for i, (name, high) in enumerate(pairs)
             for other, higher in pairs[i:]
         ]
         return [("", 1.0), *((name, 1 / high) for name, high in pairs), *products]
-    each = equation.basis.split(",") if "," in equation.basis else [equation.basis] * len(pairs)
+    each = function_of_each(equation.basis, len(pairs))
     return [("", 1.0), *(_of_one(part, *pair) for part, pair in zip(each, pairs, strict=True))]
 
 

@@ -23,10 +23,10 @@ class ModelConfig:
     Attributes:
         base: the base solver.
         conditioning: how the base solver depends on the PDE parameters.
-        normalisation: "sample" normalises every state by its own mean and deviation, which the conditioning sees as
-            further parameters; "channel" normalises by the statistics of the training data; "off" does nothing, as in
-            the published form; "auto" chooses by the training data (`automatic_model`), and is "sample" for a
-            surrogate that is built without data.
+        normalisation: "auto" chooses by the training data (`automatic_model`), and is "sample" for a surrogate that is
+            built without data. "sample" normalises every state by its own mean and deviation, which the conditioning
+            sees as further parameters. "channel" normalises by the statistics of the training data. "off" does nothing,
+            as in the published form.
         conserve: keep the mean over space of every channel whose mean stays the same in all training trajectories
             (`Problem.conserved`), such as density or Burgers' u. The published form does not.
         position_channels: show the base solver where it is along periodic axes. Set it for an equation whose force or

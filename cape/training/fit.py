@@ -26,6 +26,7 @@ from cape.training.phases import Phases, plan_phases
 from cape.training.run_output import RunOutput
 from cape.training.running_epoch import RunningEpoch
 from cape.training.sampling import TrajectorySampler
+from cape.training.step_check import check_steps
 from cape.training.update import TrainingState, initial_state, update, warm_up_update
 from cape.training.validation import Validation
 
@@ -55,7 +56,7 @@ def fit(
         Interrupted, Terminated: SIGINT (Ctrl-C) or SIGTERM came, and there is a folder. The running update was
             finished and its state saved (see `Interruption`).
     """
-    check_data(surrogate, training, validation, max(config.augmentation.strides))
+    check_steps(surrogate, training, validation, max(config.augmentation.strides))
     diverged = None
     with (
         RunOutput(folder, tensorboard=config.tensorboard) as output,
@@ -103,18 +104,16 @@ def _attempt(
     batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler)
     finite = FiniteCheck(phases, best, functools.partial(describe_batch, training, config, sampler))
     state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
+    transitions = surrogate.window.transitions(training.frames)
     pause = functools.partial(_must_save, interruption, output, config.checkpoint_minutes)
     bar = tqdm(total=phases.updates, initial=first, unit="update", disable=not progress, ncols=110)
     with contextlib.closing(bar):
         for epoch in range(start, config.epochs):
-            due = (epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs
-            plan = config.curriculum.plan(
-                phases.progress(epoch), surrogate.window.transitions(training.frames)
-            )
+            last = epoch + 1 == config.epochs
+            due = last or (epoch + 1) % config.validate_every == 0
+            plan = config.curriculum.plan(phases.progress(epoch), transitions)
             if not running.updates:
-                running.begin()
-                sampler.begin_epoch(phases.progress(epoch), state["params"], state["model_state"])
-                running.probabilities = sampler.probabilities
+                _begin_epoch(phases.progress(epoch), state, running, sampler)
             while True:
                 state = _train_epoch(phases, epoch, plan, state_std, state, batches, running, pause, bar)
                 finite.losses(epoch, running)
@@ -122,9 +121,7 @@ def _attempt(
                     break
                 finite.state(state)
                 output.save_checkpoint(state, best, running)
-                if interruption.requested:
-                    bar.close()
-                    interruption.stop(f"{output}: stopped after {phases.describe(int(state['step']))}")
+                _stop_if_requested(interruption, output, phases, state, bar)
                 if running.ended:
                     break
             record = _record(phases, epoch, plan, running.means())
@@ -134,38 +131,31 @@ def _attempt(
                 record |= _validate(validate, state, best, averaged=config.ema > 0)
             if record.get("kept"):
                 output.save_model(_with_weights(surrogate, best))
-            output.log(record | {"seconds": running.seconds})
-            bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.lowest_error:.4f}")
+            _report(record, running, best, output, bar)
             running.begin()
-            if due and (output.checkpoint_pays or config.divergence_retries or epoch + 1 == config.epochs):
+            # a retry goes back to a checkpoint, which the clock must not choose
+            if due and (last or config.divergence_retries or output.checkpoint_pays):
                 output.save_checkpoint(state, best, running)
     finite.validations()
     return _with_weights(surrogate, best)
 
 
-def check_data(surrogate: Surrogate, training: Trajectories, validation: Trajectories, stride: int) -> None:
-    """Check that data fit a surrogate and have at least one step, also if only every `stride`-th frame is used.
+def _begin_epoch(
+    progress: float, state: TrainingState, running: RunningEpoch, sampler: TrajectorySampler
+) -> None:
+    """Draw the trajectories of a new epoch."""
+    running.begin()
+    sampler.begin_epoch(progress, state["params"], state["model_state"])
+    running.probabilities = sampler.probabilities
 
-    Raises:
-        ValueError: names, boundaries or the time step differ, or there are too few frames.
-    """
-    needed = surrogate.window.history + surrogate.window.bundle
-    for trajectories in (training, validation):
-        surrogate.problem.check_trajectories(trajectories)
-        if trajectories.frames < needed:
-            raise ValueError(
-                f"{trajectories.source}: expected at least {needed} frames to learn a step, got "
-                f"{trajectories.frames}"
-            )
-        if not surrogate.problem.has_time_step(trajectories.dt):
-            raise ValueError(
-                f"{trajectories.source}: expected a time step of {surrogate.problem.dt:g}, got {trajectories.dt:g}"
-            )
-    if -(-training.frames // stride) < needed:
-        raise ValueError(
-            f"augmentation.strides: every {stride}th of {training.frames} frames is too few to learn a step, expected "
-            f"at least {needed}"
-        )
+
+def _stop_if_requested(
+    interruption: Interruption, output: RunOutput, phases: Phases, state: TrainingState, bar: tqdm
+) -> None:
+    """Close the bar and raise `Interrupted` or `Terminated`, if a signal came."""
+    if interruption.requested:
+        bar.close()
+        interruption.stop(f"{output}: stopped after {phases.describe(int(state['step']))}")
 
 
 def _must_save(interruption: Interruption, output: RunOutput, minutes: float) -> bool:
@@ -225,6 +215,14 @@ def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) ->
         "pushes": plan.pushes,
         **losses,
     }
+
+
+def _report(
+    record: dict[str, Any], running: RunningEpoch, best: BestWeights, output: RunOutput, bar: tqdm
+) -> None:
+    """Write the record of an epoch into the log, and show its errors in the progress bar."""
+    output.log(record | {"seconds": running.seconds})
+    bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.lowest_error:.4f}")
 
 
 def _arrays(surrogate: Surrogate) -> tuple[Any, Any]:

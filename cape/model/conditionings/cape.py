@@ -67,8 +67,8 @@ class CAPEConfig(ConditioningConfig):
     Attributes:
         heads: number of propagators.
         max_displacement: largest initial displacement in one application of the network at the largest trained value
-            of each parameter, in domain lengths. Set it to 0 if an equation is identified, or if
-            nothing is transported: all heads then start as diffusion.
+            of each parameter, in domain lengths. Set it to 0 if an equation is identified, or if nothing is
+            transported: all heads then start as diffusion.
         width: hidden units of the attention's perceptron.
         embedding: input of that perceptron: the logarithm of a parameter, scaled to the trained range; its value, over
             the largest trained one; both; or sines and cosines of the logarithm.
