@@ -19,7 +19,7 @@ from cape.identification.terms import Axes, axes_of, library
 from cape.problem import Problem
 
 _LINEAR, _GOOD = 1e-2, 5e-2  # misfits of a linear equation, and of one that is good enough
-_ACCEPTED = 0.3  # misfit at a parameter value
+_ACCEPTED = 0.1  # misfit at every parameter value
 _MOST_TERMS = 200  # of the library; equations of more channels are not looked for
 _MOST_FITS = 2  # of equations with products
 _ALIKE = 2.0  # ratio of misfits up to which the simpler linear equation is preferred

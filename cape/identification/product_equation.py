@@ -19,7 +19,7 @@ from cape.problem import Problem
 _ACCEPTED = 0.1  # misfit
 _TRUSTED = 0.3  # misfit of a first estimate whose forces are taken
 _MOST_COEFFICIENTS = 60  # of a fit of all terms at once
-_FEWER_SUBSTEPS = 8  # of the first fit, and of fits of a large library
+_FEWER_SUBSTEPS = 8  # of fits of a large library
 _ELIMINATIONS = 2
 
 
@@ -35,10 +35,10 @@ def product_equation(
     frames, value, weight = samples.draw(2)
     pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
     every = np.ones(len(value), bool)
-    for number in (_FEWER_SUBSTEPS, *[substeps] * _ELIMINATIONS):
+    for _ in range(_ELIMINATIONS):
         fit = ProductFit(pairs, terms, on, problem.conserved)
-        x = fit.solve(x, free, number, every)
-        terms, x, free = _kept(terms, *fit.without_negligible(x, free, number, every))
+        x = fit.solve(x, free, substeps, every)
+        terms, x, free = _kept(terms, *fit.without_negligible(x, free, substeps, every))
         if not terms:
             return None
     fit = ProductFit(pairs, terms, on, problem.conserved)

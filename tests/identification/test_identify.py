@@ -1,8 +1,11 @@
+import dataclasses
+
 import exact_equations as exact
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cape.identification import identify as search
 from cape.identification.equation import advance, coefficients
 from cape.identification.identify import identify
 from cape.identification.text import equation_text
@@ -102,6 +105,15 @@ def test_frames_without_a_rule_have_no_equation():
     random = np.random.default_rng(0)
     u = [random.normal(size=(6, exact.FRAMES, exact.POINTS, 1)) for _ in range(3)]
     assert identified(exact.trajectories(u, {"p": [1.0, 2.0, 3.0]}))[0] is None
+
+
+@pytest.mark.parametrize(("misfit", "accepted"), [(0.09, True), (0.17, False)])
+def test_an_equation_that_misses_more_than_a_tenth_at_a_value_is_not_used(monkeypatch, misfit, accepted):
+    data = exact.dispersion([0.001, 0.002, 0.004])
+    found = dataclasses.replace(identified(data)[0], misfit=misfit)
+    monkeypatch.setattr(search, "_best_linear", lambda *_: found)
+    monkeypatch.setattr(search, "first_estimates", lambda *_: [])
+    assert (identified(data)[0] is not None) == accepted
 
 
 def test_two_values_of_which_none_can_be_left_out_have_no_equation():
