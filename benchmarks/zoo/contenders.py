@@ -1,4 +1,7 @@
-"""The models that the zoo compares: equal numbers of weights, the same automatic settings, the same training."""
+"""The models that the zoo compares: equal numbers of weights, the same automatic settings, the same training.
+
+The published CAPE keeps the width of its paper, and has more weights than the others: its conditioning alone has more.
+"""
 
 import dataclasses
 
@@ -17,6 +20,7 @@ from cape.problem import Problem
 from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING
 
 OURS = "ours"
+PAPER = "CAPE (paper)"
 _OTHER = dataclasses.replace(AUTOMATIC_MODEL, identify=False)
 MODELS = {
     OURS: AUTOMATIC_MODEL,
@@ -24,18 +28,22 @@ MODELS = {
     "FiLM": dataclasses.replace(_OTHER, conditioning=FiLMConfig()),
     "AdaGN": dataclasses.replace(_OTHER, conditioning=AdaGNConfig()),
     "channels": dataclasses.replace(_OTHER, conditioning=ParameterChannelsConfig()),
-    "CAPE (paper)": ModelConfig(
-        PaperFNOConfig(width=20), PaperCAPEConfig(), normalisation="channel", conserve=False
-    ),
+    PAPER: ModelConfig(PaperFNOConfig(width=20), PaperCAPEConfig(), normalisation="channel", conserve=False),
     "none": dataclasses.replace(_OTHER, conditioning=UnconditionedConfig()),
 }
 
 
 def experiment(contender: str, problem: Problem, seed: int) -> Experiment:
-    """Return the experiment of a contender. Its base solver is the largest with at most the weights of ours."""
+    """Return the experiment of a contender. Its base solver is the largest with at most the weights of ours.
+
+    The published CAPE keeps its width.
+    """
+    training = dataclasses.replace(AUTOMATIC_TRAINING, seed=seed)
+    model = MODELS[contender]
+    if contender == PAPER:
+        return Experiment(DataConfig(), model, training)
     count = counter(problem)
     ours = dataclasses.replace(AUTOMATIC_MODEL, normalisation="channel")
-    model = MODELS[contender]
     sized = match_size(dataclasses.replace(model, normalisation="channel"), count(ours), count)
     model = dataclasses.replace(sized, normalisation=model.normalisation)
-    return Experiment(DataConfig(), model, dataclasses.replace(AUTOMATIC_TRAINING, seed=seed))
+    return Experiment(DataConfig(), model, training)
