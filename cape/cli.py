@@ -21,6 +21,7 @@ from cape.commands.inspect import inspect
 from cape.commands.models import models
 from cape.commands.predict import predict
 from cape.commands.publish import publish
+from cape.commands.report import report
 from cape.commands.signals import Signalled
 from cape.commands.simulate import simulate
 from cape.commands.train import train
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Callable] = {
     "train": train,
     "evaluate": evaluate,
     "check": check,
+    "report": report,
     "predict": predict,
     "inspect": inspect,
     "simulate": simulate,

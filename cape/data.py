@@ -185,9 +185,7 @@ def simulated(config: DataConfig, *, progress: bool = True) -> Path:
 
     The folder appears atomically, also if two runs that need it start at the same time.
     """
-    what = config.simulation.complete
-    settings = json.dumps(to_dict(what), sort_keys=True)
-    folder = Path(config.folder) / f"{what.equation}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+    what, folder = config.simulation.complete, simulation_folder(config)
     remove_leftovers(config.folder)
     if folder.is_dir():
         return folder
@@ -206,6 +204,13 @@ def simulated(config: DataConfig, *, progress: bool = True) -> Path:
             progress=progress,
         )
     return folder
+
+
+def simulation_folder(config: DataConfig) -> Path:
+    """Return the folder where `simulated` keeps the files of a configuration. It need not exist."""
+    what = config.simulation.complete
+    settings = json.dumps(to_dict(what), sort_keys=True)
+    return Path(config.folder) / f"{what.equation}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
 
 def held_out_samples(held_out: Sequence[str], trajectories: Trajectories) -> np.ndarray:

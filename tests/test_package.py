@@ -104,6 +104,7 @@ def test_the_package_carries_its_type_marker_presets_and_table():
     assert importlib.resources.files("cape").joinpath("py.typed").is_file()
     assert importlib.resources.files("cape.datasets").joinpath("pdebench_files.csv").is_file()
     assert importlib.resources.files("cape.configs").joinpath("smoke.toml").is_file()
+    assert importlib.resources.files("cape.html_report").joinpath("static/page.html").is_file()
 
 
 def test_the_readme_begins_with_the_two_command_lines():

@@ -1,0 +1,1 @@
+"""The report of a run as one HTML page that opens from disk and needs no network."""

@@ -1,0 +1,10 @@
+// Start: fill the sections of the page from the numbers embedded in it.
+
+const numbers = JSON.parse(document.getElementById("numbers").textContent);
+showErrors(document.getElementById("errors"), numbers.errors);
+if (numbers.fields) {
+  const section = document.getElementById("fields");
+  section.hidden = false;
+  showFields(section, document.getElementById("spectra"), numbers.fields, numbers.spectra);
+}
+document.documentElement.dataset.ready = "true";
