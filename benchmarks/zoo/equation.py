@@ -40,6 +40,7 @@ class ZooEquation:
         initial: (random generator, samples, points, length) -> initial conditions.
         solve: (initial conditions, values, equation) -> [sample, time, *space, channel], the initial frame included.
         boundary: "periodic" or "wall", on every axis.
+        finer: points of the solver for each point that is kept, along every axis.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ZooEquation:
     initial: Callable[[np.random.Generator, int, tuple[int, ...], float], Frames]
     solve: Callable[[Frames, Values, "ZooEquation"], np.ndarray]
     boundary: str = "periodic"
+    finer: int = 1
 
     @property
     def times(self) -> np.ndarray:
@@ -69,7 +71,7 @@ class ZooEquation:
             ValueError: the solver returns values that are not finite; the message names the equation and the values.
         """
         settings = [self.name, VERSION, self.points, self.length, self.dt, self.steps, seed]
-        settings += [self.trained, self.interpolated, self.outside]
+        settings += [self.trained, self.interpolated, self.outside, *([self.finer] if self.finer > 1 else [])]
         key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
         path = folder / f"{self.name}-{key}.npz"
         if not path.exists():
@@ -79,12 +81,13 @@ class ZooEquation:
             return tuple(self._trajectories(arrays, part) for part in ("training", "validation", "test"))
 
     def _compute(self, seed: int) -> dict[str, np.ndarray]:
-        shared = self.initial(np.random.default_rng([seed, 1]), TESTED, self.points, self.length)
+        points = tuple(n * self.finer for n in self.points)
+        shared = self.initial(np.random.default_rng([seed, 1]), TESTED, points, self.length)
         parts: dict[str, list] = {"training": [], "validation": [], "test": []}
         for number, values in enumerate((*self.trained, *self.interpolated, *self.outside)):
             if number < len(self.trained):
                 rng = np.random.default_rng([seed, 2, number])
-                u0 = self.initial(rng, TRAINED + VALIDATED, self.points, self.length)
+                u0 = self.initial(rng, TRAINED + VALIDATED, points, self.length)
                 u = self._checked(u0, values)
                 parts["training"].append((u[:TRAINED], values))
                 parts["validation"].append((u[TRAINED:], values))
@@ -101,7 +104,7 @@ class ZooEquation:
         if not np.isfinite(u).all():
             named = ", ".join(f"{name} = {value:g}" for name, value in values.items())
             raise ValueError(f"{self.name}: the solver blew up at {named}; use a smaller time step or value")
-        return u
+        return u[(slice(None), slice(None), *(slice(None, None, self.finer) for _ in self.points))]
 
     def _trajectories(self, arrays: Mapping[str, np.ndarray], part: str) -> Trajectories:
         parameters = arrays[f"{part} parameters"].T

@@ -70,7 +70,8 @@ ONE_DIMENSIONAL = (
         values("nu", 0.003, 0.01, 0.05),
         values("nu", 0.001, 0.3),
         initial=fields.waves(4, 0.6),
-        solve=nonlinear.solver(nonlinear.burgers, 20),
+        solve=nonlinear.solver(nonlinear.burgers, 40),
+        finer=4,
     ),
     ZooEquation(
         "kdv",
@@ -112,7 +113,8 @@ ONE_DIMENSIONAL = (
         values("nu", 0.02, 0.06),
         values("nu", 0.006, 0.4),
         initial=fields.waves(6, 0.6),
-        solve=nonlinear.solver(nonlinear.allen_cahn),
+        solve=nonlinear.solver(nonlinear.allen_cahn, 20),
+        finer=2,
     ),
     ZooEquation(
         "swift-hohenberg",

@@ -14,7 +14,7 @@ TWO_DIMENSIONAL = (
         "uₜ = 2·10⁻⁵ Δu − u v² + F (1 − u), vₜ = 10⁻⁵ Δv + u v² − (F + k) v",
         ("u", "v"),
         _PLANE,
-        1.0,
+        0.5,
         30.0,
         _STEPS,
         trained=tuple(
@@ -25,6 +25,7 @@ TWO_DIMENSIONAL = (
         outside=({"F": 0.06, "k": 0.062}, {"F": 0.015, "k": 0.047}),
         initial=fields.blobs,
         solve=nonlinear.solver(nonlinear.gray_scott, 60),
+        finer=2,
     ),
     ZooEquation(
         "advection-diffusion-2d",
@@ -55,7 +56,8 @@ TWO_DIMENSIONAL = (
         values("nu", 0.007, 0.05),
         values("nu", 0.003, 0.3),
         initial=fields.together(fields.waves(3, 0.5), fields.waves(3, 0.5)),
-        solve=nonlinear.solver(nonlinear.burgers, 10),
+        solve=nonlinear.solver(nonlinear.burgers, 20),
+        finer=4,
     ),
     ZooEquation(
         "kolmogorov",
@@ -70,5 +72,6 @@ TWO_DIMENSIONAL = (
         values("nu", 0.006, 0.2),
         initial=fields.waves(4, 1.5),
         solve=nonlinear.solver(nonlinear.kolmogorov, 20),
+        finer=2,
     ),
 )
