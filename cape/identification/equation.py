@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -77,6 +78,7 @@ class IdentifiedEquation:
             )
 
 
+@jax.default_matmul_precision("highest")
 def coefficients(
     equation: IdentifiedEquation, problem: Problem, p: Float[Array, "batch parameter"]
 ) -> Float[Array, "batch term"]:
@@ -92,6 +94,7 @@ def scaled_coefficients(
     return basis_functions(equation.basis, scaled) @ jnp.asarray(equation.coefficients, scaled.dtype).T
 
 
+@jax.default_matmul_precision("highest")
 def advance(
     equation: IdentifiedEquation,
     problem: Problem,

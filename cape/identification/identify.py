@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -26,6 +27,7 @@ _ALIKE = 2.0  # ratio of misfits up to which the simpler linear equation is pref
 _SMALLEST_ERROR = 1e-5  # of a step, in standard deviations
 
 
+@jax.default_matmul_precision("highest")
 def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation | None:
     """Return the equation that explains steps at parameter values left out of its fit, or None.
 

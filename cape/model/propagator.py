@@ -67,6 +67,7 @@ class Propagator(nnx.Module):
         weight = jnp.eye(channels, dtype=jnp.float32)[:, None, :] / heads
         self.mix = nnx.Param(jnp.broadcast_to(weight, (channels, heads, channels)) * 1.0)
 
+    @jax.default_matmul_precision("highest")
     def rates(
         self, p: Float[Array, "batch parameter"]
     ) -> tuple[Float[Array, "batch head axis"], Float[Array, "batch head"]]:
@@ -77,6 +78,7 @@ class Propagator(nnx.Module):
         diffusion = jnp.einsum("bq,jq->bj", jnp.abs(scaled), jnp.exp(self.log_diffusion[...]))
         return displacement, diffusion
 
+    @jax.default_matmul_precision("highest")
     def __call__(
         self,
         u: Float[Array, "batch *space channel"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
@@ -67,10 +68,14 @@ class SampleNormalisation(Normalisation):
         following, first_guess = conditioning(v, conditioning.prepare(q))
         start = v if first_guess is None else first_guess
         inner = self.inner_problem
-        powers = logarithmic(q, inner.low, inner.high)[:, self.first_used :] @ self.gain[...]
+        powers = self._powers(logarithmic(q, inner.low, inner.high)[:, self.first_used :])
         gain = self._repeated(jnp.exp(jnp.clip(powers, -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN)), u.ndim)
         following = start + gain * (following - start)
         return Prediction(following * std + mean, None if first_guess is None else first_guess * std + mean)
+
+    @jax.default_matmul_precision("highest")
+    def _powers(self, q: Float[Array, "batch number"]) -> Float[Array, "batch channel"]:
+        return q @ self.gain[...]
 
     def _repeated(self, statistic: Array, ndim: int) -> Float[Array, "batch *one history_channel"]:
         """Repeat a number per sample and channel for every frame of the state, with axes of length 1 for space."""
