@@ -16,19 +16,23 @@ from cape.evaluation.error_tables import evaluation_tables, protocol_tables
 from cape.html_report.chart_data import error_data, spectrum_data
 from cape.html_report.facts import facts, identified_equation, known_equation, settings_as_json
 from cape.html_report.field_data import field_data
+from cape.html_report.live_surrogate import live_data
 from cape.html_report.run_contents import RunContents, collect
 from cape.html_report.sections import identified_equation_section, summary_tiles, table_html, warning_list
 
 STATIC = files("cape.html_report") / "static"
 SCRIPTS = (
-    "elements.js",
-    "numbers.js",
-    "colours.js",
-    "images.js",
-    "charts.js",
-    "errors.js",
-    "fields.js",
-    "main.js",
+    *("elements.js", "numbers.js", "colours.js", "images.js", "charts.js", "errors.js", "fields.js"),
+    *(
+        "kernels.js",
+        "fourier.js",
+        "embedding.js",
+        "propagator.js",
+        "network.js",
+        "equation.js",
+        "surrogate.js",
+    ),
+    *("live.js", "main.js"),
 )
 
 
@@ -79,6 +83,7 @@ def page(contents: RunContents) -> str:
     numbers = {
         "errors": error_data(evaluation, problem),
         "fields": fields,
+        "live": live_data(contents.surrogate, evaluation.examples),
         "spectra": spectrum_data(examples, fields["times"] if fields else ()),
     }
     script = "\n".join(["(() => {", '"use strict";', *(_static(name) for name in SCRIPTS), "})();"])

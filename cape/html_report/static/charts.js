@@ -1,7 +1,7 @@
 // Line charts as SVG: they follow the colours of the page and stay sharp.
 
 const WIDTH = 520;
-const WIDE = { width: 1040, height: 260 }; // for a chart across the page
+const WIDE = innerWidth < 720 ? {} : { width: 1040, height: 260 }; // of a chart across the page
 const HEIGHT = 300;
 const EDGES = { left: 62, right: 14, top: 12, bottom: 44 };
 

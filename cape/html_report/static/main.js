@@ -7,4 +7,6 @@ if (numbers.fields) {
   section.hidden = false;
   showFields(section, document.getElementById("spectra"), numbers.fields, numbers.spectra);
 }
-document.documentElement.dataset.ready = "true";
+const finished = () => (document.documentElement.dataset.ready = "true");
+if (numbers.live) showLive(document.getElementById("live"), numbers.live).then(finished);
+else finished();
