@@ -19,7 +19,7 @@ from cape.problem import Problem
 _ACCEPTED = 0.1  # misfit
 _TRUSTED = 0.3  # misfit of a first estimate whose forces are taken
 _MOST_COEFFICIENTS = 60  # of a fit of all terms at once
-_FEWER_SUBSTEPS = 8  # of fits of a large library
+_FEWER_SUBSTEPS = 4  # of fits of a large library
 _ELIMINATIONS = 2
 
 
