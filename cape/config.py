@@ -28,7 +28,10 @@ RENAMED = {
     "UNet": "u-net",
     "PaperFNO": "paper-fno",
     "cut": "stop_gradient",
+    "tensorboard": "trackers",
 }
+# Settings that are gone, which are ignored if they have this value.
+REMOVED = {"tensorboard": False}
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def from_dict(cls: type, data: Any, where: str) -> Any:
 
 def differences(a: Any, b: Any) -> list[str]:
     """List the settings in which two configurations of one class differ, as "training.epochs: 20 and 30"."""
-    flat_a, flat_b = dict(_flat(to_dict(a))), dict(_flat(to_dict(b)))
+    flat_a, flat_b = dict(flat(to_dict(a))), dict(flat(to_dict(b)))
     keys = list(dict.fromkeys([*flat_a, *flat_b]))
     return [
         f"{key}: {flat_a.get(key, 'none')} and {flat_b.get(key, 'none')}"
@@ -113,6 +116,8 @@ def _build(cls: type, data: Any, path: tuple[str, ...]) -> Any:
     known = [field.name for field in dataclasses.fields(cls)]
     values = {}
     for key, value in data.items():
+        if key not in known and key in REMOVED and value == REMOVED[key]:
+            continue
         if key not in known:
             raise ValueError(f"{_at(path)}unknown key {key!r}; {_hint(key, known)}")
         values[key] = _value(hints[key], value, (*path, key))
@@ -173,10 +178,11 @@ def _hint(found: Any, known: Any) -> str:
     return nearest(found, known)
 
 
-def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings of nested dictionaries, as ("training.epochs", 20)."""
     for key, value in data.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
 

@@ -24,6 +24,7 @@ from cape.identification.identify import identify
 from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
+from cape.training import tracker
 from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING, automatic
 from cape.training.config import TrainingConfig
 from cape.training.description import describe
@@ -55,11 +56,12 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
             fit.
         FolderInUse: another training is running in the folder.
         Diverged: the loss is not finite (see `fit`).
-        ImportError: figures are asked for, and matplotlib is not installed.
+        ImportError: figures are asked for and matplotlib is not installed, or the package of a tracker is missing.
     """
     folder = Path(folder)
     if figures:
         style.require()  # before the training and not after it
+    tracker.require(experiment.training.trackers)
     with locked(folder):
         refuse_other(experiment, folder)
         data = prepare(experiment.data, progress=progress)

@@ -21,17 +21,19 @@ def write_training_curves(run: str | Path) -> Path:
     return save(training_curves(log.read(Path(run) / log.FILE)), Path(run) / "evaluation" / "training.png")
 
 
-def training_curves(records: Records) -> "Figure":
-    """Draw training loss and validation error over the optimiser steps, with the phases named; return the figure.
+def training_curves(records: Records, over: str = "step") -> "Figure":
+    """Draw training loss and validation error over optimiser steps or epochs, with the phases named; return the figure.
 
     Args:
         records: dicts with "step" and any of "loss", "validation_error", "kept", "phase", in order.
+        over: "step" or "epoch", which the records then have.
 
     Raises:
         ValueError: no record has a step and a loss.
         ImportError: matplotlib is not installed.
     """
-    loss, validation = _series(records, "loss"), _series(records, "validation_error")
+    records = [{**record, "step": record[over]} for record in records if over in record]
+    loss, validation = series(records, "loss"), series(records, "validation_error")
     if not loss.size:
         raise ValueError("no training curve to draw: expected records with 'step' and 'loss'")
     with drawing(7.0, 5.0 if validation.size else 3.2) as figure:
@@ -42,7 +44,7 @@ def training_curves(records: Records) -> "Figure":
         _name_phases(panels, records, loss[-1, 0] - loss[0, 0])
         for axes in panels:
             log_axis(axes, "y")
-        panels[-1].set_xlabel("optimiser step")
+        panels[-1].set_xlabel({"step": "optimiser step", "epoch": "epoch"}[over])
     return figure
 
 
@@ -58,7 +60,7 @@ def _draw_loss(axes, loss: np.ndarray) -> None:
 def _draw_validation(axes, validation: np.ndarray, records: Records) -> None:
     """Draw the validation error, with a star at the weights that the run keeps."""
     axes.plot(*validation.T, color=COLOURS[1], marker="o", ms=3.5, lw=1.4)
-    for kept in _series([each for each in records if each.get("kept")], "validation_error")[-1:]:
+    for kept in series([each for each in records if each.get("kept")], "validation_error")[-1:]:
         axes.plot(*kept, marker="*", ms=13, color=COLOURS[1], mec="k", mew=0.7, ls="")
         where = {"textcoords": "offset points", "ha": "center"}
         axes.annotate(f"kept, {kept[1]:.3g}", kept, (0, -17), **where)
@@ -79,7 +81,7 @@ def _name_phases(panels, records: Records, length: float) -> None:
             axes.axvspan(start, stop, color=SHADE if number % 2 else "w", zorder=0, lw=0)
 
 
-def _series(records: Records, key: str) -> np.ndarray:
+def series(records: Records, key: str) -> np.ndarray:
     """Return [record, (step, value)] of the records that have this key."""
     points = [(r["step"], r[key]) for r in records if r.get(key) is not None and "step" in r]
     return np.array(points, np.float64)

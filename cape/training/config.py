@@ -33,7 +33,8 @@ class TrainingConfig:
         validate_every: epochs between two checkpoints, and between two validations after the warm-up.
         storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from disk, one
             batch ahead.
-        tensorboard: also write TensorBoard records (extra `tensorboard`).
+        trackers: tools that also record the training: "tensorboard", "wandb", "mlflow" (extras of these names), or your
+            own (see `Tracker`).
         checkpoint_minutes: save a checkpoint inside an epoch after so many minutes without one; 0: only at the ends of
             epochs.
         divergence_retries: how often a training that diverges goes back to its newest checkpoint and continues with
@@ -56,7 +57,7 @@ class TrainingConfig:
     ema: float = 0.0
     validate_every: int = 1
     storage: Literal["device", "stream"] = "device"
-    tensorboard: bool = False
+    trackers: tuple[str, ...] = ()
     checkpoint_minutes: float = 15.0
     divergence_retries: int = 0
 

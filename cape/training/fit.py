@@ -1,6 +1,7 @@
 """Fit: train a surrogate on trajectories, validate it, and keep the best weights."""
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
-from tqdm import tqdm
 
+from cape.config import to_dict
 from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
 from cape.training.batches import Batch, batches_from, describe_batch
@@ -22,11 +23,14 @@ from cape.training.divergence import Diverged, FiniteCheck
 from cape.training.functional_model import split
 from cape.training.inputs import Schedule
 from cape.training.interruption import Interruption
+from cape.training.notebook import live_trackers
 from cape.training.phases import Phases, plan_phases
+from cape.training.progress import Progress
 from cape.training.run_output import RunOutput
 from cape.training.running_epoch import RunningEpoch
 from cape.training.sampling import TrajectorySampler
 from cape.training.step_check import check_steps
+from cape.training.tracker import Trackers
 from cape.training.update import TrainingState, initial_state, update, warm_up_update
 from cape.training.validation import Validation
 
@@ -50,6 +54,7 @@ def fit(
 
     Raises:
         ValueError: the data do not fit the surrogate, or a checkpoint does not fit the configuration.
+        ImportError: the package of a tracker is missing.
         FolderInUse: another training is running in the folder.
         Diverged: the losses, the weights or the errors of all validations are not finite. The folder keeps the best
             weights so far, if any were validated.
@@ -58,8 +63,12 @@ def fit(
     """
     check_steps(surrogate, training, validation, max(config.augmentation.strides))
     diverged = None
+    settings = {"model": to_dict(surrogate.config), "training": to_dict(config)}
+    settings["problem"] = dataclasses.asdict(surrogate.problem)
+    trackers = Trackers((*config.trackers, *live_trackers(progress)), settings, folder)
     with (
-        RunOutput(folder, tensorboard=config.tensorboard) as output,
+        RunOutput(folder, trackers) as output,
+        trackers,
         Interruption(active=folder is not None) as interruption,
     ):
         attempt = functools.partial(
@@ -106,32 +115,35 @@ def _attempt(
     state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
     transitions = surrogate.window.transitions(training.frames)
     pause = functools.partial(_must_save, interruption, output, config.checkpoint_minutes)
-    bar = tqdm(total=phases.updates, initial=first, unit="update", disable=not progress, ncols=110)
-    with contextlib.closing(bar):
+    shown = Progress(phases, config.validate_every, first, shown=progress)
+    with contextlib.closing(shown):
         for epoch in range(start, config.epochs):
             last = epoch + 1 == config.epochs
             due = last or (epoch + 1) % config.validate_every == 0
             plan = config.curriculum.plan(phases.progress(epoch), transitions)
             if not running.updates:
                 _begin_epoch(phases.progress(epoch), state, running, sampler)
+            shown.begin_epoch(epoch)
             while True:
-                state = _train_epoch(phases, epoch, plan, state_std, state, batches, running, pause, bar)
+                state = _train_epoch(phases, epoch, plan, state_std, state, batches, running, pause, shown)
                 finite.losses(epoch, running)
                 if not pause():
                     break
                 finite.state(state)
                 output.save_checkpoint(state, best, running)
-                _stop_if_requested(interruption, output, phases, state, bar)
+                _stop_if_requested(interruption, output, phases, state, shown)
                 if running.ended:
                     break
             record = _record(phases, epoch, plan, running.means())
+            shown.end_updates()
             if due:
                 finite.state(state)
             if due and not phases.warming(epoch):
                 record |= _validate(validate, state, best, averaged=config.ema > 0)
             if record.get("kept"):
                 output.save_model(_with_weights(surrogate, best))
-            _report(record, running, best, output, bar)
+            output.log(record | {"seconds": running.seconds})
+            shown.end_epoch(record)
             running.begin()
             # a retry goes back to a checkpoint, which the clock must not choose
             if due and (last or config.divergence_retries or output.checkpoint_pays):
@@ -150,11 +162,11 @@ def _begin_epoch(
 
 
 def _stop_if_requested(
-    interruption: Interruption, output: RunOutput, phases: Phases, state: TrainingState, bar: tqdm
+    interruption: Interruption, output: RunOutput, phases: Phases, state: TrainingState, shown: Progress
 ) -> None:
-    """Close the bar and raise `Interrupted` or `Terminated`, if a signal came."""
+    """Close the progress and raise `Interrupted` or `Terminated`, if a signal came."""
     if interruption.requested:
-        bar.close()
+        shown.close()
         interruption.stop(f"{output}: stopped after {phases.describe(int(state['step']))}")
 
 
@@ -172,20 +184,19 @@ def _train_epoch(
     batches: Iterator[Batch],
     running: RunningEpoch,
     pause: Callable[[], bool],
-    bar: tqdm,
+    shown: Progress,
 ) -> TrainingState:
     """Apply the remaining updates of an epoch and return the new state.
 
     Stop earlier if `pause` says so after an update, and after a loss that is not finite.
     """
-    bar.set_description("warm-up" if phases.warming(epoch) else f"autoregressive {plan.autoregressive}")
     schedule = Schedule(jnp.int32(plan.autoregressive), jnp.int32(plan.pushes) if plan.pushes else None)
     apply, settings = (warm_up_update, phases.warm_up) if phases.warming(epoch) else (update, phases.training)
     while running.updates < phases.updates_per_epoch:
         frames, parameters = next(batches)
         state, measures = apply(settings, state_std, state, frames, parameters, schedule)
         running.add(measures, steps=frames.shape[1] - 1)
-        bar.update()
+        shown.update()
         if pause():
             break
         if running.updates % _CHECKED_EVERY == 0 and running.not_finite():
@@ -210,19 +221,12 @@ def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) ->
     return {
         "step": (epoch + 1) * phases.updates_per_epoch,
         "epoch": epoch + 1,
+        "epochs": phases.epochs,
         "phase": phases.name(epoch),
         "feedback": plan.autoregressive,
         "pushes": plan.pushes,
         **losses,
     }
-
-
-def _report(
-    record: dict[str, Any], running: RunningEpoch, best: BestWeights, output: RunOutput, bar: tqdm
-) -> None:
-    """Write the record of an epoch into the log, and show its errors in the progress bar."""
-    output.log(record | {"seconds": running.seconds})
-    bar.set_postfix(loss=f"{record['loss']:.4f}", validation=f"{best.lowest_error:.4f}")
 
 
 def _arrays(surrogate: Surrogate) -> tuple[Any, Any]:

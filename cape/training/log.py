@@ -1,4 +1,4 @@
-"""The log of a training: JSON lines, and TensorBoard if asked for."""
+"""The log of a training: JSON lines."""
 
 import json
 import math
@@ -12,7 +12,7 @@ FILE = "metrics.jsonl"
 
 
 class TrainingLog:
-    """Append one JSON object for each epoch to `folder/metrics.jsonl`, and to TensorBoard with `tensorboard`.
+    """Append one JSON object for each epoch to `folder/metrics.jsonl`.
 
     Args:
         folder: the run's folder; None keeps the records in memory only.
@@ -20,15 +20,12 @@ class TrainingLog:
         retries: records of later retries after a divergence are dropped as well.
     """
 
-    def __init__(
-        self, folder: Path | None, *, from_step: int = 0, retries: int = 0, tensorboard: bool = False
-    ):
+    def __init__(self, folder: Path | None, *, from_step: int = 0, retries: int = 0):
         self.path = None if folder is None else Path(folder) / FILE
         if self.path is not None:
             known = read(self.path) if self.path.exists() else []
             kept = [r for r in known if r["step"] <= from_step and r.get("retry", 0) <= retries]
             write_text(self.path, "".join(json.dumps(record) + "\n" for record in kept))
-        self._writer = _tensorboard_writer(folder) if tensorboard else None
 
     def add(self, record: dict[str, Any]) -> None:
         """Append a record. Numbers that are not finite are written as null."""
@@ -36,14 +33,6 @@ class TrainingLog:
         if self.path is not None:
             with self.path.open("a") as file:
                 file.write(json.dumps(clean) + "\n")
-        if self._writer is not None:
-            for name, value in clean.items():
-                if isinstance(value, float):
-                    self._writer.add_scalar(name, value, record["step"])
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -64,15 +53,3 @@ def read(path: Path) -> list[dict[str, Any]]:
             raise ValueError(f"{path}: line {number} is damaged ({error}); remove it") from error
         records.append(record)
     return records
-
-
-def _tensorboard_writer(folder: Path | None):
-    if folder is None:
-        raise ValueError("TensorBoard needs a run folder to write to; give `folder`")
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError as error:
-        raise ValueError(
-            "TensorBoard records need tensorboardX: pip install 'cape-jax[tensorboard]'"
-        ) from error
-    return SummaryWriter(str(Path(folder) / "tensorboard"))

@@ -15,7 +15,7 @@ from cape.training import log
 
 CONFIG = "config.json"
 # Settings that may change when a run is resumed: the weights do not depend on them.
-_MAY_CHANGE = ("training.checkpoint_minutes", "training.divergence_retries", "training.tensorboard")
+_MAY_CHANGE = ("training.checkpoint_minutes", "training.divergence_retries", "training.trackers")
 
 
 def refuse_other(experiment: Any, folder: Path) -> None:

@@ -14,6 +14,7 @@ from cape.training.checkpoint import Checkpoints
 from cape.training.divergence import Diverged
 from cape.training.log import TrainingLog
 from cape.training.running_epoch import RunningEpoch
+from cape.training.tracker import Trackers
 from cape.training.update import TrainingState
 
 _SHARE = 0.1  # of the time of a training that checkpoints may take
@@ -30,15 +31,15 @@ class RunOutput:
 
     Args:
         folder: the run's folder, or None.
-        tensorboard: also write TensorBoard records.
+        trackers: they also receive the records of the log.
     """
 
-    def __init__(self, folder: Path | None, *, tensorboard: bool = False):
+    def __init__(self, folder: Path | None, trackers: Trackers):
         self._folder = None if folder is None else Path(folder)
         self._lock = locked(self._folder)
         self._checkpoints: Checkpoints | None = None
         self._log: TrainingLog | None = None
-        self._tensorboard = tensorboard
+        self._trackers = trackers
         self.retries = 0
         self._saved = time.monotonic()
         self._seconds = 0.0  # that the last checkpoint took
@@ -73,11 +74,7 @@ class RunOutput:
             epoch = (int(state["step"]) - running.updates) // running.updates_per_epoch
             self.retries = max(self.retries, restored.notes.get("retries", 0))
         from_step = epoch * running.updates_per_epoch
-        if self._log is not None:
-            self._log.close()
-        self._log = TrainingLog(
-            self._folder, from_step=from_step, retries=self.retries, tensorboard=self._tensorboard
-        )
+        self._log = TrainingLog(self._folder, from_step=from_step, retries=self.retries)
         if diverged is not None:
             self.retries += 1
             self._tell_of_retry(diverged, from_step, int(state["step"]))
@@ -136,11 +133,12 @@ class RunOutput:
         return (time.monotonic() - self._saved) / 60
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append the record of an epoch to the log; call `resume` before."""
+        """Append the record of an epoch to the log, and give it to the trackers; call `resume` before."""
         if self._folder is not None:
             check_held(self._folder)
         if self._log is not None:
             self._log.add(record)
+        self._trackers.log(record)
 
     def __str__(self) -> str:
         return str(self._folder)
@@ -159,8 +157,6 @@ class RunOutput:
 
     def __exit__(self, *error: Any) -> None:
         try:
-            if self._log is not None:
-                self._log.close()
             if self._checkpoints is not None:
                 self._checkpoints.close()
         finally:

@@ -20,6 +20,7 @@ from cape.solvers.solver import SOLVERS
 from cape.training.curriculum import CURRICULA
 from cape.training.optimisers import OPTIMISERS
 from cape.training.sampling import SAMPLINGS
+from cape.training.tracker import TRACKERS
 
 PAGE = ROOT / "docs" / "extending.md"
 PARTS = {
@@ -29,6 +30,7 @@ PARTS = {
     "A curriculum": (CURRICULA, "my-curriculum"),
     "A sampling": (SAMPLINGS, "my-sampling"),
     "An optimiser": (OPTIMISERS, "my-optimiser"),
+    "A tracker": (TRACKERS, "my-tracker"),
     "A metric": (METRICS, "my-metric"),
     "A reader": (READERS, "my-layout"),
     "An equation": (EQUATIONS, "my-equation"),
@@ -112,6 +114,9 @@ def test_all_parts_train_stop_resume_save_and_load_together(written, capsys, mon
     assert "my-metric" in capsys.readouterr().out
     records = (written / "runs/mine/metrics.jsonl").read_text().splitlines()
     assert [json.loads(record)["epoch"] for record in records] == [1, 2]
+
+    losses = (written / "runs/mine/loss.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in losses] == [str(json.loads(record)["step"]) for record in records]
 
     saved = json.loads((written / "runs/mine/config.json").read_text())
     (shown,) = blocks(PAGE, "json")

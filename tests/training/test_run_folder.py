@@ -61,7 +61,8 @@ def test_a_folder_of_another_configuration_is_refused_with_what_differs(tmp_path
 def test_settings_on_which_the_weights_do_not_depend_may_change(tmp_path):
     claim(Experiment(model=SMALL), *some_data(), with_a_checkpoint(tmp_path))
     other = Experiment(
-        model=SMALL, training=TrainingConfig(checkpoint_minutes=1.0, divergence_retries=3, tensorboard=True)
+        model=SMALL,
+        training=TrainingConfig(checkpoint_minutes=1.0, divergence_retries=3, trackers=("tensorboard",)),
     )
     claim(other, *some_data(), tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["training"]["divergence_retries"] == 3

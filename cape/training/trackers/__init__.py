@@ -1,0 +1,1 @@
+"""The trackers of this package."""
