@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # without `typing`, whose import takes longer than that o
 if TYPE_CHECKING:
     from cape.checking.check import check
     from cape.datasets.arrays import from_arrays
-    from cape.datasets.opening import open_files as open
+    from cape.datasets.open_data import open_data as open
     from cape.datasets.trajectories import Trajectories
     from cape.experiment import train_on as train
     from cape.model.config import ModelConfig
@@ -52,7 +52,7 @@ _FOUND_IN = {
     "evaluate": "cape.report:evaluate",
     "from_arrays": "cape.datasets.arrays:from_arrays",
     "load": "cape.pretrained:load",
-    "open": "cape.datasets.opening:open_files",
+    "open": "cape.datasets.open_data:open_data",
     "train": "cape.experiment:train_on",
 }
 

@@ -56,9 +56,9 @@ def from_arrays(
         _parameters(parameters, samples),
         tuple(parameters),
         channel_names=("u",) if channels is None else tuple(channels),
-        coordinates=_coordinates(dx, coordinates, resolution),
-        times=_times(dt, times, frames),
-        boundaries=_boundaries(boundaries, len(resolution)),
+        coordinates=axis_coordinates(dx, coordinates, resolution),
+        times=frame_times(dt, times, frames),
+        boundaries=axis_boundaries(boundaries, len(resolution)),
         equation=equation,
         initial_conditions=_initial_conditions(initial_conditions, samples),
     )
@@ -147,16 +147,18 @@ def _parameters(parameters: Mapping[str, ArrayLike], samples: int) -> np.ndarray
     return columns
 
 
-def _times(dt: float | None, times: ArrayLike | None, frames: int) -> np.ndarray:
+def frame_times(dt: float | None, times: ArrayLike | None, frames: int) -> np.ndarray:
+    """Return the times [time] of a step or of given times; arguments and errors as in `from_arrays`."""
     _check_alternatives("dt", dt, "times", times)
     if times is None:
         return _positive(dt, "dt") * np.arange(frames)
     return _increasing(times, "times", frames, "frames")
 
 
-def _coordinates(
+def axis_coordinates(
     dx: float | Sequence[float] | None, coordinates: Sequence[ArrayLike] | None, resolution: Sequence[int]
 ) -> list[np.ndarray]:
+    """Return the points of each axis of a spacing or of given points; arguments and errors as in `from_arrays`."""
     _check_alternatives("dx", dx, "coordinates", coordinates)
     axes = len(resolution)
     if coordinates is None:
@@ -170,7 +172,8 @@ def _coordinates(
     ]
 
 
-def _boundaries(boundaries: str | Sequence[str], axes: int) -> tuple[str, ...]:
+def axis_boundaries(boundaries: str | Sequence[str], axes: int) -> tuple[str, ...]:
+    """Return the boundary of each axis; errors as in `from_arrays`."""
     given = (boundaries,) * axes if isinstance(boundaries, str) else tuple(boundaries)
     _check_one_per_axis(given, "boundaries", axes)
     for boundary in given:

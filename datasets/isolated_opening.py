@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cape.datasets.formats.question import Unanswered
 from cape.datasets.hdf5_files import open_hdf5
 from cape.datasets.isolation import CAN_FORK, CRASHES, TOO_LONG, Child, ChildEnded, limit_time
 from cape.datasets.readers.examination import HOW_TO_TRUST, examine
@@ -79,6 +80,9 @@ def _open_each(paths: Sequence[Path], open_one: Callable[[Path], Any], send: Cal
             with open_hdf5(path):  # held open, so that HDF5 keeps what it has read of the file
                 about_to_visit(examine(path, about_to_visit))
                 result = open_one(path)
+        except Unanswered as question:
+            send(question)
+            return
         except (ValueError, OSError) as error:
             send((OSError if isinstance(error, OSError) else ValueError)(str(error)))
             return

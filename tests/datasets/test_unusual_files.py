@@ -177,8 +177,13 @@ def test_every_error_names_the_file(tmp_path):
 
 
 def test_another_format_is_answered_with_the_known_layouts(tmp_path):
+    (tmp_path / "x.txt").write_text("0 1 2")
+    with pytest.raises(
+        ValueError, match=r"x.txt: unknown format '.txt', expected .hdf5 or .h5.*Known layouts: "
+    ):
+        open_files(tmp_path / "x.txt")
     np.save(tmp_path / "x.npy", np.zeros(3))
     with pytest.raises(
-        ValueError, match=r"x.npy: unknown format '.npy', expected .hdf5 or .h5.*Known layouts: "
+        ValueError, match=r"x.npy: found u \[3\]. Missing: an array of numbers with an axis of time"
     ):
         open_files(tmp_path / "x.npy")
