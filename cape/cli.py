@@ -17,6 +17,7 @@ from cape.commands.convert import convert
 from cape.commands.download import download
 from cape.commands.evaluate import evaluate
 from cape.commands.export import export
+from cape.commands.import_ import import_
 from cape.commands.inspect import inspect
 from cape.commands.models import models
 from cape.commands.predict import predict
@@ -25,6 +26,7 @@ from cape.commands.report import report
 from cape.commands.signals import Signalled
 from cape.commands.simulate import simulate
 from cape.commands.train import train
+from cape.datasets.formats.question import Unanswered
 from cape.datasets.names import printable
 from cape.registry import nearest
 from cape.training.interruption import Interrupted
@@ -36,6 +38,7 @@ COMMANDS: dict[str, Callable] = {
     "report": report,
     "predict": predict,
     "inspect": inspect,
+    "import": import_,
     "simulate": simulate,
     "download": download,
     "publish": publish,
@@ -96,7 +99,8 @@ def _run(command: str, arguments: list[str]) -> int:
     except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as error:
         if os.environ.get("CAPE_TRACEBACK"):
             raise
-        print(f"cape {command}: {_shown(str(error)) or type(error).__name__}", file=sys.stderr)
+        text = error.command() if isinstance(error, Unanswered) else _shown(str(error))
+        print(f"cape {command}: {text or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
 

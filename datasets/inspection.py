@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cape.datasets.concatenation import concatenate
+from cape.datasets.formats.description import Description
 from cape.datasets.names import printable
 from cape.datasets.not_finite import finite_samples
 from cape.datasets.opening import Opened, Paths, open_each
@@ -16,18 +17,21 @@ Rows = list[tuple[str, str]]
 MOST_LISTED = 12  # parameter values; more are described by their number and range
 
 
-def inspect(paths: Paths, check_values: bool = False, *, trusted: bool = False) -> str:
+def inspect(
+    paths: Paths, check_values: bool = False, *, trusted: bool = False, wanted: Description | None = None
+) -> str:
     """Describe files: layout, axes, names, parameters, boundaries, times, notes and warnings.
 
     Args:
         paths: files or folders.
         check_values: also read all fields, to show the range of each channel and to find NaN and infinity.
         trusted: the files are the user's own, as in `open_files`.
+        wanted: what the user says about files of arrays, as in `open_files`.
 
     Raises:
         ValueError: a file is missing or unknown. Files that do not fit together are a warning in the text.
     """
-    opened = open_each(paths, trusted=trusted, notes=True)
+    opened = open_each(paths, trusted=trusted, notes=True, wanted=wanted)
     sections = [
         "\n".join([printable(str(each.path)), *_aligned(_describe(each, check_values))]) for each in opened
     ]

@@ -82,12 +82,10 @@ def _coordinate(known: Known, word: str, argument: str) -> str | None:
     arrays, name = known.contents.arrays, known.axis_name(word)
     if name in arrays and name not in known.fields:
         return name
-    found = [
-        n
-        for n in known.numbers()
-        if word_of(n) == word and n not in known.fields and np.prod(arrays[n].shape) > 1
-    ]
-    found = [n for n in found if n not in known.contents.dimensions.get(known.fields[0], ())]
+    named = [n for n in known.numbers() if word_of(n) == word and n not in known.fields]
+    others = known.contents.axis_names(known.fields[0])  # whose coordinates belong to other axes
+    one = known.length(word) == 1
+    found = [n for n in named if (one or np.prod(arrays[n].shape) > 1) and n not in others]
     if len(found) > 1:
         first, *further = (known.contents.values(n).squeeze() for n in found)
         if not all(np.array_equal(first, values) for values in further):

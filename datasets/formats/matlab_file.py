@@ -65,19 +65,24 @@ class _Loaded:
     def __init__(self, path: Path, name: str, shape: tuple[int, ...], kind: str):
         self.shape = tuple(shape)
         self.dtype = np.dtype({"double": "f8", "single": "f4"}.get(kind, kind))
-        self._path, self._name, self._values = path, name, None
+        self._path, self._name = path, name
+        self._values: np.ndarray | None = None
 
     def __getitem__(self, key: Any) -> np.ndarray:
         if self._values is None:
-            from scipy.io import loadmat
-
-            try:
-                self._values = loadmat(self._path, variable_names=[self._name])[self._name]
-            except Exception as error:  # scipy raises what its parser meets
-                raise ValueError(_damaged(self._path, error)) from error
-            if np.iscomplexobj(self._values):
-                raise ValueError(f"{self._path}: {self._name!r} is complex, expected real numbers")
+            self._values = self._load()
         return self._values[key]
+
+    def _load(self) -> np.ndarray:
+        from scipy.io import loadmat
+
+        try:
+            values = loadmat(self._path, variable_names=[self._name])[self._name]
+        except Exception as error:  # scipy raises what its parser meets
+            raise ValueError(_damaged(self._path, error)) from error
+        if np.iscomplexobj(values):
+            raise ValueError(f"{self._path}: {self._name!r} is complex, expected real numbers")
+        return values
 
 
 def _variables(path: Path) -> list[tuple[str, tuple[int, ...], str]]:

@@ -60,7 +60,8 @@ class _Compressed:
 
     def __init__(self, archive: zipfile.ZipFile, member: str, shape: tuple[int, ...], dtype: np.dtype):
         self.shape, self.dtype = shape, dtype
-        self._archive, self._member, self._values = archive, member, None
+        self._archive, self._member = archive, member
+        self._values: np.ndarray | None = None
 
     def __getitem__(self, key: Any) -> np.ndarray:
         if self._values is None:

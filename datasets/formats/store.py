@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +53,7 @@ class ArrayStore:
                 parts = [self._read(array, slice(start, stop), window) for array in arrays]
                 yield parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
-    def _found(self, arrays: dict[str, LazyArray], name: str) -> LazyArray:
+    def _found(self, arrays: Mapping[str, LazyArray], name: str) -> LazyArray:
         array = arrays.get(name)
         found = None if array is None else tuple(array.shape)
         if array is None or found != self.stored_shape:

@@ -23,6 +23,7 @@ IN_ATTRIBUTES = (
 )  # parameters that PDEBench's files have as attributes
 _HEADER_BYTES = 2**16  # more than attributes and names take
 AXES = ("x-coordinate", "y-coordinate", "z-coordinate")
+SCALAR = "tensor"  # the field of a scalar equation
 Put = Callable[[slice, slice, Shaped[np.ndarray, "sample time *space channel"]], None]
 
 
@@ -37,6 +38,7 @@ def writing(
     initial_conditions: Int[np.ndarray, " sample"],
     attributes: Mapping[str, str | int | float],
     channel_names: Sequence[str] = ("u",),
+    named_channels: bool = False,
     overwrite: bool = False,
 ) -> Iterator[Put]:
     """Open a new file for writing piece by piece: `with writing(...) as put: put(samples, frames, u)`.
@@ -52,6 +54,8 @@ def writing(
     numbers mean equal initial conditions), the given attributes, the attribute `parameters` (names in order) and, for
     fields that PDEBench does not have, the attribute `channels` (names in order).
 
+    With `named_channels`, every file has the attribute `channels`, whatever its fields, and float64 coordinates.
+
     The file is written atomically (see `cape.atomic.replacing`). Its space on the disk is reserved first, because HDF5
     can crash the interpreter when a disk is full.
 
@@ -63,7 +67,8 @@ def writing(
     """
     path = Path(path)
     parameters = np.asarray(parameters, np.float64)
-    datasets = ("tensor",) if tuple(channel_names) == ("u",) else tuple(channel_names)
+    scalar = tuple(channel_names) == ("u",) and not named_channels
+    datasets = (SCALAR,) if scalar else tuple(channel_names)
     _check_layout(path, parameters, parameter_names, datasets, len(initial_conditions))
     refuse_existing([path], overwrite)
     shape = (len(initial_conditions), len(times), *map(len, coordinates))
@@ -71,12 +76,13 @@ def writing(
     with locked_path(path), replacing(path) as temporary, _new_file(temporary, size) as file:
         file.attrs.update(dict(attributes))
         file.attrs["parameters"] = list(parameter_names)
-        if datasets[0] != "tensor" and not {"density", "pressure"} <= set(datasets):
+        if named_channels or not (scalar or {"density", "pressure"} <= set(datasets)):
             file.attrs["channels"] = list(datasets)
         _write_parameters(file, parameters, parameter_names)
+        precision = np.float64 if named_channels else np.float32
         for name, points in zip(AXES, coordinates, strict=False):
-            file[name] = np.asarray(points, np.float32)
-        file["t-coordinate"] = _one_longer(times).astype(np.float32)
+            file[name] = np.asarray(points, precision)
+        file["t-coordinate"] = _one_longer(times).astype(precision)
         file["initial-condition"] = np.asarray(initial_conditions, np.int64)
         fields = [_allocate(file, name, shape) for name in datasets]
         file.flush()
@@ -152,7 +158,14 @@ def _check_layout(
             f"{path.name}: expected parameters ({samples}, {len(names)}), one column for each of "
             f"{tuple(names)}, got {parameters.shape}"
         )
-    taken = [name for name in datasets if name in (*names, *AXES, "t-coordinate", "initial-condition")]
+    others = (
+        *names,
+        *AXES,
+        "t-coordinate",
+        "initial-condition",
+        *([] if datasets == (SCALAR,) else [SCALAR]),
+    )
+    taken = [name for name in datasets if name in others]
     if taken:
         raise ValueError(
             f"{path.name}: {', '.join(taken)} cannot name both a channel and another dataset; rename the channel"
