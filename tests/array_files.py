@@ -32,8 +32,8 @@ def groups(path):
     with h5py.File(path, "w") as file:
         for i in range(SAMPLES):
             group = file.create_group(f"run {i + 7}")
-            group["u"], group.attrs["nu"] = U[i], NU[i]
-        file["t"], file["x"] = TIMES, X
+            group["u"], group["t"], group.attrs["nu"] = U[i], TIMES, NU[i]
+        file["x"] = X
     return path
 
 

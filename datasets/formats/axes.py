@@ -11,6 +11,7 @@ from cape.datasets.formats.words import CHANNEL, SAMPLE, SPACE, TIME, WORDS, wor
 from cape.registry import nearest
 
 LEAST_AXES = 2  # time and x
+STACK = "made one first, by `Dataset.stack` of xarray or `reshape` of NumPy"
 
 
 def find_fields(known: Known) -> None:
@@ -35,8 +36,9 @@ def find_fields(known: Known) -> None:
     known.axes = _given_axes(known) or _guessed_axes(known)
     if None in known.axes:
         words = " ".join(word or "..." for word in known.axes)
+        several = f" (several axes of samples have to be {STACK})" if SAMPLE in known.axes else ""
         known.ask(
-            f"the axes of {known.described(known.fields[0])}, in order, in words of {', '.join(WORDS)}",
+            f"the axes of {known.described(known.fields[0])}, in order, in words of {', '.join(WORDS)}{several}",
             "axes",
             f'"{words}"',
         )
@@ -150,6 +152,7 @@ def _by_length(known: Known) -> list[str | None]:
     lengths: dict[str, set[int]] = {}
     for name in known.numbers():
         word, shape = word_of(name), known.contents.arrays[name].shape
+        shape = shape[1:] if known.contents.axis_names(name)[:1] == (SAMPLE,) else shape
         long = [n for n in shape if n > 1]
         if word in (TIME, *SPACE) and len(long) == 1 and name not in known.fields:
             lengths.setdefault(str(word), set()).add(long[0])

@@ -93,8 +93,8 @@ def _axes(axes: str | Sequence[str]) -> tuple[str, ...]:
             raise ValueError(f"{shown}: unknown axis {word!r}; {nearest(word, WORDS)}; {example}")
     if len(set(words)) < len(words):
         raise ValueError(
-            f"{shown}: an axis is named twice; {example}. Put several sample axes into one first "
-            "(`Dataset.stack` of xarray, `reshape` of NumPy)"
+            f"{shown}: an axis is named twice; {example}. Several sample axes have to be made one first, by "
+            "`Dataset.stack` of xarray or `reshape` of NumPy"
         )
     if TIME not in words or not set(words) & set(SPACE):
         raise ValueError(f"{shown}: time or space is missing; {example}")

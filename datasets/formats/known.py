@@ -78,9 +78,10 @@ class Known:
     def _given(self) -> dict[str, str]:
         """Return what the user has said or is certain, as source code."""
         d, given = self.description, {}
-        for name in ("fields", "channels"):
-            if vars(d)[name] is not None:
-                given[name] = listed(vars(d)[name])
+        if d.fields is not None:
+            given["fields"] = listed(d.fields)
+        if d.channels is not None:
+            given["channels"] = str(list(d.channels)).replace("'", '"')
         if self.complete:
             given["axes"] = f'"{" ".join(map(str, self.axes))}"'
         if d.table is not None:

@@ -58,7 +58,7 @@ def _ask(known: Known) -> None:
 
 
 def _call(names: list[str]) -> str:
-    return coded({name: name for name in names}) if names else '{"NAME": ...}'
+    return coded(_places(names)) if names else '{"NAME": ...}'
 
 
 def _guessed(known: Known) -> dict[str, Place]:
@@ -77,7 +77,12 @@ def _guessed(known: Known) -> dict[str, Place]:
     table = known.description.table
     in_table = table.numeric_columns() if table is not None else []
     in_name = [name for name, (_, sure) in parameters_in_name(known.file.path).items() if sure]
-    return {name: name for name in dict.fromkeys([*(vectors or singles), *in_table, *in_name])}
+    return _places([*(vectors or singles), *in_table, *in_name])
+
+
+def _places(names: list[str]) -> dict[str, Place]:
+    """Return the place of each parameter, which has the name of its array without those of groups."""
+    return {name.rpartition("/")[2]: name for name in names}
 
 
 def _values(known: Known, name: str, place: Place, samples: int) -> np.ndarray:

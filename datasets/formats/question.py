@@ -26,7 +26,8 @@ class Unanswered(ValueError):
         self.path, self.found, self.missing, self.call = path, found, tuple(missing), dict(call)
 
     def __str__(self) -> str:
-        arguments = ", ".join([repr(self.path), *(f"{name}={code}" for name, code in self.call.items())])
+        data = "dataset" if self.path.startswith("<") else repr(self.path)
+        arguments = ", ".join([data, *(f"{name}={code}" for name, code in self.call.items())])
         return self._with(f"cape.open({arguments})")
 
     def command(self) -> str:

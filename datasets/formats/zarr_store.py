@@ -38,11 +38,8 @@ def open_store(path: Path) -> tuple[Any, bool]:
             f"{path}: not a complete zarr store: its metadata are missing or damaged ({type(error).__name__}: "
             f"{error}); copy or write it again"
         ) from error
-    without = (
-        []
-        if path.is_file()
-        else sorted(each.name for each in path.iterdir() if each.is_dir() and not _has_metadata(each))
-    )
+    inner = [] if path.is_file() else [f for f in path.iterdir() if f.is_dir() and not f.name.startswith(".")]
+    without = sorted(folder.name for folder in inner if not _has_metadata(folder))
     if not isinstance(root, zarr.Array) and without:
         raise ValueError(
             f"{path}: the metadata of {', '.join(without)} are missing ({METADATA[0]} or {METADATA[2]}); copy or "

@@ -91,8 +91,8 @@ def test_nan_is_named_with_file_and_sample(tmp_path):
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_zarr_stores_that_are_half_there_are_refused(tmp_path, version):
-    pytest.importorskip("zarr", reason="needs the extra formats")
-    pytest.importorskip("xarray", reason="needs the extra formats")
+    pytest.importorskip("zarr", reason="the extra `formats` is not installed")
+    pytest.importorskip("xarray", reason="the extra `formats` is not installed")
     path = files.zarr_store(tmp_path / "a.zarr", version)
     chunk = path / "u" / ("1.0.0" if version == 2 else "c/1/0/0")
     content = chunk.read_bytes()
@@ -115,8 +115,8 @@ def test_zarr_stores_that_are_half_there_are_refused(tmp_path, version):
 
 
 def test_plain_zarr_arrays_are_described(tmp_path):
-    zarr = pytest.importorskip("zarr", reason="needs the extra formats")
-    pytest.importorskip("xarray", reason="needs the extra formats")
+    zarr = pytest.importorskip("zarr", reason="the extra `formats` is not installed")
+    pytest.importorskip("xarray", reason="the extra `formats` is not installed")
     zarr.save_array(tmp_path / "a.zarr", U)
     np.testing.assert_array_equal(
         cape.open(tmp_path / "a.zarr", **DESCRIPTION).read()[..., 0], U.astype("f4")

@@ -45,9 +45,10 @@ def test_parameters_are_in_the_names_of_files(tmp_path):
 def test_parameters_are_in_attributes_and_scalars(tmp_path):
     for i in range(SAMPLES):
         with h5py.File(tmp_path / f"run{i}.h5", "w") as file:
-            file["fields/u"], file["t"], file["x"] = U[i], TIMES, X
+            file["fields/u"], file["t"], file["x"], file["physics/rho"] = U[i], TIMES, X, 2.0
             file.attrs["nu"] = NU[i]
     check(cape.open(tmp_path, parameters="nu", axes="time x"))
+    assert cape.open(tmp_path, axes="time x").parameter_names == ("rho",)
     scalars = tmp_path / "scalars"
     scalars.mkdir()
     for i in range(SAMPLES):

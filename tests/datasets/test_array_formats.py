@@ -10,11 +10,9 @@ from cape.datasets.inspection import inspect
 from cape.datasets.opening import open_files
 
 
-def formats():
-    return pytest.importorskip("xarray", reason="needs the extra formats") and (
-        pytest.importorskip("h5netcdf", reason="needs the extra formats")
-        and pytest.importorskip("zarr", reason="needs the extra formats")
-    )
+def skip_without_formats():
+    for package in ("xarray", "h5netcdf", "zarr"):
+        pytest.importorskip(package, reason=f"the extra `formats` ({package}) is not installed")
 
 
 def check(data, names=("nu",)):
@@ -58,7 +56,7 @@ def test_files_that_speak_for_themselves_need_no_description(tmp_path, name, wri
     ],
 )
 def test_names_of_dimensions_are_used(tmp_path, name, write):
-    formats()
+    skip_without_formats()
     path = write(tmp_path / name)
     check(cape.open(path))
     check(open_files(tmp_path))
@@ -66,13 +64,18 @@ def test_names_of_dimensions_are_used(tmp_path, name, write):
 
 
 def test_datasets_of_xarray_are_taken_as_they_are():
-    formats()
+    skip_without_formats()
     dataset = files.dataset()
     check(cape.open(dataset))
     transposed = dataset.transpose("x", "time", "run")
     check(cape.open(transposed))
     by_value = dataset.isel(run=[0, 2, 4]).drop_vars("nu").assign_coords(run=NU[::2]).rename(run="nu")
     assert cape.open(by_value).parameters[:, 0].tolist() == NU[::2].tolist()  # the axis is the parameter
+    both = dataset.assign_coords(run=NU).drop_vars("nu").expand_dims(seed=2).rename(run="nu")
+    with pytest.raises(ValueError, match="made one first, by `Dataset.stack`") as raised:
+        cape.open(both)
+    assert 'cape.open(dataset, axes="sample ... time x"' in str(raised.value)
+    assert cape.open(both.stack(sample=("seed", "nu")), parameters="nu").samples == 2 * files.SAMPLES
     one = cape.open(dataset["u"], parameters={"nu": NU}, boundaries="wall", equation="heat")
     assert one.boundaries == ("wall",) and one.equation == "heat" and one.channel_names == ("u",)
     dated = dataset.assign_coords(
