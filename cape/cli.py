@@ -23,8 +23,10 @@ from cape.commands.models import models
 from cape.commands.predict import predict
 from cape.commands.publish import publish
 from cape.commands.report import report
+from cape.commands.runs import runs
 from cape.commands.signals import Signalled
 from cape.commands.simulate import simulate
+from cape.commands.sweep import sweep
 from cape.commands.train import train
 from cape.datasets.formats.question import Unanswered
 from cape.datasets.names import printable
@@ -33,6 +35,8 @@ from cape.training.interruption import Interrupted
 
 COMMANDS: dict[str, Callable] = {
     "train": train,
+    "sweep": sweep,
+    "runs": runs,
     "evaluate": evaluate,
     "check": check,
     "report": report,
@@ -46,6 +50,7 @@ COMMANDS: dict[str, Callable] = {
     "export": export,
     "convert": convert,
 }
+_PARSE_THEMSELVES = ("train", "sweep")  # their options depend on the preset
 _IMPORT = "--import"
 _IMPORT_HELP = "--import MODULE (repeatable) first imports a module that registers further parts."
 _LONGEST_MESSAGE = 1000  # characters; messages of compilers can run over pages
@@ -79,8 +84,8 @@ def _run(command: str, arguments: list[str]) -> int:
     try:
         modules, arguments = _split_imports(arguments)
         _import_modules(modules)
-        if command == "train":
-            train(arguments)  # parses its arguments itself: the options depend on the preset
+        if command in _PARSE_THEMSELVES:
+            COMMANDS[command](arguments)
         else:
             description = _description(COMMANDS[command])
             tyro.cli(COMMANDS[command], args=arguments, prog=f"cape {command}", description=description)

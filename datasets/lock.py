@@ -84,6 +84,12 @@ def check_held(folder: Path) -> None:
         )
 
 
+def in_use(folder: str | Path) -> bool:
+    """Return whether a command is known to run in a folder, or may run there on another machine."""
+    file = _lock_of_folder(folder).file
+    return file.exists() and not _is_stale(file)
+
+
 def release_all() -> None:
     """Remove all locks of this process, which is about to end without leaving its contexts."""
     for file in tuple(_FILES):

@@ -20,10 +20,37 @@ DEFAULT_PRESET, PRESET_FOR_FILES = "burgers1d", "auto"
 
 def train(arguments: Sequence[str]) -> None:
     """Train a surrogate and evaluate it: cape train [PRESET | CONFIG] [--out DIR] [overrides]."""
-    arguments = list(arguments)
-    if arguments == ["--list"]:
+    if list(arguments) == ["--list"]:
         print("\n".join(presets()))
         return
+    options = read_options(
+        arguments,
+        "train",
+        "Train a surrogate and evaluate it at parameter values it has never seen: cape train [PRESET | CONFIG] "
+        "[options].",
+    )
+    from cape.evaluation.error_tables import evaluation_text
+    from cape.experiment import run
+
+    prepare_jax()
+    folder = Path(options.out)
+    evaluation = run(options.experiment, folder, progress=not options.quiet, figures=options.figures)
+    print(evaluation_text(evaluation))
+    print_evaluation_folder(folder / "evaluation", options.figures)
+
+
+def read_options(arguments: Sequence[str], command: str, description: str, suffix: str = "") -> Any:
+    """Read the options of a training: its experiment, and the fields of `_options`.
+
+    Args:
+        arguments: the preset or configuration file, if the first one is no option, and the options.
+        command, description: for the help.
+        suffix: of the name of the default folder.
+
+    Raises:
+        ValueError: there is no such preset or file.
+    """
+    arguments = list(arguments)
     files = any(argument.split("=")[0] == "--data.files" for argument in arguments)
     name = PRESET_FOR_FILES if files else DEFAULT_PRESET
     if arguments and not arguments[0].startswith("-"):
@@ -31,27 +58,17 @@ def train(arguments: Sequence[str]) -> None:
     path = presets().get(name) or Path(name)
     if not path.is_file():
         raise ValueError(f"no preset or file {name!r}; {nearest(name, presets())}")
-
-    from cape.evaluation.error_tables import evaluation_text
-    from cape.experiment import run
-
-    options = tyro.cli(
-        _options(path),
+    options: Any = tyro.cli(
+        _options(path, suffix),
         args=arguments,
-        prog=f"cape train {name}",
-        description="Train a surrogate and evaluate it at parameter values it has never seen: cape train [PRESET | "
-        f"CONFIG] [options]. PRESET is one of {', '.join(presets())} (default: {PRESET_FOR_FILES} with "
+        prog=f"cape {command} {name}",
+        description=f"{description} PRESET is one of {', '.join(presets())} (default: {PRESET_FOR_FILES} with "
         f"--data.files, else {DEFAULT_PRESET}); CONFIG is a .toml "
         "file or the config.json of a run. --import MODULE imports a module that registers further parts. The "
         f"defaults below are those of {name}.",
         config=(tyro.conf.CascadeSubcommandArgs,),
     )
-    prepare_jax()
-    folder = Path(options.out)
-    experiment = without_choices(options.experiment)
-    evaluation = run(experiment, folder, progress=not options.quiet, figures=options.figures)
-    print(evaluation_text(evaluation))
-    print_evaluation_folder(folder / "evaluation", options.figures)
+    return dataclasses.replace(options, experiment=without_choices(options.experiment))
 
 
 def presets() -> dict[str, Path]:
@@ -61,7 +78,7 @@ def presets() -> dict[str, Path]:
     return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
 
 
-def _options(path: Path) -> type[Any]:
+def _options(path: Path, suffix: str) -> type[Any]:
     """Return the options of a training as a dataclass; their defaults are the settings in a file."""
     default = with_choices(_read_experiment(path))
     run_name = path.absolute().parent.name if path.name == "config.json" else path.stem
@@ -69,7 +86,7 @@ def _options(path: Path) -> type[Any]:
     @dataclasses.dataclass(frozen=True)
     class Options:
         experiment: Annotated[type(default), tyro.conf.arg(name="")] = default  # type: ignore[valid-type]
-        out: str = f"runs/{run_name}"
+        out: str = f"runs/{run_name}{suffix}"
         """folder of the run; a stopped run in this folder is continued"""
         figures: bool = True
         """draw figures of the evaluation (needs the extra `plot`)"""

@@ -13,18 +13,24 @@ class Table:
         rows: cells as text.
         means: more rows, below a rule.
         title: the line above the table; none if empty.
+        left: number of first columns that are aligned to the left.
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     means: Sequence[Sequence[str]] = ()
     title: str = ""
+    left: int = 0
 
     def __str__(self) -> str:
         lines = [self.head, *self.rows, *self.means]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.head))]
         head, *texts = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+            "  ".join(
+                cell.ljust(width) if i < self.left else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            )
+            for line in lines
         ]
         rule, count = "-" * len(head), len(self.rows)
         below = [rule, *texts[count:]] if self.means else []

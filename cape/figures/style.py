@@ -143,6 +143,13 @@ def log_axis(axes: "Axes", which: str) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def whole_numbers(axes: "Axes") -> None:
+    """Put the ticks of the horizontal axis at whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
 def value_colours(figure: "Figure", axes: "Axes", values: np.ndarray, label: str) -> np.ndarray:
     """Return one colour per value, on a logarithmic scale if the values need one, and draw the colour bar."""
     import matplotlib
@@ -164,11 +171,11 @@ def time_colours(count: int) -> np.ndarray:
     return matplotlib.colormaps["plasma"](np.linspace(0, 0.85, count))
 
 
-def legend(figure: "Figure", axes: "Axes") -> None:
-    """Put one entry per label above the axes."""
+def legend(figure: "Figure", axes: "Axes", columns: int = 0) -> None:
+    """Put one entry per label above the axes, in so many columns; 0: as many as short labels need."""
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     rows = -(-len(unique) // max(int(figure.get_figwidth() / 1.3), 1))
-    columns = -(-len(unique) // rows)
+    columns = columns or -(-len(unique) // rows)
     spacing: dict[str, Any] = {"columnspacing": 1.2, "handlelength": 1.6, "handletextpad": 0.5}
     figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=columns, **spacing)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cape.figures.palette import COLOURS, SHADE
-from cape.figures.style import NOTE_TEXT, drawing, log_axis, save
+from cape.figures.style import NOTE_TEXT, drawing, log_axis, save, whole_numbers
 from cape.training import log
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def training_curves(records: Records, over: str = "step") -> "Figure":
         _name_phases(panels, records, loss[-1, 0] - loss[0, 0])
         for axes in panels:
             log_axis(axes, "y")
+        whole_numbers(panels[-1])
         panels[-1].set_xlabel({"step": "optimiser step", "epoch": "epoch"}[over])
     return figure
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from cape.training.notebook import in_notebook
 from cape.training.phases import Phases
-from cape.training.time_left import TimeLeft
+from cape.training.time_left import TimeLeft, duration
 
 _SECONDS_BETWEEN_LINES = 10.0  # where the output is no terminal
 
@@ -117,10 +117,3 @@ def percent(error: float) -> str:
     if not math.isfinite(error):
         return "not finite"
     return f"{100 * error:.0f} %" if error >= 0.995 else f"{100 * error:.2g} %"
-
-
-def duration(seconds: float) -> str:
-    """Format seconds as minutes and seconds, 0:40, or as hours, minutes and seconds, 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -27,16 +27,21 @@ def refuse_other(experiment: Any, folder: Path) -> None:
     file = folder / CONFIG
     if not (file.exists() and _has_checkpoint(folder)):
         return
-    differing = [
-        text
-        for text in differences(load_json(type(experiment), file), experiment)
-        if text.partition(":")[0] not in _MAY_CHANGE
-    ]
-    if differing:
-        shown = ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if differing[3:] else "")
+    if differing := differing_settings(load_json(type(experiment), file), experiment):
         raise ValueError(
-            f"{folder}: holds a run of another configuration ({shown}); choose another folder, or remove it"
+            f"{folder}: holds a run of another configuration ({differing}); choose another folder, or remove it"
         )
+
+
+def differing_settings(recorded: Any, experiment: Any) -> str:
+    """Name settings in which two configurations differ, three at most; return an empty text if there is none.
+
+    Settings on which the weights do not depend are left out.
+    """
+    differing = [
+        text for text in differences(recorded, experiment) if text.partition(":")[0] not in _MAY_CHANGE
+    ]
+    return ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if differing[3:] else "")
 
 
 def claim(experiment: Any, training: Trajectories, validation: Trajectories, folder: Path) -> None:

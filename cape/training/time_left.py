@@ -63,3 +63,10 @@ class TimeLeft:
         later = self._pauses[1:]
         pause = sum(later) / len(later) if later else 0.0
         return updates * (self._seconds + running) / counted + validations * pause
+
+
+def duration(seconds: float) -> str:
+    """Format seconds as minutes and seconds, 0:40, or as hours, minutes and seconds, 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = {"cape": "cape", "solvers": "cape.solvers", "datasets": "cape.datasets"}
 LOWER = {"cape.registry", "cape.atomic"}  # all that datasets and solvers may import of the rest
 LEVELS = ("cape.model", "cape.training", "cape.evaluation", "cape.figures", "cape.inference", "cape.release")
-LEVELS += ("cape.checking", "cape.html_report")
+LEVELS += ("cape.checking", "cape.html_report", "cape.runs")
 
 
 def module_files() -> dict[str, Path]:

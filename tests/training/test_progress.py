@@ -9,8 +9,8 @@ import pytest
 
 from cape.training import notebook
 from cape.training.phases import Phases
-from cape.training.progress import Progress, duration, percent
-from cape.training.time_left import TimeLeft
+from cape.training.progress import Progress, percent
+from cape.training.time_left import TimeLeft, duration
 
 UPDATES = 10  # in an epoch
 

@@ -1,0 +1,1 @@
+"""Several runs: their list, their comparison, and sweeps over settings."""
