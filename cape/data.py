@@ -13,13 +13,14 @@ from cape.config import to_dict
 from cape.datasets.assignment import assignments, numbers
 from cape.datasets.checks import drop_nonfinite
 from cape.datasets.equations.equation import find_equation
+from cape.datasets.initial_conditions import ConditionRecord, number_by_content
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.simulation import MOST_SAMPLES, simulate
 from cape.datasets.splits import SAME, InitialConditionSplit
 from cape.datasets.trajectories import Trajectories
+from cape.datasets.value_list import value_list
 
 HeldOut = Mapping[str, float | Sequence[float]]
-_MOST_SHOWN_VALUES = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +127,11 @@ class Data:
         known = np.union1d(self.training.initial_conditions, self.validation.initial_conditions)
         return tuple(map(int, known))
 
+    @property
+    def record(self) -> ConditionRecord:
+        """What identifies these initial conditions in other files. Reads first frames that were not read before."""
+        return ConditionRecord.of((self.training, self.validation))
+
 
 def prepare(config: DataConfig, *, progress: bool = True) -> Data:
     """Open (or simulate) the data of an experiment and split them (see `split`).
@@ -138,7 +144,9 @@ def prepare(config: DataConfig, *, progress: bool = True) -> Data:
 
 
 def split(everything: Trajectories, config: DataConfig) -> Data:
-    """Split trajectories as a configuration says. Reads no field, unless samples with NaN are to be left out.
+    """Split trajectories as a configuration says.
+
+    Reads the first frames (see `number_by_content`), and everything if samples with NaN are to be left out.
 
     Warns:
         UserWarning: samples with NaN or infinity are left out.
@@ -156,7 +164,9 @@ def _split(everything: Trajectories, config: DataConfig) -> Data:
     held_out = held_out_samples(config.held_out, everything)
     if held_out.all():
         raise ValueError(f"data.held_out: {' '.join(config.held_out)} leaves no sample to train on")
-    conditions, shared = everything.initial_conditions, _shared_conditions(config)
+    shared = _shared_conditions(config)
+    everything = everything if len(shared) else number_by_content(everything)
+    conditions = everything.initial_conditions
     chosen = np.setdiff1d(conditions, shared)[: config.samples or None]
     pool = everything.select(~held_out & np.isin(conditions, chosen))
     test = 0.0 if len(shared) else config.test
@@ -235,14 +245,3 @@ def held_out_samples(held_out: Sequence[str], trajectories: Trajectories) -> np.
             "an empty list holds out nothing"
         )
     return marked
-
-
-def value_list(trajectories: Trajectories) -> str:
-    """List the parameter values of trajectories, or their range if there are many."""
-    described = []
-    for name, column in zip(trajectories.parameter_names, trajectories.parameters.T, strict=True):
-        values = np.unique(column)
-        few = len(values) <= _MOST_SHOWN_VALUES
-        shown = ", ".join(f"{v:g}" for v in values) if few else f"{values[0]:g} to {values[-1]:g}"
-        described.append(f"{name} {shown}")
-    return "; ".join(described)

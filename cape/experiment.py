@@ -215,7 +215,7 @@ def train_on(
     experiment = Experiment(config, model or AUTOMATIC_MODEL, training or AUTOMATIC_TRAINING)
     where = None if folder is None else Path(folder)
     surrogate = train(experiment, parts, where, progress=progress)
-    surrogate.trained_on = parts.trained_on
+    surrogate.trained_on, surrogate.condition_record = parts.trained_on, parts.record
     return surrogate
 
 

@@ -15,7 +15,7 @@ from cape.config import from_dict, to_dict
 from cape.datasets.bounded_text import read_json
 from cape.datasets.names import printable
 from cape.datasets.split_file import FILE as SPLIT
-from cape.datasets.split_file import read_split, write_split
+from cape.datasets.split_file import read_record, read_split, write_split
 from cape.identification.equation import IdentifiedEquation
 from cape.locate import check_inside, locate
 from cape.model import weights as weights_file
@@ -60,7 +60,7 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
         config["publication"] = publication | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
     write_bytes(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     if surrogate.trained_on is not None:
-        write_split(folder, surrogate.trained_on, ())
+        write_split(folder, surrogate.trained_on, (), record=surrogate.condition_record)
 
 
 def load(path: str | Path) -> Surrogate:
@@ -91,7 +91,9 @@ def load(path: str | Path) -> Surrogate:
     _check_fit(surrogate, header, folder)
     _fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder)
     # The split is beside the weights in a published folder, and one folder up in the folder of a run.
-    surrogate.trained_on = read_split(folder) or read_split(folder.parent if folder.name == MODEL else folder)
+    beside = read_split(folder) or folder.name != MODEL
+    split_folder = folder if beside else folder.parent
+    surrogate.trained_on, surrogate.condition_record = read_split(split_folder), read_record(split_folder)
     return surrogate
 
 

@@ -97,7 +97,7 @@ def evaluate(
     """Measure the errors of a surrogate's rollouts at each parameter value of the data.
 
     The data are put on the grid and the time step of the training. Initial conditions that the surrogate was trained or
-    validated on are left out, if it knows them (`Surrogate.trained_on`). Parameter values are seen, interpolated or
+    validated on are left out, if it knows them (`ConditionRecord.holds`). Parameter values are seen, interpolated or
     extrapolated compared with the values the surrogate was trained on.
 
     Args:
@@ -137,7 +137,8 @@ def _new_to(surrogate: Surrogate, data: Trajectories) -> Trajectories:
     """
     if surrogate.trained_on is None:
         return data
-    new = ~np.isin(data.initial_conditions, surrogate.trained_on)
+    record = surrogate.condition_record  # None if it was saved before version 0.2
+    new = ~(record.holds(data) if record else np.isin(data.initial_conditions, surrogate.trained_on))
     if not new.any():
         raise ValueError(
             f"{data.source}: every initial condition was trained or validated on; give other data, or set all_samples "

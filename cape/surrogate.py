@@ -13,6 +13,7 @@ from flax import nnx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from cape.datasets.initial_conditions import ConditionRecord
 from cape.identification.equation import IdentifiedEquation, advance, coefficients
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
@@ -39,13 +40,15 @@ class Surrogate(nnx.Module):
         equation: the equation identified in the training data, or None. The network then corrects its steps.
 
     Attributes:
-        trained_on: numbers of the initial conditions used for training or validation, or None if unknown.
+        trained_on, condition_record: numbers of the initial conditions used for training or validation, and what
+            identifies them in other data; None if unknown.
 
     Raises:
         ValueError: the configuration does not fit the problem.
     """
 
     trained_on: tuple[int, ...] | None = None
+    condition_record: ConditionRecord | None = None
 
     def __init__(
         self,
@@ -159,8 +162,7 @@ class Surrogate(nnx.Module):
             All of these are `cape.out_of_distribution.OutOfDistributionWarning`.
 
         Raises:
-            ValueError: a shape or a parameter name does not fit, u0 or a parameter is NaN or infinite (in float32), or
-                `steps` is below 1.
+            ValueError: a shape or a name does not fit, u0 or a parameter is not finite in float32, or `steps` < 1.
         """
         with at_once_unless_traced(u0), np.errstate(over="ignore"):
             u0 = jnp.asarray(u0, jnp.float32)

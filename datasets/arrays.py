@@ -42,7 +42,7 @@ def from_arrays(
         boundaries: "periodic", "outgoing" or "wall", one for all axes or one per axis.
         equation: name of the equation; a registered one lets trainings use its symmetries.
         initial_conditions: integers [sample]; equal numbers mean equal initial conditions, which are never split
-            between training and evaluation. None: all are different.
+            between training and evaluation. None: samples with equal first frames have equal ones.
 
     Raises:
         ValueError: shapes or lengths do not fit; both or neither of two alternatives are given; names repeat; or
@@ -78,8 +78,8 @@ def in_memory(
 ) -> Trajectories:
     """Wrap arrays u [sample, time, *space, channel] and parameters [sample, parameter] as they are.
 
-    `cape.datasets.arrays.from_arrays` takes less complete arguments. Without `initial_conditions`, all samples have
-    different ones.
+    `cape.datasets.arrays.from_arrays` takes less complete arguments. Without `initial_conditions`, they are numbered by
+    position, and the first frames decide which are equal.
 
     Raises:
         ValueError: shapes do not fit, see `Trajectories`.
@@ -101,6 +101,7 @@ def in_memory(
             np.arange(len(u)) if initial_conditions is None else initial_conditions, np.int64
         ),
         equation=equation,
+        numbering="position" if initial_conditions is None else "given",
     )
 
 

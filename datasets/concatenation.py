@@ -16,7 +16,8 @@ ATTRIBUTES = ("resolution", "channel_names", "parameter_names", "boundaries", "e
 def concatenate(parts: Sequence[Trajectories]) -> Trajectories:
     """Put the samples of several trajectories of one PDE, on one grid and at the same times, one after the other.
 
-    Initial conditions keep their numbers: number 3 of one file and number 3 of another are the same one.
+    Initial conditions keep their numbers: number 3 of one file and number 3 of another are taken to be the same one,
+    unless the first frames say otherwise (see `cape.datasets.initial_conditions`).
 
     Raises:
         ValueError: resolutions, channels, parameter names, boundaries, equations, coordinates or times differ; the
@@ -38,6 +39,7 @@ def concatenate(parts: Sequence[Trajectories]) -> Trajectories:
         fields=join([p.fields for p in parts]),
         parameters=np.concatenate([p.parameters for p in parts]),
         initial_conditions=np.concatenate([p.initial_conditions for p in parts]),
+        numbering=first.numbering if len({p.numbering for p in parts}) == 1 else "position",
     )
 
 

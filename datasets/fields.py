@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from cape.datasets.frame_digests import FrameDigests, StoredDigests
 from cape.datasets.not_finite import NotFinite, finite_samples
 from cape.datasets.stores import Store
 
@@ -38,10 +39,13 @@ class Block(NamedTuple):
 class View:
     """Every `time_step`-th of the frames from `time_start` to `time_stop` of a store, at every `space_step`-th point
     of each axis.
+
+    `digests` are those of the store's whole frames. All views of a store share them.
     """
 
     store: Store
     time_stop: int
+    digests: FrameDigests
     time_step: int = 1
     space_step: int = 1
     time_start: int = 0
@@ -91,6 +95,14 @@ class Fields:
         for source, position in zip(self.source.tolist(), self.position.tolist(), strict=True):
             found.setdefault(self.views[source].store.name, []).append(position)
         return found
+
+    def digests(self, frame: int = 0) -> list[str]:
+        """Return the digest of one frame of each sample, as it is stored: on the whole grid and before sub-sampling."""
+        found = np.empty(len(self.source), object)
+        for i in np.unique(self.source):
+            rows = np.flatnonzero(self.source == i)
+            found[rows] = self.views[i].digests.of(self.position[rows], frame)
+        return found.tolist()
 
     def select(self, samples: Int[np.ndarray, " selected"]) -> Fields:
         """Return these samples only, reading nothing."""
@@ -190,10 +202,11 @@ def join(parts: Sequence[Fields]) -> Fields:
     )
 
 
-def whole(store: Store) -> Fields:
-    """Return all samples, frames and points of a store."""
+def whole(store: Store, digests: FrameDigests | None = None) -> Fields:
+    """Return all samples, frames and points of a store; its digests are computed if they are not given."""
     samples, frames = store.shape[:2]
-    return Fields((View(store, frames),), np.zeros(samples, np.int64), np.arange(samples))
+    view = View(store, frames, digests or StoredDigests(store))
+    return Fields((view,), np.zeros(samples, np.int64), np.arange(samples))
 
 
 def _runs(positions: np.ndarray, limit: int, gap: int) -> list[tuple[int, int]]:

@@ -3,24 +3,42 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, get_args
 
 from cape.atomic import write_text
 from cape.datasets.bounded_text import read_json
+from cape.datasets.initial_conditions import ConditionRecord
+from cape.datasets.trajectories import Numbering
 
 FILE = "split.json"
 MOST_BYTES = 64 * 2**20
 
 
 def write_split(
-    folder: Path, training: Iterable[int], validation: Iterable[int], fingerprints: Iterable[str] = ()
+    folder: Path,
+    training: Iterable[int],
+    validation: Iterable[int],
+    fingerprints: Iterable[str] = (),
+    record: ConditionRecord | None = None,
 ) -> None:
-    """Write the numbers of the initial conditions of both parts, and the fingerprints of the data if there are any."""
-    split: dict[str, list] = {
+    """Write the numbers of the initial conditions of both parts.
+
+    Args:
+        fingerprints: of the data, if there are any.
+        record: what identifies the initial conditions in other files.
+    """
+    split: dict[str, Any] = {
         "training": sorted({int(n) for n in training}),
         "validation": sorted({int(n) for n in validation}),
     }
     if fingerprints:
         split["fingerprints"] = list(fingerprints)
+    if record is not None:
+        split["first_frames"] = {
+            "numbering": record.numbering,
+            "identities": list(record.identities),
+            "ambiguous": list(record.ambiguous),
+        }
     write_text(folder / FILE, json.dumps(split) + "\n")
 
 
@@ -46,7 +64,22 @@ def read_split(folder: Path) -> tuple[int, ...] | None:
     return tuple(sorted({n for part in ("training", "validation") for n in content[part]}))
 
 
-def _read(file: Path) -> dict[str, list] | None:
+def read_record(folder: Path) -> ConditionRecord | None:
+    """Return what identifies the initial conditions of training and validation, or None in folders without it.
+
+    Folders that were written before version 0.2 have numbers only.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    content, numbers = _read(Path(folder) / FILE), read_split(folder)
+    if content is None or numbers is None or "first_frames" not in content:
+        return None
+    found = content["first_frames"]
+    return ConditionRecord(numbers, found["numbering"], tuple(found["identities"]), tuple(found["ambiguous"]))
+
+
+def _read(file: Path) -> dict[str, Any] | None:
     if not file.exists():
         return None
     try:
@@ -55,8 +88,18 @@ def _read(file: Path) -> dict[str, list] | None:
             numbers = content[part]
             if not isinstance(numbers, list) or not all(type(n) is int and abs(n) < 2**63 for n in numbers):
                 raise ValueError(f"{part!r} is not a list of integers")
-        if not all(isinstance(text, str) for text in content.get("fingerprints", ())):
-            raise ValueError("'fingerprints' is not a list of texts")
+        _check_texts(content.get("fingerprints", []), "fingerprints")
+        if "first_frames" in content:
+            found = content["first_frames"]
+            for name in ("identities", "ambiguous"):
+                _check_texts(found[name], name)
+            if found["numbering"] not in get_args(Numbering):
+                raise ValueError(f"'numbering' is not one of {get_args(Numbering)}")
         return content
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file}: expected lists `training` and `validation` ({error!r})") from error
+
+
+def _check_texts(found: Any, name: str) -> None:
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise ValueError(f"{name!r} is not a list of texts")

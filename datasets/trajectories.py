@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,9 +12,16 @@ from numpy.typing import ArrayLike
 
 from cape.datasets.boundaries import BOUNDARIES
 from cape.datasets.fields import Fields, whole
+from cape.datasets.frame_digests import DigestsOfCopies
 from cape.datasets.names import check_names
 from cape.datasets.stores import MemoryStore
 
+Numbering = Literal["position", "seed", "given"]
+"""Where the numbers of initial conditions come from: the rows of a file, the seed of a simulation, or the user.
+
+Rows say little about other files: the first frames decide which initial conditions are equal. Numbers of one seed also
+tell that two first frames are the same draw at another parameter value or on another grid. Given numbers decide alone.
+"""
 UNIFORM = 1e-3  # an axis is uniform if its steps deviate by less than this, relatively
 
 
@@ -30,6 +38,7 @@ class Trajectories:
         times: [time], float64, as many as frames.
         boundaries: "periodic", "outgoing" or "wall", one per axis.
         initial_conditions: [sample]; equal numbers mean equal initial conditions, also in different files.
+        numbering: where these numbers come from, see `Numbering`.
         equation: "advection", "burgers", "reaction-diffusion", "compressible2d", ... or "unknown".
 
     Raises:
@@ -45,6 +54,7 @@ class Trajectories:
     boundaries: tuple[str, ...]
     initial_conditions: Int[np.ndarray, " sample"]
     equation: str = "unknown"
+    numbering: Numbering = "position"
 
     def __post_init__(self):
         samples, frames, *resolution, channels = self.fields.shape
@@ -203,7 +213,8 @@ class Trajectories:
         Raises:
             ValueError: a sample holds NaN or infinity; the message names the file and the samples.
         """
-        return replace(self, fields=whole(MemoryStore(self.read(), name=self.source)))
+        in_memory = MemoryStore(self.read(), name=self.source)
+        return replace(self, fields=whole(in_memory, DigestsOfCopies(self.fields)))
 
 
 def is_uniform(x: Float[np.ndarray, " n"]) -> bool:

@@ -37,6 +37,7 @@ def evaluate(
             parameters, response of the solutions), and how the error grows with the distance from the trained
             values, after the trained steps and, if the files have it, on a grid twice as fine.
     """
+    from cape.datasets.initial_conditions import note_of_ambiguity
     from cape.datasets.lock import locked
     from cape.datasets.opening import open_files
     from cape.evaluation.parameter_use import warn_of_ignored_parameters
@@ -58,6 +59,7 @@ def evaluate(
             time_stride=time_stride,
             all_samples=all_samples,
         )
+        print(note_of_ambiguity(trajectories), end="")
         evaluated = trajectories if report.data is None else report.data
         if evaluated.samples < trajectories.samples:
             print(

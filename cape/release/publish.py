@@ -93,7 +93,8 @@ def _check_finished(run: Path) -> None:
 def _write_folder(folder: Path, surrogate: Surrogate, card: ModelCard, data: Data) -> None:
     """Write all files of a pretrained folder."""
     save(surrogate, folder, publication=_publication(card))
-    write_split(folder, data.training.initial_conditions, data.validation.initial_conditions)
+    parts = (data.training.initial_conditions, data.validation.initial_conditions)
+    write_split(folder, *parts, record=data.record)
     settings = json.dumps(to_dict(card.experiment), indent=1)
     (folder / "training.json").write_text(settings + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card_text(card), encoding="utf-8")

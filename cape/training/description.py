@@ -2,7 +2,9 @@
 
 import math
 
-from cape.data import Data, value_list
+from cape.data import Data
+from cape.datasets.initial_conditions import note_of_ambiguity
+from cape.datasets.value_list import value_list
 from cape.identification.text import equation_text
 from cape.model.conditioning import CONDITIONINGS
 from cape.solvers.solver import SOLVERS
@@ -30,5 +32,5 @@ def describe(surrogate: Surrogate, data: Data) -> str:
         f"{problem.dt:.4g}\n"
         f"train      {data.training.samples:5} trajectories, {value_list(data.training)}\n"
         f"validate   {data.validation.samples:5}\n"
-        f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n" + model
+        f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n{note_of_ambiguity(data.training)}{model}"
     )

@@ -9,6 +9,7 @@ from cape.atomic import write_text
 from cape.config import differences, load_json, to_dict
 from cape.datasets import split_file
 from cape.datasets.fingerprint import fingerprint
+from cape.datasets.initial_conditions import ConditionRecord
 from cape.datasets.split_file import read_fingerprints, write_split
 from cape.datasets.trajectories import Trajectories
 from cape.training import log
@@ -57,7 +58,8 @@ def claim(experiment: Any, training: Trajectories, validation: Trajectories, fol
             f"{folder}: holds a run that was started on other data (names, parameters, grid, times, initial "
             "conditions or frames differ); resume it with the data it was started with, or choose another folder"
         )
-    write_split(folder, training.initial_conditions, validation.initial_conditions, fingerprints)
+    record = ConditionRecord.of((training, validation))
+    write_split(folder, training.initial_conditions, validation.initial_conditions, fingerprints, record)
     write_text(folder / CONFIG, json.dumps(to_dict(experiment), indent=1) + "\n")
 
 

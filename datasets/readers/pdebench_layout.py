@@ -27,6 +27,7 @@ from cape.datasets.trajectories import Trajectories
 AXES = ("x-coordinate", "y-coordinate", "z-coordinate")
 TIMES = "t-coordinate"
 INITIAL_CONDITION = "initial-condition"
+SEED = "seed"  # root attribute of simulated files, whose numbers of initial conditions follow from it
 SCALAR = "tensor"  # the field of a scalar equation
 CHANNELS = "channels"  # root attribute of files that name their fields
 PARAMETERS = "parameters"  # root attribute of files that name their parameters
@@ -69,6 +70,7 @@ def assemble(
         boundaries=_boundaries(path, file, default_boundary, len(axes)),
         initial_conditions=_initial_conditions(path, file, samples),
         equation=equation,
+        numbering="seed" if INITIAL_CONDITION in file and SEED in file.attrs else "position",
     )
 
 

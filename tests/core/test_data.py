@@ -7,7 +7,8 @@ import pytest
 from small_data import advection, values
 from small_files import scalar_field, write_compressible, write_scalar
 
-from cape.data import DataConfig, SimulationConfig, held_out_samples, prepare, value_list
+from cape.data import DataConfig, SimulationConfig, held_out_samples, prepare
+from cape.datasets.value_list import value_list
 
 SMALL = SimulationConfig("advection", ("beta=0.5,1.0,2.0",), samples=10, resolution=16, frames=5, t_end=0.4)
 
