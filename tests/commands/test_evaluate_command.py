@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from command_line import fails
@@ -100,14 +101,28 @@ def test_evaluate_refuses_files_of_another_problem(run, capsys, tmp_path):
 
 def test_evaluate_says_where_every_sample_was_trained_on(run, data, capsys, tmp_path):
     ids = json.loads((Path(run) / "split.json").read_text())["training"][:2]
+    with h5py.File(next(Path(data).glob("*.hdf5"))) as file:
+        rows = [file["initial-condition"][:].tolist().index(n) for n in ids]
+        u = scalar_field(2, 5, 16)
+        u[:, 0] = file["tensor"][:][rows, 0]  # in rows with other numbers, and followed by other frames
+    write_scalar(tmp_path / "1D_Advection_Sols_beta1.0.hdf5", u, times=0.1 * np.arange(6))
+    line = fails(capsys, "evaluate", run, "--data", str(tmp_path), "--out", str(tmp_path / "e"))
+    assert "every initial condition was trained or validated on; give other data, or set all_samples" in line
+
+
+def test_fresh_initial_conditions_are_all_evaluated_whatever_their_numbers(run, capsys, tmp_path):
+    ids = json.loads((Path(run) / "split.json").read_text())["training"][:2]
     write_scalar(
         tmp_path / "1D_Advection_Sols_beta1.0.hdf5",
         scalar_field(2, 5, 16),
         times=0.1 * np.arange(6),
         datasets={"initial-condition": np.array(ids)},
     )
-    line = fails(capsys, "evaluate", run, "--data", str(tmp_path), "--out", str(tmp_path / "e"))
-    assert "every initial condition was trained or validated on; give other data, or set all_samples" in line
+    options = ["--out", str(tmp_path / "e"), "--no-figures"]
+    assert main(["evaluate", run, "--data", str(tmp_path), *options]) == 0
+    assert "left out" not in capsys.readouterr().out
+    (row,) = json.loads((tmp_path / "e" / "evaluation.json").read_text())["rows"]
+    assert row["samples"] == 2
 
 
 def test_folders_that_hold_no_surrogate_are_refused(run, data, capsys, tmp_path):
