@@ -103,17 +103,18 @@ def identify(trajectories: Trajectories, ambiguous: Collection[str] = ()) -> Ide
 def number_by_content(trajectories: Trajectories) -> Trajectories:
     """Number initial conditions anew if equal ones have several numbers, such as in files in another order.
 
-    The new numbers depend on the set of initial conditions only. Numbers that were given are kept. So are numbers that
-    nothing contradicts: samples of one number then stay together, whether or not their first frames are equal, as
-    parameters may change the first frame. Reads first frames.
+    The new numbers depend on the set of initial conditions only. Numbers that were given or come from a seed are kept,
+    which reads nothing. Otherwise first frames are read. Numbers that nothing contradicts are kept, and so are those of
+    trajectories that all start alike: samples of one number then stay together, even if their first frames differ.
     """
-    if trajectories.numbering == "given" or trajectories.samples == 0:
+    if trajectories.numbering != "position" or trajectories.samples == 0:
         return trajectories
-    identities, numbers = identify(trajectories).of_samples, trajectories.initial_conditions.tolist()
-    if len(set(identities)) == len(set(zip(identities, numbers, strict=True))):
+    found, numbers = identify(trajectories), trajectories.initial_conditions.tolist()
+    contradicted = len(set(found.of_samples)) < len(set(zip(found.of_samples, numbers, strict=True)))
+    if not contradicted or len(set(found.first_frames)) == 1:
         return trajectories
-    _, ranks = np.unique(identities, return_inverse=True)
-    return replace(trajectories, initial_conditions=ranks.astype(np.int64), numbering="position")
+    _, ranks = np.unique(found.of_samples, return_inverse=True)
+    return replace(trajectories, initial_conditions=ranks.astype(np.int64))
 
 
 def note_of_ambiguity(trajectories: Trajectories) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from cape.training import log
 CONFIG = "config.json"
 # Settings that may change when a run is resumed: the weights do not depend on them.
 _MAY_CHANGE = ("training.checkpoint_minutes", "training.divergence_retries", "training.trackers")
+_COMPARED_BY_CONTENT = ("data.files", "data.folder", "data.trusted")  # by the fingerprints of the data
 
 
 def refuse_other(experiment: Any, folder: Path) -> None:
     """Check that a folder does not hold a run of another configuration with at least one checkpoint.
+
+    Files may have moved or have other names: `claim` compares the data themselves.
 
     Raises:
         ValueError: it does; the message names settings that differ.
@@ -28,19 +32,20 @@ def refuse_other(experiment: Any, folder: Path) -> None:
     file = folder / CONFIG
     if not (file.exists() and _has_checkpoint(folder)):
         return
-    if differing := differing_settings(load_json(type(experiment), file), experiment):
+    may_change = _MAY_CHANGE + (_COMPARED_BY_CONTENT if read_fingerprints(folder) else ())
+    if differing := differing_settings(load_json(type(experiment), file), experiment, may_change):
         raise ValueError(
             f"{folder}: holds a run of another configuration ({differing}); choose another folder, or remove it"
         )
 
 
-def differing_settings(recorded: Any, experiment: Any) -> str:
+def differing_settings(recorded: Any, experiment: Any, may_change: Collection[str] = _MAY_CHANGE) -> str:
     """Name settings in which two configurations differ, three at most; return an empty text if there is none.
 
-    Settings on which the weights do not depend are left out.
+    Settings on which the weights do not depend may change, and are left out.
     """
     differing = [
-        text for text in differences(recorded, experiment) if text.partition(":")[0] not in _MAY_CHANGE
+        text for text in differences(recorded, experiment) if text.partition(":")[0] not in may_change
     ]
     return ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if differing[3:] else "")
 

@@ -95,6 +95,7 @@ def _trajectories(known: Known, series: str) -> Trajectories:
         boundaries=_boundaries(known),
         initial_conditions=_initial_conditions(known, samples, series),
         equation=known.description.equation or "unknown",
+        numbering="position" if known.description.initial_conditions is None else "given",
     )
 
 
@@ -129,7 +130,7 @@ def _boundaries(known: Known) -> tuple[str, ...]:
 
 
 def _initial_conditions(known: Known, samples: int, series: str) -> np.ndarray:
-    """Return the numbers in the file, or such that all samples of all files count as different."""
+    """Return the numbers in the file, or different ones for all samples of all files."""
     given, contents = known.description.initial_conditions, known.contents
     if given is None:
         given = next((name for name in known.numbers() if is_initial_condition(name)), None)

@@ -68,6 +68,17 @@ def test_settings_on_which_the_weights_do_not_depend_may_change(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["training"]["divergence_retries"] == 3
 
 
+def test_files_may_have_moved_unless_the_folder_does_not_record_their_content(tmp_path):
+    before, after = (Experiment(DataConfig(files=(name,)), model=SMALL) for name in ("a.hdf5", "b/c.hdf5"))
+    claim(before, *some_data(), with_a_checkpoint(tmp_path))
+    claim(after, *some_data(), tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["data"]["files"] == ["b/c.hdf5"]
+    (tmp_path / "split.json").write_text('{"training": [0, 3], "validation": [1]}')
+    with pytest.raises(ValueError, match=r"another configuration \(data\.files: "):
+        refuse_other(before, tmp_path)
+    claim(after, *some_data(), tmp_path)  # a folder of an older version goes on
+
+
 @pytest.mark.parametrize("part", [0, 1], ids=["training", "validation"])
 @pytest.mark.parametrize(
     "change",
