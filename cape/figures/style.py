@@ -147,7 +147,7 @@ def whole_numbers(axes: "Axes") -> None:
     """Put the ticks of the horizontal axis at whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def value_colours(figure: "Figure", axes: "Axes", values: np.ndarray, label: str) -> np.ndarray:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Records = Sequence[Mapping[str, Any]]
+_MOST_MARKERS = 60  # of validations; more would hide the line
 
 
 def write_training_curves(run: str | Path) -> Path:
@@ -60,7 +61,9 @@ def _draw_loss(axes, loss: np.ndarray) -> None:
 
 def _draw_validation(axes, validation: np.ndarray, records: Records) -> None:
     """Draw the validation error, with a star at the weights that the run keeps."""
-    axes.plot(*validation.T, color=COLOURS[1], marker="o", ms=3.5, lw=1.4)
+    axes.plot(
+        *validation.T, color=COLOURS[1], marker="o", ms=3.5 if len(validation) <= _MOST_MARKERS else 0, lw=1.4
+    )
     for kept in series([each for each in records if each.get("kept")], "validation_error")[-1:]:
         axes.plot(*kept, marker="*", ms=13, color=COLOURS[1], mec="k", mew=0.7, ls="")
         where = {"textcoords": "offset points", "ha": "center"}

@@ -12,6 +12,7 @@ from cape.training.notebook import in_notebook
 from cape.training.phases import Phases
 from cape.training.time_left import TimeLeft, duration
 
+_SECONDS_BETWEEN_TEXTS = 0.1  # of the bar
 _SECONDS_BETWEEN_LINES = 10.0  # where the output is no terminal
 
 
@@ -48,13 +49,15 @@ class Progress:
         self._stream = stream or (sys.stdout if notebook else sys.stderr)
         with_bar = shown and (notebook or self._stream.isatty())
         self._lines = shown and not with_bar
-        self._last_line = -math.inf
+        self._last_line = self._last_shown = -math.inf
         self._bar: Any = tqdm(
             total=phases.updates,
             initial=update,
             file=self._stream,
             disable=not with_bar,
             dynamic_ncols=True,
+            miniters=phases.updates + 1,  # `_show` draws it
+            delay=1e-3,  # so that no bar without a text is drawn
             bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} updates",
         )
 
@@ -65,14 +68,14 @@ class Progress:
             self._time_left.begin_phase()
         self._epoch = self._validated = epoch
         self._time_left.begin_epoch()
-        self._bar.set_description_str(self.text)
+        self._show()
 
     def update(self) -> None:
         """Show that an update was given to the device."""
         self._update += 1
         self._time_left.update()
-        self._bar.set_description_str(self.text, refresh=False)
         self._bar.update()
+        self._show()
 
     def end_updates(self) -> None:
         """Note that the device is done with the updates of the epoch, and that a validation may follow."""
@@ -84,14 +87,16 @@ class Progress:
         self._loss = f"loss {record['loss']:.3g}"
         if "validation_error" in record:
             self._validation = f"validation {percent(record['validation_error'])}"
-        self._bar.set_description_str(self.text)
+        self._show()
         last = self._update >= self._phases.updates
         if self._lines and (last or self._clock() - self._last_line >= _SECONDS_BETWEEN_LINES):
             self._last_line = self._clock()
             print(self.text, file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Leave what is shown as it is, and begin a new line."""
+        """Draw the bar for the last time, and begin a new line."""
+        if not self._bar.disable:
+            self._bar.set_description_str(self.text)
         self._bar.close()
 
     @property
@@ -106,6 +111,13 @@ class Progress:
         time_left = f"{duration(left)} left" if remaining and left is not None else ""
         parts = [f"epoch {self._epoch + 1}/{self._phases.epochs}{warm_up}", self._loss, self._validation]
         return ", ".join(part for part in [*parts, time_left] if part)
+
+    def _show(self) -> None:
+        """Draw the bar, unless it was drawn a moment ago."""
+        if self._bar.disable or self._clock() - self._last_shown < _SECONDS_BETWEEN_TEXTS:
+            return
+        self._last_shown = self._clock()
+        self._bar.set_description_str(self.text)
 
     def _validates(self, epoch: int) -> bool:
         due = (epoch + 1) % self._validate_every == 0 or epoch + 1 == self._phases.epochs

@@ -9,6 +9,7 @@ import pytest
 from cape import cli, experiment
 from cape.commands.train import presets
 from cape.config import load_toml, to_dict
+from cape.runs.grid import combinations
 
 
 @pytest.fixture
@@ -40,9 +41,15 @@ def parsed(here, monkeypatch):
         done.append("train")
         raise SystemExit(0)
 
+    def sweep(base, grid, *arguments, **settings):
+        assert combinations(base, grid)
+        done.append("sweep")
+        raise SystemExit(0)
+
     monkeypatch.setattr(experiment, "run", run)
+    monkeypatch.setattr("cape.runs.sweep.sweep", sweep)
     for name, command in cli.COMMANDS.items():
-        if name != "train":
+        if name not in ("train", "sweep"):
             stub = functools.wraps(command)(lambda *a, _name=name, **k: done.append(_name))
             monkeypatch.setitem(cli.COMMANDS, name, stub)
     return done
