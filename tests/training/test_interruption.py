@@ -8,7 +8,7 @@ import threading
 import pytest
 from small_trainings import CONFIG, assert_same_weights, train
 
-from cape.cli import main
+from cape.cli import COMMANDS, main
 from cape.training import fit as fitting
 from cape.training.interruption import Interrupted, Interruption, Terminated
 from cape.training.log import read
@@ -95,7 +95,7 @@ def test_the_command_line_ends_with_the_status_of_the_signal(raised, status, lin
     def stop(_):
         raise raised
 
-    monkeypatch.setattr("cape.cli.train", stop)
+    monkeypatch.setitem(COMMANDS, "train", stop)
     assert main(["train"]) == status
     assert capsys.readouterr().err.strip() == line
 
