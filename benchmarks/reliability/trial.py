@@ -22,11 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cape.datasets.formats.question import Unanswered
+
 SECONDS = 60.0  # of the processor that one case may take, most of which a surrogate takes to compile
 WAITING = 10  # times as long may a case take by the clock, as other programs may use the processor
 MEMORY = 1536 * 2**20  # that one case may add to the process
 GOOD = ("success", "refused")
-ACCEPTED = (ValueError, OSError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_PLAIN = (ValueError, OSError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+ACCEPTED = (*_PLAIN, Unanswered)  # which asks for what a file does not say
 
 
 class Outcome(NamedTuple):
