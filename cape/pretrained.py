@@ -91,8 +91,7 @@ def load(path: str | Path) -> Surrogate:
     _check_fit(surrogate, header, folder)
     _fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder)
     # The split is beside the weights in a published folder, and one folder up in the folder of a run.
-    beside = read_split(folder) or folder.name != MODEL
-    split_folder = folder if beside else folder.parent
+    split_folder = folder if folder.name != MODEL or (folder / SPLIT).exists() else folder.parent
     surrogate.trained_on, surrogate.condition_record = read_split(split_folder), read_record(split_folder)
     return surrogate
 

@@ -15,11 +15,9 @@ from cape.datasets.stores import Store
 if TYPE_CHECKING:
     from cape.datasets.fields import Fields
 
-_BYTES = 10  # of a digest: among a million frames, two are confused with a probability of 1e-12
+DIGEST_BYTES = 10  # of a digest: among a million frames, two are confused with a probability of 1e-12
 _MOST_BYTES = 2**26  # of frames that are read at once
-_GAP_BYTES = (
-    2**16
-)  # unwanted frames between two wanted ones are read too if they are smaller than this together
+_GAP_BYTES = 2**16  # unwanted frames between two wanted ones are read too if they are smaller together
 
 
 class FrameDigests(Protocol):
@@ -66,7 +64,7 @@ class DigestsOfCopies:
 def digest(u: np.ndarray) -> str:
     """Return the digest of an array as float32; zeros of both signs are equal."""
     values = np.ascontiguousarray(u, "<f4") + np.float32(0)
-    found = hashlib.blake2b(repr(u.shape).encode(), digest_size=_BYTES)
+    found = hashlib.blake2b(repr(u.shape).encode(), digest_size=DIGEST_BYTES)
     found.update(values.data)
     return found.hexdigest()
 

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from cape.datasets.frame_digests import DIGEST_BYTES
 from cape.datasets.trajectories import Numbering, Trajectories
-
-_BYTES = 10
 
 
 class Identities(NamedTuple):
@@ -135,7 +134,7 @@ def _courses(trajectories: Trajectories, samples: Sequence[int]) -> list[str]:
     frames = zip(chosen.fields.digests(0), chosen.fields.digests(1), strict=True)
     values = np.ascontiguousarray(chosen.parameters, "<f8")
     return [
-        hashlib.blake2b(" ".join(pair).encode() + row.tobytes(), digest_size=_BYTES).hexdigest()
+        hashlib.blake2b(" ".join(pair).encode() + row.tobytes(), digest_size=DIGEST_BYTES).hexdigest()
         for pair, row in zip(frames, values, strict=True)
     ]
 

@@ -59,9 +59,7 @@ def read_split(folder: Path) -> tuple[int, ...] | None:
         ValueError: the file is damaged.
     """
     content = _read(Path(folder) / FILE)
-    if content is None:
-        return None
-    return tuple(sorted({n for part in ("training", "validation") for n in content[part]}))
+    return None if content is None else _numbers(content)
 
 
 def read_record(folder: Path) -> ConditionRecord | None:
@@ -72,11 +70,16 @@ def read_record(folder: Path) -> ConditionRecord | None:
     Raises:
         ValueError: the file is damaged.
     """
-    content, numbers = _read(Path(folder) / FILE), read_split(folder)
-    if content is None or numbers is None or "first_frames" not in content:
+    content = _read(Path(folder) / FILE)
+    if content is None or "first_frames" not in content:
         return None
     found = content["first_frames"]
-    return ConditionRecord(numbers, found["numbering"], tuple(found["identities"]), tuple(found["ambiguous"]))
+    identities, ambiguous = tuple(found["identities"]), tuple(found["ambiguous"])
+    return ConditionRecord(_numbers(content), found["numbering"], identities, ambiguous)
+
+
+def _numbers(split: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(sorted({n for part in ("training", "validation") for n in split[part]}))
 
 
 def _read(file: Path) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from cape.evaluation.evaluation import Example
 from cape.html_report.field_data import numbers_to_base64
 from cape.identification.terms import axes_of
 from cape.model.conditionings.cape import CAPEConfig
+from cape.model.normalisation import NORMALISATIONS
 from cape.model.normalisations.sample import with_frame_statistics
 from cape.solvers.factorised_fno import FactorisedFNOConfig
 from cape.solvers.fno import FNOConfig
@@ -75,11 +76,15 @@ def reason_against(surrogate: Surrogate) -> str:
         "its grid": any(n & (n - 1) or n < 4 for n in problem.resolution),
         "its size": count_weights(surrogate) > _MOST_WEIGHTS or np.prod(problem.resolution) > _MOST_POINTS,
         "its history": config.history > 1 or config.bundle > 1,
-        "its normalisation": config.normalisation not in (*_NORMALISATIONS, "auto"),
+        "its normalisation": _normalisation(surrogate) not in _NORMALISATIONS,
         "its position channels": config.position_channels,
         "its equation": coupled,
     }
     return ", ".join(name for name, applies in reasons.items() if applies)
+
+
+def _normalisation(surrogate: Surrogate) -> str:
+    return NORMALISATIONS.name_of(type(surrogate.normalisation))
 
 
 def _weights(surrogate: Surrogate) -> tuple[np.ndarray, dict[str, list]]:
@@ -97,7 +102,7 @@ def _model(surrogate: Surrogate) -> dict[str, Any]:
     """Return the settings and statistics that a step needs."""
     problem, config = surrogate.problem, surrogate.config
     conditioning, base = config.conditioning, config.base
-    normalisation = "sample" if config.normalisation == "auto" else config.normalisation
+    normalisation = _normalisation(surrogate)
     inner = with_frame_statistics(problem) if normalisation == "sample" else problem
     assert isinstance(conditioning, CAPEConfig) and isinstance(base, FNOConfig | FactorisedFNOConfig)
     return {

@@ -20,6 +20,7 @@ from cape.locate import locate
 from cape.out_of_distribution import rollout_warnings
 from cape.pretrained import MODEL, load
 from cape.report import Report, evaluate
+from cape.runs.summary import read_summary
 from cape.surrogate import Surrogate
 from cape.training import log
 
@@ -72,7 +73,7 @@ def collect(
     model = locate(run)
     folder = model.parent if model.name == MODEL and (model.parent / SETTINGS[0]).is_file() else model
     surrogate, settings = load(run), _settings(folder)
-    notes = list(_unfinished(folder, settings))
+    notes = list(_unfinished(folder))
     trajectories: Trajectories | None
     if data:
         trajectories, where = open_files(list(data), trusted=trusted), _names(data)
@@ -134,13 +135,13 @@ def _stored(folder: Path) -> Evaluation:
     return files.read(folder / EVALUATION)
 
 
-def _unfinished(folder: Path, settings: Experiment | None) -> Sequence[str]:
+def _unfinished(folder: Path) -> Sequence[str]:
     """Say if the training of a run has not reached its end: then there is no evaluation in its folder."""
     if not (folder / log.FILE).is_file() or (folder / EVALUATION).is_dir():
         return ()
-    epochs = [record["epoch"] for record in log.read(folder / log.FILE) if "epoch" in record]
-    planned = f" of {settings.training.epochs}" if settings is not None and settings.training.epochs else ""
-    done = f"{max(epochs)}{planned} epochs" if epochs else "no epoch"
+    run = read_summary(folder)
+    planned = f" of {run.all_epochs}" if run.all_epochs else ""
+    done = f"{run.epochs}{planned} epochs" if run.epochs else "no epoch"
     return (
         f"The training is not finished ({done} so far): these are the errors of its best weights so far.",
     )
