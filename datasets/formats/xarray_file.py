@@ -124,8 +124,11 @@ def contents_of(dataset: xarray.Dataset) -> Contents:
 
 def as_dataset(data: object) -> DatasetObject | None:
     """Return a Dataset or DataArray of xarray as a file of arrays, and None for anything else."""
-    xarray = sys.modules.get("xarray")  # such an object exists only if xarray is imported
-    if xarray is None or not isinstance(data, xarray.Dataset | xarray.DataArray):
+    if "xarray" not in sys.modules:  # such an object exists only if xarray is imported
+        return None
+    import xarray
+
+    if not isinstance(data, xarray.Dataset | xarray.DataArray):
         return None
     if isinstance(data, xarray.DataArray):
         data = data.to_dataset(name=data.name or "u")

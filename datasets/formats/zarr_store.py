@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cape.datasets.formats.array_file import LazyArray, scalar_numbers
 
@@ -55,7 +55,7 @@ def open_plain(store: Any) -> tuple[dict[str, LazyArray], dict[str, tuple[str, .
     root = zarr.open(store, mode="r")
     arrays = {"u": root} if isinstance(root, zarr.Array) else dict(root.arrays())
     names = {name: found for name, array in arrays.items() if (found := _axis_names(array))}
-    return arrays, names, scalar_numbers(root.attrs.asdict())
+    return cast(dict[str, LazyArray], arrays), names, scalar_numbers(root.attrs.asdict())
 
 
 def check_chunks(path: Path, name: str) -> None:
@@ -67,7 +67,7 @@ def check_chunks(path: Path, name: str) -> None:
     import zarr
 
     root = zarr.open(open_store(path)[0], mode="r")
-    array = root if isinstance(root, zarr.Array) else root[name]
+    array = cast(zarr.Array, root if isinstance(root, zarr.Array) else root[name])
     found, expected = array.nchunks_initialized, array.nchunks
     if found < expected:
         raise ValueError(
