@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cape.datasets.augmentation import Augmentation, augment, symmetries_of
+from cape.datasets.equations import wave
 from cape.datasets.equations.equation import find_equation
 from cape.datasets.equations.incompressible import random_vorticity
 from cape.datasets.isometries import random_isometry
@@ -106,6 +107,30 @@ def test_trajectories_shown_faster_are_what_the_solver_makes_at_larger_parameter
         solved = reaction_diffusion.evolve(images[:, 0], *new.T, times)
     assert np.linalg.norm(images - solved) < 1e-3 * np.linalg.norm(solved)
     assert np.linalg.norm(images - u[:, :3]) > 1e-2 * np.linalg.norm(solved)
+
+
+def test_images_of_waves_are_what_the_solver_makes_of_their_first_frame():
+    c, gamma = np.full(6, 1.2), np.full(6, 0.8)
+    frames = wave.solve(
+        wave.random_displacements(3, 6), c, gamma, resolution=64, times=np.linspace(0, 0.4, 5)
+    )
+    images, p = augment(
+        find_equation("wave").symmetries,
+        Augmentation(tilings=(1, 2), reflect=True),
+        jnp.asarray(frames, jnp.float32),
+        jnp.asarray(np.stack([c, gamma], -1), jnp.float32),
+        jax.random.key(0),
+        parameter_names=("c", "gamma"),
+        channel_names=("u", "v"),
+        speed=1.0,
+    )
+    images, p = np.asarray(images, np.float64), np.asarray(p, np.float64)
+    assert set(np.round(p[:, 0], 3)) == {0.6, 1.2} and not np.allclose(images[:, 0], frames[:, 0])
+    k = np.arange(1, 9)[:, None]
+    modes = np.fft.rfft(images[:, 0], axis=1)[:, 1:9] * np.exp(-1j * np.pi * k / 64) * 2j / 64
+    start = wave.Displacements(modes[..., 0], modes[..., 1])
+    solved = wave.solve(start, *p.T, resolution=64, times=np.linspace(0, 0.4, 5))
+    np.testing.assert_allclose(images, solved, atol=1e-3)
 
 
 def random_flows(samples, resolution, times):
