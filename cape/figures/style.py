@@ -4,7 +4,9 @@ This is the only file that imports matplotlib, and only when something is drawn.
 no global state and no display is needed.
 """
 
+import functools
 import importlib.util
+import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -51,10 +53,23 @@ def drawing(width: float, height: float) -> Iterator["Figure"]:
     """
     require()
     import matplotlib
-    from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        yield Figure(figsize=(width, height), layout="constrained")
+        yield _figure_class()(figsize=(width, height), layout="constrained")
+
+
+@functools.cache
+def _figure_class() -> type["Figure"]:
+    """Return a class of figures that a notebook shows as the value of a cell, also without pyplot."""
+    from matplotlib.figure import Figure
+
+    class NotebookFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            content = io.BytesIO()
+            self.savefig(content, format="png", dpi=DOTS_PER_INCH)
+            return content.getvalue()
+
+    return NotebookFigure
 
 
 def save(figure: "Figure", path: str | Path) -> Path:

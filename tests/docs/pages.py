@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+TUTORIALS = DOCS / "tutorials"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -35,6 +37,11 @@ def blocks(page: Path, language: str) -> list[Block]:
         line = text.count("\n", 0, fence.start(2)) + 1
         found.append(Block(fence[1], fence[2], headings[-1] if headings else "", line))
     return [block for block in found if block.language == language]
+
+
+def name(page: Path) -> str:
+    """Return the path of a page from the top of the repository, without `docs/`."""
+    return page.relative_to(DOCS if DOCS in page.parents else ROOT).as_posix()
 
 
 def commands(page: Path, name: str = "cape") -> list[str]:

@@ -10,21 +10,31 @@ import warnings
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pages import PAGES, ROOT, anchors, blocks, commands, links
+from pages import DOCS, PAGES, ROOT, TUTORIALS, anchors, blocks, commands, links, name
 from small_files import write_scalar
 
 import cape
 from cape import cli, experiment
+from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
+from cape.model.normalisation import NORMALISATIONS
 from cape.solvers.fno import FNOConfig
+from cape.solvers.solver import SOLVERS
 from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING
 from cape.training.config import TrainingConfig
-from cape.training.optimisers import AdamW
+from cape.training.curriculum import CURRICULA
+from cape.training.optimisers import OPTIMISERS, AdamW
+from cape.training.sampling import SAMPLINGS
+from cape.training.tracker import TRACKERS
 
 OWN_TEST = "extending.md"  # test_extending.py runs its blocks
-RUN = [page for page in PAGES if blocks(page, "python") and page.name != OWN_TEST]
-COMMANDS = [(page.name, line) for page in PAGES for line in commands(page)]
-names = [page.name for page in PAGES]
+RUN = [  # `python docs/builder` runs the tutorials
+    page
+    for page in PAGES
+    if blocks(page, "python") and page.name != OWN_TEST and TUTORIALS not in page.parents
+]
+COMMANDS = [(name(page), line) for page in PAGES for line in commands(page)]
+names = [name(page) for page in PAGES]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
@@ -41,21 +51,21 @@ def test_links_and_anchors_resolve(page):
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_files_and_folders_that_are_named_exist(page):
     folders = "benchmarks|cape|configs|datasets|docs|pretrained|solvers|tests"
-    for name in re.findall(rf"`(?:python )?((?:{folders})/[\w/.-]*)[^`]*`", page.read_text()):
-        assert (ROOT / name).exists(), f"{page.name}: {name}"
+    for path in re.findall(rf"`(?:python )?((?:{folders})/[\w/.-]*)[^`]*`", page.read_text()):
+        assert (ROOT / path).exists(), f"{page.name}: {path}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_modules_and_names_of_the_package_exist(page):
-    for name in names_of_the_package(page.read_text()):
-        assert exists(name), f"{page.name}: {name}"
+    for dotted in names_of_the_package(page.read_text()):
+        assert exists(dotted), f"{page.name}: {dotted}"
 
 
 def test_the_new_names_in_the_changelog_exist():
     section = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
     assert section.startswith(cape.__version__)
-    for name in names_of_the_package(re.sub(r"^\|[^|]*\|", "", section, flags=re.MULTILINE)):
-        assert exists(name), name
+    for dotted in names_of_the_package(re.sub(r"^\|[^|]*\|", "", section, flags=re.MULTILINE)):
+        assert exists(dotted), dotted
 
 
 def names_of_the_package(text: str) -> set[str]:
@@ -63,9 +73,9 @@ def names_of_the_package(text: str) -> set[str]:
     return set(re.findall(r"`(cape(?:\.\w+)+)", text))
 
 
-def exists(name: str) -> bool:
+def exists(dotted: str) -> bool:
     """Return whether a dotted name is a module, or an attribute in one."""
-    parts = name.split(".")
+    parts = dotted.split(".")
     for cut in range(len(parts), 0, -1):
         try:
             found = importlib.import_module(".".join(parts[:cut]))
@@ -156,7 +166,33 @@ def test_every_command_and_every_docs_page_is_shown():
     shown = {shlex.split(line)[1] for line in commands(ROOT / "docs" / "command-line.md")}
     assert shown == set(cli.COMMANDS)
     linked = set(links(ROOT / "README.md"))
-    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
+    in_readme = {"docs/index.md", "docs/start.md"}  # these pages of the site show parts of it
+    assert {f"docs/{page.name}" for page in DOCS.glob("*.md")} - in_readme <= linked
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
+    assert sorted(re.findall(r"- (?:[^:\n]+: )?(\S+\.md)$", navigation, re.MULTILINE)) == sorted(
+        name(page) for page in DOCS.rglob("*.md")
+    )
+
+
+def test_the_reference_has_an_entry_for_every_public_name():
+    text = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    entries = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+    assert {f"cape.{public}" for public in cape.__all__} <= set(entries)
+    assert len(entries) == len(set(entries))
+    for entry in entries:
+        assert exists(entry), entry
+
+
+def test_the_reference_has_an_entry_for_every_registered_part_and_its_contract():
+    text = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    entries = set(re.findall(r"^::: (\S+)$", text, re.MULTILINE))
+    for registry in (SOLVERS, CONDITIONINGS, NORMALISATIONS, CURRICULA, SAMPLINGS, OPTIMISERS, TRACKERS):
+        for part in (registry.contract, *registry.parts.values()):
+            found = f"{part.__module__}.{part.__qualname__}"
+            assert found in entries or not found.startswith("cape."), found
 
 
 def test_every_folder_is_on_the_map():

@@ -61,6 +61,11 @@ def test_every_figure_of_an_evaluation(burgers, tmp_path):
     assert all(is_drawn(path) for path in paths)
 
 
+def test_a_figure_shows_itself_in_a_notebook(burgers):
+    figure = dict(evaluation_figures(burgers))["error_over_parameter"]
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
 def test_several_parameters_share_a_figure_and_are_told_value_by_value(tmp_path):
     values = [[e, 0.5, m] for e in (1e-8, 1e-3) for m in (0.1, 1.0)]
     several = dataclasses.replace(evaluation(values, values[:2], names=("eta", "zeta", "M")), examples=())
