@@ -8,6 +8,7 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
 
+from cape.solvers.layers.devices import device_count, mean_over_devices
 from cape.solvers.layers.layout import Features, over_points
 from cape.solvers.layers.unet_pyramid import Block, UNetPyramid
 from cape.solvers.solver import SOLVERS, Domain, SolverConfig, check_settings
@@ -39,13 +40,13 @@ class BatchNorm(nnx.Module):
             mean, var = self.mean[...], self.var[...]
         else:
             axes = tuple(range(1, u.ndim))
-            count = u.size // u.shape[0]
+            count = u.size // u.shape[0] * device_count()
             if count < 2:
                 raise ValueError(
                     f"expected more than one value per channel to train batch norm, got {u.shape}"
                 )
-            mean = u.mean(axes)
-            var = jnp.square(u - over_points(mean, u.ndim)).mean(axes)
+            mean = mean_over_devices(u.mean(axes))
+            var = mean_over_devices(jnp.square(u - over_points(mean, u.ndim)).mean(axes))
             self._move(self.mean, mean)
             self._move(self.var, var * (count / (count - 1)))
         factor = self.scale[...] * lax.rsqrt(var + self.epsilon)

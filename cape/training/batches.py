@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from cape.datasets.augmentation import augment, symmetries_of
@@ -13,6 +14,7 @@ from cape.datasets.batches import batch_indices, stream
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
 from cape.training.config import TrainingConfig
+from cape.training.mesh import divided, replicated
 from cape.training.sampling import TrajectorySampler
 from cape.window import ONE_FRAME, Window
 
@@ -27,30 +29,38 @@ def batches_from(
     problem: Problem,
     window: Window,
     sampler: TrajectorySampler,
+    mesh: Mesh | None = None,
 ) -> Iterator[Batch]:
     """Yield the batches of update `update`, `update + 1`, ...: states of the window and PDE parameters.
+
+    The trajectories of a batch are divided between the devices of the mesh.
 
     Raises:
         ValueError: augmentation is asked for, and the equation has no symmetries that fit.
     """
     if config.storage == "device":
-        batches = resident(training, config.seed, config.batch, update, sampler)
+        batches = resident(training, config.seed, config.batch, update, sampler, mesh)
     else:
-        batches = streamed(training, config.seed, config.batch, update)
+        batches = streamed(training, config.seed, config.batch, update, mesh)
     return windowed(augmented(batches, problem, config, update), window)
 
 
 def resident(
-    training: Trajectories, seed: int, size: int, update: int, sampler: TrajectorySampler
+    training: Trajectories,
+    seed: int,
+    size: int,
+    update: int,
+    sampler: TrajectorySampler,
+    mesh: Mesh | None = None,
 ) -> Iterator[Batch]:
-    """Yield batches from data that stay in the accelerator's memory, with the sampler's present probabilities."""
-    frames = jnp.asarray(training.read())
-    parameters = jnp.asarray(training.parameters, jnp.float32)
+    """Yield batches from data that stay in the memory of every device, with the sampler's present probabilities."""
+    frames = replicated(mesh, jnp.asarray(training.read()))
+    parameters = replicated(mesh, jnp.asarray(training.parameters, jnp.float32))
 
     @jax.jit
     def take(frames, parameters, update, probabilities):
-        chosen = drawn(seed, update, frames.shape[0], size, probabilities)
-        return frames[chosen], parameters[chosen]
+        chosen = divided(mesh, drawn(seed, update, frames.shape[0], size, probabilities))
+        return divided(mesh, (frames[chosen], parameters[chosen]))
 
     while True:
         yield take(frames, parameters, update, sampler.probabilities)
@@ -83,10 +93,12 @@ def describe_batch(
     return f"initial conditions {', '.join(shown)}{more}"
 
 
-def streamed(training: Trajectories, seed: int, size: int, update: int) -> Iterator[Batch]:
+def streamed(
+    training: Trajectories, seed: int, size: int, update: int, mesh: Mesh | None = None
+) -> Iterator[Batch]:
     """Yield the batches of `resident` (every trajectory once an epoch), each read from disk when it is needed."""
     for _, frames, parameters in stream(training, seed, size, update):
-        yield jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)
+        yield divided(mesh, (jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)))
 
 
 def windowed(batches: Iterator[Batch], window: Window) -> Iterator[Batch]:

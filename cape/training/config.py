@@ -6,6 +6,7 @@ from typing import Literal
 
 from cape.datasets.augmentation import Augmentation
 from cape.training.curriculum import Curriculum, TanhTransition
+from cape.training.mesh import MeshConfig
 from cape.training.objective import Objective
 from cape.training.optimisers import AdamW, Muon, OptimiserConfig
 from cape.training.sampling import EveryTrajectory, Sampling
@@ -30,6 +31,7 @@ class TrainingConfig:
             storage = "stream".
         augmentation: exact images of the trajectories under the equation's symmetries, drawn anew for every batch.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0: no average.
+        mesh: the devices that share the work.
         validate_every: epochs between two checkpoints, and between two validations after the warm-up.
         storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from disk, one
             batch ahead.
@@ -55,6 +57,7 @@ class TrainingConfig:
     sampling: Sampling = EveryTrajectory()
     augmentation: Augmentation = Augmentation()
     ema: float = 0.0
+    mesh: MeshConfig = MeshConfig()
     validate_every: int = 1
     storage: Literal["device", "stream"] = "device"
     trackers: tuple[str, ...] = ()

@@ -5,9 +5,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 from cape.model.conditioning import Prediction
+from cape.solvers.layers.devices import mean_over_devices
+from cape.training.mesh import AXIS, divided, on_each_device
 
 
 def split(surrogate: nnx.Module) -> tuple[Any, Any, Any]:
@@ -21,25 +25,51 @@ class FunctionalModel(NamedTuple):
 
     `params` are the trained arrays and `model_state` the others (running statistics), as nested dictionaries.
 
+    On several devices, each predicts its part of the batch. `params` are then what `per_device` returns.
+
     Attributes:
         graphdef: the structure of the surrogate.
         new_channels: how many of the last channels of a state are predicted; 0: all. The others are known frames.
+        mesh: the devices that the batch is divided between; None: one device.
     """
 
     graphdef: Any
     new_channels: int = 0
+    mesh: Mesh | None = None
+
+    @property
+    def devices(self) -> int:
+        """Number of devices that the batch is divided between."""
+        return 1 if self.mesh is None else self.mesh.size
+
+    def per_device(self, params) -> Any:
+        """Return one copy of the weights for each device: arrays [device, ...], or `params` if there is one device.
+
+        The gradient with respect to the copies needs no communication. Gradients of many steps can so be added on every
+        device, and are summed over the devices once, by `over_devices`.
+        """
+        if self.mesh is None:
+            return params
+        copies = jax.tree.map(lambda a: jnp.broadcast_to(a[None], (self.devices, *a.shape)), params)
+        return divided(self.mesh, copies)
+
+    def over_devices(self, grads) -> Any:
+        """Sum gradients with respect to the copies of `per_device` over the devices."""
+        return grads if self.mesh is None else jax.tree.map(lambda a: a.sum(0), grads)
 
     def prepare(self, params, model_state, p: Float[Array, "batch parameter"]) -> Any:
         """Compute everything that depends on the PDE parameters only, see `Surrogate.prepare`."""
-        return nnx.merge(self.graphdef, params, model_state).prepare(p)
+        prepare = on_each_device(self.mesh, self._prepare, (P(AXIS), P(), P(AXIS)), P(AXIS))
+        return prepare(params, model_state, p)
 
     def predict(
         self, params, model_state, u: Float[Array, "batch *space channel"], prepared: Any
     ) -> tuple[Prediction, Any]:
         """Advance u by one step; return the prediction and the new model state."""
-        surrogate = nnx.merge(self.graphdef, params, model_state)
-        prediction = surrogate.predict(u, prepared)
-        return prediction, nnx.to_pure_dict(nnx.state(surrogate, nnx.Not(nnx.Param)))
+        specs = (P(AXIS), P(), P(AXIS), P(AXIS))
+        return on_each_device(self.mesh, self._predict, specs, (P(AXIS), P()))(
+            params, model_state, u, prepared
+        )
 
     def predict_all(
         self,
@@ -49,9 +79,32 @@ class FunctionalModel(NamedTuple):
         p: Float[Array, "batch parameter"],
     ) -> tuple[Prediction, Any]:
         """Predict from every input [time, batch, ...] in one batch of size time x batch."""
+        specs = (P(AXIS), P(), P(None, AXIS), P(AXIS))
+        return on_each_device(self.mesh, self._predict_all, specs, (P(None, AXIS), P()))(
+            params, model_state, inputs, p
+        )
+
+    # ---- on one device, with its part of the batch
+
+    def _surrogate(self, params, model_state) -> Any:
+        if self.mesh is not None:
+            params = jax.tree.map(lambda copies: copies[0], params)
+        return nnx.merge(self.graphdef, params, model_state)
+
+    def _prepare(self, params, model_state, p) -> Any:
+        return self._surrogate(params, model_state).prepare(p)
+
+    def _predict(self, params, model_state, u, prepared) -> tuple[Prediction, Any]:
+        surrogate = self._surrogate(params, model_state)
+        prediction = surrogate.predict(u, prepared)
+        return prediction, jax.tree.map(
+            mean_over_devices, nnx.to_pure_dict(nnx.state(surrogate, nnx.Not(nnx.Param)))
+        )
+
+    def _predict_all(self, params, model_state, inputs, p) -> tuple[Prediction, Any]:
         time, batch = inputs.shape[:2]
-        prepared = self.prepare(params, model_state, p)
+        prepared = self._prepare(params, model_state, p)
         prepared = jax.tree.map(lambda a: jnp.tile(a, (time,) + (1,) * (a.ndim - 1)), prepared)
         flat = inputs.reshape(time * batch, *inputs.shape[2:])
-        prediction, model_state = self.predict(params, model_state, flat, prepared)
+        prediction, model_state = self._predict(params, model_state, flat, prepared)
         return jax.tree.map(lambda a: a.reshape(time, batch, *a.shape[1:]), prediction), model_state

@@ -80,6 +80,7 @@ def evaluate(
     objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
 ) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
     """Compute the objective on a batch of trajectories: (total, (losses, new model state))."""
+    params = model.per_device(params)
     if objective.gradients == "stop_gradient":
         fixed = jax.lax.stop_gradient(params)
         inputs = make_inputs(objective.noise, model, fixed, model_state, given)
@@ -101,13 +102,16 @@ def value_and_gradient(
     Running statistics follow the chunks in the order of time.
     """
     time, batch = given.transitions, given.frames.shape[1]
-    points = batch * math.prod(given.frames.shape[2:-1])
+    # statistics of a batch depend on what is processed together, which several devices must not change
+    devices = 1 if jax.tree.leaves(model_state) else model.devices
+    points = batch // devices * math.prod(given.frames.shape[2:-1])
     together = _steps_together(time, points) if jax.default_backend() == "cpu" else time
     if objective.gradients != "stop_gradient" or together == time:
         whole = jax.value_and_grad(evaluate, argnums=2, has_aux=True)
         (_, (losses, model_state)), grads = whole(objective, model, params, model_state, given)
         return losses, model_state, grads
 
+    params = model.per_device(params)
     inputs = make_inputs(objective.noise, model, params, model_state, given)
 
     def loss_of_chunk(params, model_state, inputs, targets, weights):
@@ -127,13 +131,14 @@ def value_and_gradient(
     zero = Losses(*(jnp.zeros((), jnp.float32) for _ in Losses._fields))
     start = (zero, model_state, jax.tree.map(jnp.zeros_like, params))
     (losses, model_state, grads), _ = jax.lax.scan(add_chunk, start, chunks)
-    return losses, model_state, grads
+    return losses, model_state, model.over_devices(grads)
 
 
 def evaluate_first_guess(
     objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
 ) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
     """Compute the warm-up objective, which is the auxiliary loss on true inputs: (total, (losses, new model state))."""
+    params = model.per_device(params)
     inputs = given.noisy_frames(objective.noise)
     predictions, model_state = model.predict_all(params, model_state, inputs, given.parameters)
     weights = _step_weights(objective, given.transitions)

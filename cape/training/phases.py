@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from jax.sharding import Mesh
+
 from cape.datasets.batches import steps_per_epoch
 from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
@@ -52,8 +54,10 @@ class Phases(NamedTuple):
         return max((epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs), 0.0)
 
 
-def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> Phases:
-    """Return the phases of a training on `samples` trajectories."""
+def plan_phases(
+    surrogate: Surrogate, config: TrainingConfig, samples: int, mesh: Mesh | None = None
+) -> Phases:
+    """Return the phases of a training on `samples` trajectories, on the devices of a mesh."""
     per_epoch = steps_per_epoch(samples, config.batch)
     first_guess = surrogate.conditioning.first_guess_modules
     warmup_epochs = config.warmup_epochs if first_guess else 0
@@ -61,7 +65,7 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     graphdef, _, _ = split(surrogate)
     surrogate.eval()
     training = UpdateSettings(
-        model=FunctionalModel(graphdef, surrogate.new_channels),
+        model=FunctionalModel(graphdef, surrogate.new_channels, mesh),
         objective=config.objective,
         optimiser=config.optimiser,
         updates=(config.epochs - warmup_epochs) * per_epoch,

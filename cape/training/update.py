@@ -14,6 +14,7 @@ from cape.solvers.layers.initialisation import ElementwiseParam
 from cape.surrogate import Surrogate
 from cape.training.functional_model import FunctionalModel
 from cape.training.inputs import Schedule, UpdateInput
+from cape.training.mesh import replicated
 from cape.training.objective import Losses, Objective, evaluate_first_guess, value_and_gradient
 from cape.training.optimisers import OptimiserConfig, WeightPath
 
@@ -105,13 +106,14 @@ def update(
     changes, optimiser = transformation.update(grads, state["optimiser"], state["params"])
     params = optax.apply_updates(state["params"], _slowed(changes, settings))
     measures = Measures(losses, _norm(grads), _norm(state["params"]))
-    return state | {
+    changed = {
         "step": state["step"] + 1,
         "params": params,
         "model_state": model_state,
         "optimiser": optimiser,
         "ema": average(state["ema"], params, settings.ema, state["step"]),
-    }, measures
+    }
+    return replicated(settings.model.mesh, (state | changed, measures))
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -140,13 +142,14 @@ def warm_up_update(
     changes, optimiser = settings.transformation.update(grads, state["warm_up"], guess)
     measures = Measures(losses, _norm(grads), _norm(guess))
     params = with_guess(optax.apply_updates(guess, _slowed(changes, settings)))
-    return state | {
+    changed = {
         "step": state["step"] + 1,
         "params": params,
         "model_state": model_state,
         "warm_up": optimiser,
         "ema": params if settings.ema else (),
-    }, measures
+    }
+    return replicated(settings.model.mesh, (state | changed, measures))
 
 
 def average(averaged, params, decay: float, step):

@@ -5,11 +5,14 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
 from cape.training.functional_model import split
+from cape.training.mesh import AXIS, on_each_device, replicated
 from cape.training.objective import Objective, frame_errors
 
 _SMALLEST_BATCH = 32
@@ -24,6 +27,7 @@ class Validation:
         objective: gives the error of a frame.
         batch: number of trajectories in one rollout; at least 32 are rolled out together if there are as many.
         channel_std: standard deviation of each channel, see `UpdateInput`.
+        mesh: the devices that share the trajectories; None: one device.
     """
 
     def __init__(
@@ -33,20 +37,22 @@ class Validation:
         objective: Objective,
         batch: int,
         channel_std: Float[Array, " channel"],
+        mesh: Mesh | None = None,
     ):
         self.truth = data.read()
         self.parameters = data.parameters.astype(np.float32)
-        self.batch = min(max(batch, _SMALLEST_BATCH), data.samples)
+        devices = 1 if mesh is None else mesh.size
+        self.batch = -(-min(max(batch, _SMALLEST_BATCH), data.samples) // devices) * devices
         graphdef, _, _ = split(surrogate)
         window = surrogate.window
 
-        @jax.jit
         def errors(params, model_state, truth, p):
             step, given = nnx.merge(graphdef, params, model_state).at(p), window.history
             prediction = window.rollout(step, truth[:, :given], truth.shape[1] - given)
             return frame_errors(objective, prediction, truth[:, given:], channel_std).mean(1)
 
-        self._errors = errors
+        each = on_each_device(mesh, errors, (P(), P(), P(AXIS), P(AXIS)), P(AXIS))
+        self._errors = jax.jit(lambda *arguments: replicated(mesh, each(*arguments)))
 
     def __call__(self, params: Any, model_state: Any) -> Float[np.ndarray, " trajectory"]:
         samples = len(self.truth)

@@ -1,0 +1,83 @@
+"""The devices of a training: the trajectories of a batch are divided between them, and each has all weights."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+AXIS = "batch"
+
+
+@dataclasses.dataclass(frozen=True)
+class MeshConfig:
+    """Which devices a training uses.
+
+    Attributes:
+        batch: number of devices that the trajectories of a batch are divided between; 0: all devices, or as many as
+            divide the batch.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    batch: int = 0
+
+    def __post_init__(self):
+        if self.batch < 0:
+            raise ValueError(f"training.mesh.batch: expected at least 0, got {self.batch}")
+
+
+def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
+    """Return the mesh of a training with `batch` trajectories per update; None for one device.
+
+    Raises:
+        ValueError: there are fewer devices than asked for, or the batch cannot be divided between them.
+    """
+    devices = jax.devices()
+    if config.batch > len(devices):
+        raise ValueError(
+            f"training.mesh.batch: expected at most the {len(devices)} devices of this machine, got {config.batch}"
+        )
+    count = config.batch or math.gcd(batch, len(devices))
+    if batch % count:
+        raise ValueError(
+            f"training.batch: expected a multiple of training.mesh.batch = {count} devices, got {batch}"
+        )
+    if count == 1:
+        return None
+    return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=devices[:count])
+
+
+def replicated(mesh: Mesh | None, arrays: Any) -> Any:
+    """Put arrays on all devices of a mesh; inside a jitted function, state that they are there."""
+    return _placed(mesh, P(), arrays)
+
+
+def divided(mesh: Mesh | None, arrays: Any) -> Any:
+    """Divide arrays along their first axis between the devices of a mesh."""
+    return _placed(mesh, P(AXIS), arrays)
+
+
+def _placed(mesh: Mesh | None, spec: P, arrays: Any) -> Any:
+    if mesh is None:
+        return arrays
+    return jax.lax.with_sharding_constraint(arrays, NamedSharding(mesh, spec))
+
+
+def on_each_device(
+    mesh: Mesh | None, function: Callable[..., Any], in_specs: tuple[P, ...], out_specs: Any
+) -> Callable[..., Any]:
+    """Return a function that runs once on each device, on the device's part of every argument.
+
+    Args:
+        mesh: None returns the function itself.
+        function: computes with the trajectories of one device. It may average over all devices (`mean_over_devices`).
+        in_specs, out_specs: the axis of every argument and result that is divided between the devices.
+    """
+    if mesh is None:
+        return function
+    return jax.shard_map(function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False)
