@@ -23,7 +23,7 @@ from cape.training.divergence import Diverged, FiniteCheck
 from cape.training.functional_model import split
 from cape.training.inputs import Schedule
 from cape.training.interruption import Interruption
-from cape.training.mesh import make_mesh, replicated
+from cape.training.mesh import make_mesh
 from cape.training.notebook import live_trackers
 from cape.training.phases import Phases, plan_phases
 from cape.training.progress import Progress
@@ -97,13 +97,13 @@ def _attempt(
     """Train from the newest checkpoint to the end; after a divergence, with a lower learning rate."""
     mesh = make_mesh(config.mesh, config.batch)
     phases = plan_phases(surrogate, config, training.samples, mesh)
-    params, model_state = _arrays(surrogate)
+    params, model_state = weights_of(surrogate)
     best = BestWeights(params, model_state, validation.samples)
     channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
     running = RunningEpoch(phases.updates_per_epoch, training.samples, channel_std.dtype)
     state = initial_state(params, model_state, phases.training, phases.warm_up)
     state, start = output.resume(state, best, running, diverged)
-    state, phases = replicated(mesh, state), phases.slowed(output.slowdown)
+    state, phases = phases.training.place(state), phases.slowed(output.slowdown)
 
     measure = functools.partial(
         Validation,
@@ -236,7 +236,7 @@ def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) ->
     }
 
 
-def _arrays(surrogate: Surrogate) -> tuple[Any, Any]:
+def weights_of(surrogate: Surrogate) -> tuple[Any, Any]:
     """Return the parameters and the model state of a surrogate as nested dictionaries."""
     _, params, model_state = split(surrogate)
     return nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding
@@ -19,12 +19,15 @@ class MeshConfig:
     Attributes:
         batch: number of devices that the trajectories of a batch are divided between; 0: all devices, or as many as
             divide the batch.
+        weights: "replicated" keeps the weights and the optimiser's state on every device; "divided" keeps a part of
+            them on each, and gathers the weights for every update.
 
     Raises:
         ValueError: a number is out of range.
     """
 
     batch: int = 0
+    weights: Literal["replicated", "divided"] = "replicated"
 
     def __post_init__(self):
         if self.batch < 0:
@@ -40,7 +43,7 @@ def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
     devices = jax.devices()
     if config.batch > len(devices):
         raise ValueError(
-            f"training.mesh.batch: expected at most the {len(devices)} devices of this machine, got {config.batch}"
+            f"training.mesh.batch: expected at most {len(devices)}, the number of devices, got {config.batch}"
         )
     count = config.batch or math.gcd(batch, len(devices))
     if batch % count:
@@ -54,18 +57,30 @@ def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
 
 def replicated(mesh: Mesh | None, arrays: Any) -> Any:
     """Put arrays on all devices of a mesh; inside a jitted function, state that they are there."""
-    return _placed(mesh, P(), arrays)
+    return _placed(mesh, arrays, lambda _: P())
 
 
 def divided(mesh: Mesh | None, arrays: Any) -> Any:
     """Divide arrays along their first axis between the devices of a mesh."""
-    return _placed(mesh, P(AXIS), arrays)
+    return _placed(mesh, arrays, lambda _: P(AXIS))
 
 
-def _placed(mesh: Mesh | None, spec: P, arrays: Any) -> Any:
+def divided_where_possible(mesh: Mesh | None, arrays: Any) -> Any:
+    """Divide each array along its first axis that the number of devices divides, and replicate those without one."""
+
+    def spec(shape: tuple[int, ...]) -> P:
+        fitting = (axis for axis, size in enumerate(shape) if size and size % mesh.size == 0)
+        axis = next(fitting, None)
+        return P() if axis is None else P(*(None,) * axis, AXIS)
+
+    return _placed(mesh, arrays, spec)
+
+
+def _placed(mesh: Mesh | None, arrays: Any, spec: Callable[[tuple[int, ...]], P]) -> Any:
     if mesh is None:
         return arrays
-    return jax.lax.with_sharding_constraint(arrays, NamedSharding(mesh, spec))
+    shardings = jax.tree.map(lambda array: NamedSharding(mesh, spec(array.shape)), arrays)
+    return jax.lax.with_sharding_constraint(arrays, shardings)
 
 
 def on_each_device(

@@ -74,6 +74,7 @@ def plan_phases(
         ema=config.ema,
         first_guess=first_guess,
         elementwise=elementwise_weights(surrogate),
+        divide_weights=config.mesh.weights == "divided",
     )
     warm_up = training._replace(optimiser=config.warmup, updates=max(warmup_epochs, 1) * per_epoch)
     return Phases(warm_up, training, warmup_epochs, config.epochs, per_epoch)

@@ -16,8 +16,14 @@ from cape.datasets.trajectories import Trajectories
 from cape.training import log
 
 CONFIG = "config.json"
-# Settings that may change when a run is resumed: the weights do not depend on them.
-_MAY_CHANGE = ("training.checkpoint_minutes", "training.divergence_retries", "training.trackers")
+# Settings that may change when a run is resumed: the weights do not depend on them, but for rounding.
+_MAY_CHANGE = (
+    "training.checkpoint_minutes",
+    "training.divergence_retries",
+    "training.trackers",
+    "training.mesh.batch",
+    "training.mesh.weights",
+)
 _COMPARED_BY_CONTENT = ("data.files", "data.folder", "data.trusted")  # by the fingerprints of the data
 
 

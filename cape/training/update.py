@@ -14,7 +14,7 @@ from cape.solvers.layers.initialisation import ElementwiseParam
 from cape.surrogate import Surrogate
 from cape.training.functional_model import FunctionalModel
 from cape.training.inputs import Schedule, UpdateInput
-from cape.training.mesh import replicated
+from cape.training.mesh import divided_where_possible, replicated
 from cape.training.objective import Losses, Objective, evaluate_first_guess, value_and_gradient
 from cape.training.optimisers import OptimiserConfig, WeightPath
 
@@ -41,6 +41,7 @@ class UpdateSettings(NamedTuple):
         first_guess: names of the modules that compute the first guess, see `Conditioning.first_guess_modules`.
         elementwise: paths of the weights that are not maps between channels, see `OptimiserConfig.build`.
         slowdown: factor of every change of the weights, and so of the learning rate.
+        divide_weights: see `MeshConfig.weights`.
     """
 
     model: FunctionalModel
@@ -53,10 +54,16 @@ class UpdateSettings(NamedTuple):
     first_guess: tuple[str, ...] = ()
     elementwise: frozenset[WeightPath] = frozenset()
     slowdown: float = 1.0
+    divide_weights: bool = False
 
     @property
     def transformation(self) -> optax.GradientTransformation:
         return self.optimiser.build(self.updates, self.updates_per_epoch, self.elementwise)
+
+    def place(self, state: TrainingState) -> TrainingState:
+        """Place a state on the devices of the mesh, where it stays between two updates."""
+        place = divided_where_possible if self.divide_weights else replicated
+        return place(self.model.mesh, state)
 
 
 def elementwise_weights(surrogate: Surrogate) -> frozenset[WeightPath]:
@@ -99,13 +106,13 @@ def update(
 ) -> tuple[TrainingState, Measures]:
     """Apply one update of all weights. The state passed in is donated: use the one returned."""
     given = _input(settings, channel_std, state, frames, p, schedule)
+    before, model_state = replicated(settings.model.mesh, (state["params"], state["model_state"]))
     losses, model_state, grads = value_and_gradient(
-        settings.objective, settings.model, state["params"], state["model_state"], given
+        settings.objective, settings.model, before, model_state, given
     )
-    transformation = settings.transformation
-    changes, optimiser = transformation.update(grads, state["optimiser"], state["params"])
+    changes, optimiser = settings.transformation.update(grads, state["optimiser"], state["params"])
     params = optax.apply_updates(state["params"], _slowed(changes, settings))
-    measures = Measures(losses, _norm(grads), _norm(state["params"]))
+    measures = Measures(losses, _norm(grads), _norm(before))
     changed = {
         "step": state["step"] + 1,
         "params": params,
@@ -113,7 +120,7 @@ def update(
         "optimiser": optimiser,
         "ema": average(state["ema"], params, settings.ema, state["step"]),
     }
-    return replicated(settings.model.mesh, (state | changed, measures))
+    return settings.place(state | changed), replicated(settings.model.mesh, measures)
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -127,15 +134,13 @@ def warm_up_update(
 ) -> tuple[TrainingState, Measures]:
     """Apply one update of the first guess only, on the auxiliary loss. The state passed in is donated."""
     given = _input(settings, channel_std, state, frames, p, schedule)
-    params = state["params"]
+    params, model_state = replicated(settings.model.mesh, (state["params"], state["model_state"]))
 
     def with_guess(guess):
         return params | {"conditioning": params["conditioning"] | guess}
 
     def objective(guess):
-        return evaluate_first_guess(
-            settings.objective, settings.model, with_guess(guess), state["model_state"], given
-        )
+        return evaluate_first_guess(settings.objective, settings.model, with_guess(guess), model_state, given)
 
     guess = _first_guess(params, settings.first_guess)
     (_, (losses, model_state)), grads = jax.value_and_grad(objective, has_aux=True)(guess)
@@ -149,7 +154,7 @@ def warm_up_update(
         "warm_up": optimiser,
         "ema": params if settings.ema else (),
     }
-    return replicated(settings.model.mesh, (state | changed, measures))
+    return settings.place(state | changed), replicated(settings.model.mesh, measures)
 
 
 def average(averaged, params, decay: float, step):
