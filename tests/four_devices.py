@@ -163,15 +163,15 @@ def _collectives(config: Any, model: Any) -> dict[str, list[int]]:
 
     from cape.training.fit import weights_of
     from cape.training.inputs import Schedule
-    from cape.training.mesh import divided, make_mesh
+    from cape.training.mesh import divided
     from cape.training.phases import plan_phases
     from cape.training.update import initial_state, update
 
-    surrogate, mesh = fresh(model), make_mesh(config.mesh, config.batch)
-    phases = plan_phases(surrogate, config, TRAINING.samples, mesh)
+    surrogate = fresh(model)
+    phases = plan_phases(surrogate, config, TRAINING.samples)
     state = phases.training.place(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
     chosen = TRAINING.select(np.arange(config.batch))
-    batch = divided(mesh, (jnp.asarray(chosen.read()), jnp.asarray(chosen.parameters, jnp.float32)))
+    batch = divided(phases.mesh, (jnp.asarray(chosen.read()), jnp.asarray(chosen.parameters, jnp.float32)))
     std = jnp.ones(1, jnp.float32)
     lowered = update.lower(phases.training, std, state, *batch, Schedule(jnp.int32(2)))
     found: dict[str, list[int]] = {}

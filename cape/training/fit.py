@@ -23,7 +23,6 @@ from cape.training.divergence import Diverged, FiniteCheck
 from cape.training.functional_model import split
 from cape.training.inputs import Schedule
 from cape.training.interruption import Interruption
-from cape.training.mesh import make_mesh
 from cape.training.notebook import live_trackers
 from cape.training.phases import Phases, plan_phases
 from cape.training.progress import Progress
@@ -95,8 +94,7 @@ def _attempt(
     diverged: Diverged | None,
 ) -> Surrogate:
     """Train from the newest checkpoint to the end; after a divergence, with a lower learning rate."""
-    mesh = make_mesh(config.mesh, config.batch)
-    phases = plan_phases(surrogate, config, training.samples, mesh)
+    phases = plan_phases(surrogate, config, training.samples)
     params, model_state = weights_of(surrogate)
     best = BestWeights(params, model_state, validation.samples)
     channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
@@ -105,19 +103,13 @@ def _attempt(
     state, start = output.resume(state, best, running, diverged)
     state, phases = phases.training.place(state), phases.slowed(output.slowdown)
 
-    measure = functools.partial(
-        Validation,
-        surrogate,
-        objective=config.objective,
-        batch=config.batch,
-        channel_std=channel_std,
-        mesh=mesh,
-    )
+    shared = {"objective": config.objective, "batch": config.batch, "channel_std": channel_std}
+    measure = functools.partial(Validation, surrogate, mesh=phases.mesh, **shared)
     sampler = TrajectorySampler(config.sampling, training, measure, config.seed)
     sampler.probabilities = running.probabilities
     validate = measure(validation)
     first = start * phases.updates_per_epoch + running.updates
-    batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler, mesh)
+    batches = batches_from(first, training, config, surrogate.problem, surrogate.window, sampler, phases.mesh)
     finite = FiniteCheck(phases, best, functools.partial(describe_batch, training, config, sampler))
     state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
     transitions = surrogate.window.transitions(training.frames)

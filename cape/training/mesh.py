@@ -55,6 +55,16 @@ def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
     return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=devices[:count])
 
 
+def describe_devices(config: MeshConfig, batch: int) -> tuple[str, ...]:
+    """Return a line on how many devices share a batch, or nothing if there is one device only."""
+    present = jax.device_count()
+    if present == 1:
+        return ()
+    mesh = make_mesh(config, batch)
+    used = 1 if mesh is None else mesh.size
+    return (f"devices: {used} of {present} share a batch of {batch}, {batch // used} trajectories on each",)
+
+
 def replicated(mesh: Mesh | None, arrays: Any) -> Any:
     """Put arrays on all devices of a mesh; inside a jitted function, state that they are there."""
     return _placed(mesh, arrays, lambda _: P())

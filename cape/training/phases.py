@@ -8,6 +8,7 @@ from cape.datasets.batches import steps_per_epoch
 from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
 from cape.training.functional_model import FunctionalModel, split
+from cape.training.mesh import make_mesh
 from cape.training.update import UpdateSettings, elementwise_weights
 
 
@@ -32,6 +33,11 @@ class Phases(NamedTuple):
         """Number of updates of both phases together."""
         return self.epochs * self.updates_per_epoch
 
+    @property
+    def mesh(self) -> Mesh | None:
+        """The devices of both phases; None for one device."""
+        return self.training.model.mesh
+
     def slowed(self, factor: float) -> "Phases":
         """Return the phases with a factor on both learning rates."""
         warm_up, training = (each._replace(slowdown=factor) for each in (self.warm_up, self.training))
@@ -54,10 +60,13 @@ class Phases(NamedTuple):
         return max((epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs), 0.0)
 
 
-def plan_phases(
-    surrogate: Surrogate, config: TrainingConfig, samples: int, mesh: Mesh | None = None
-) -> Phases:
-    """Return the phases of a training on `samples` trajectories, on the devices of a mesh."""
+def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> Phases:
+    """Return the phases of a training on `samples` trajectories.
+
+    Raises:
+        ValueError: the devices that are asked for cannot share a batch (see `make_mesh`).
+    """
+    mesh = make_mesh(config.mesh, config.batch)
     per_epoch = steps_per_epoch(samples, config.batch)
     first_guess = surrogate.conditioning.first_guess_modules
     warmup_epochs = config.warmup_epochs if first_guess else 0
