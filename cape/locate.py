@@ -45,6 +45,18 @@ def shipped() -> dict[str, Path]:
     return {path.name: path for path in found if not path.name.startswith(".")}  # a dot: still being written
 
 
+def repository_of(address: str) -> str:
+    """Return OWNER/NAME of an address OWNER/NAME or hf://OWNER/NAME.
+
+    Raises:
+        ValueError: the address has another form, or names a revision.
+    """
+    found = _HUB_NAME.fullmatch(address.removeprefix(HUB))
+    if not found or ".." in address or found["revision"]:
+        raise ValueError(f"expected the repository OWNER/NAME of a hub, got {address!r}")
+    return f"{found['owner']}/{found['name']}"
+
+
 def check_inside(folder: Path, file: Path) -> None:
     """Raise ValueError if a file of a pretrained folder is a link that leads out of the folder.
 

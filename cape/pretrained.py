@@ -120,8 +120,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def summary(folder: Path) -> str:
-    """Describe a pretrained folder in one line. Reads its config.json only.
+def summary(folder: Path, *, size: int | None = None) -> str:
+    """Describe a pretrained folder in one line: equation, ranges of parameters, grid, model, errors and size.
+
+    Reads its config.json, and the size of its weights.
+
+    Args:
+        size: of the weights in bytes; None: that of the file in the folder.
 
     Raises:
         ValueError: config.json cannot be read, see `load`.
@@ -138,6 +143,7 @@ def summary(folder: Path) -> str:
         + (f" after {model.history} frames" if model.history > 1 else ""),
         f"{CONDITIONINGS.name_of(type(model.conditioning))} around {SOLVERS.name_of(type(model.base))}",
         *[f"nRMSE {k} {errors[k]:.3g}" for k in ("seen", "unseen") if isinstance(errors.get(k), float)],
+        f"{((folder / WEIGHTS).stat().st_size if size is None else size) / 1000:.0f} kB",
     ]
     return "; ".join(part for part in parts if part)
 

@@ -48,8 +48,8 @@ import cape
 from cape.datasets.opening import open_files
 from cape.locate import locate
 
-surrogate = cape.load("{card.name}")
-u0 = open_files(locate("{card.name}") / "sample.hdf5").read()[:, {frames}]  # [{shape}]; or your data
+surrogate = cape.load("{card.address}")
+u0 = open_files(locate("{card.address}") / "sample.hdf5").read()[:, {frames}]  # [{shape}]; or your data
 frames = surrogate.rollout(u0, {{{values}}}, steps={card.steps})
 ```"""
 

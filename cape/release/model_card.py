@@ -23,7 +23,8 @@ class ModelCard:
     """The facts on a model card; `card_text` writes them as Markdown.
 
     Attributes:
-        name: the name by which the surrogate is loaded.
+        name: the name of the surrogate.
+        address: what `cape.load` takes: the name, or an address on a hub.
         licence: of the weights (and of a simulated sample), as an SPDX identifier.
         problem: what the surrogate solves.
         experiment: the settings of the run, without folders of this machine.
@@ -37,6 +38,7 @@ class ModelCard:
     """
 
     name: str
+    address: str
     licence: str
     problem: Problem
     experiment: Experiment
@@ -57,6 +59,7 @@ class ModelCard:
         evaluation: Evaluation,
         *,
         name: str,
+        address: str,
         licence: str,
     ) -> "ModelCard":
         """Collect the facts about a trained surrogate; reads the training data."""
@@ -65,6 +68,7 @@ class ModelCard:
         )
         return cls(
             name=name,
+            address=address,
             licence=licence,
             problem=surrogate.problem,
             experiment=dataclasses.replace(experiment, data=_portable(experiment.data, files)),

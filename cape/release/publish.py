@@ -13,7 +13,7 @@ from cape.datasets.opening import open_files
 from cape.datasets.split_file import write_split
 from cape.evaluation import files as evaluation_files
 from cape.experiment import Experiment
-from cape.pretrained import load, read_config, save
+from cape.pretrained import WEIGHTS, load, read_config, save
 from cape.release.card_text import card_text
 from cape.release.model_card import ModelCard
 from cape.release.sample import write_sample
@@ -30,6 +30,7 @@ def publish(
     *,
     license: str = "Apache-2.0",
     overwrite: bool = False,
+    address: str = "",
     progress: bool = True,
 ) -> Path:
     """Write the pretrained folder `out` of a run that was trained and evaluated.
@@ -43,6 +44,7 @@ def publish(
         out: folder to write; its name becomes the name of the surrogate.
         license: of the weights (and of a simulated sample), an SPDX identifier.
         overwrite: replace an existing pretrained folder.
+        address: what users of the model card load, such as hf://OWNER/NAME; default: the name.
         progress: show a progress bar if data are simulated.
 
     Raises:
@@ -57,11 +59,22 @@ def publish(
     experiment = load_json(Experiment, run / "config.json")
     data = prepare(experiment.data, progress=progress)
     check_training_data(run, surrogate, data, evaluation)
-    card = ModelCard.of(surrogate, experiment, data, evaluation, name=out.name, licence=license)
+    names = {"name": out.name, "address": address or out.name, "licence": license}
+    card = ModelCard.of(surrogate, experiment, data, evaluation, **names)
     with locked_path(out), replacing(out) as folder:
         _write_folder(folder, surrogate, card, data)
         _check_readable(folder, surrogate)
     return out
+
+
+def is_published(folder: str | Path) -> bool:
+    """Return whether a folder is one that `publish` wrote.
+
+    Raises:
+        ValueError: the folder has weights, and its config.json cannot be read.
+    """
+    folder = Path(folder)
+    return (folder / WEIGHTS).is_file() and "publication" in read_config(folder)
 
 
 def _check_target(out: Path, license: str, overwrite: bool) -> None:
