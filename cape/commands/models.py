@@ -38,7 +38,7 @@ def _list_remote(owners: tuple[str, ...]) -> None:
 
     if len(owners) > 1:
         raise ValueError(f"--remote: expected at most one user or organisation, got {', '.join(owners)}")
-    found = surrogates(*owners)
+    found = surrogates(owners[0] if owners else "")
     for surrogate in found:
         print(f"{surrogate.address}  {surrogate.summary}")
     if not found:

@@ -40,10 +40,9 @@ def publish(
         print(upload(Path(run), repository, overwrite=overwrite, private=private))
         return
     address = f"hf://{repository}" if hub else ""
-    settings = {"license": license, "overwrite": overwrite, "address": address}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(out) if out else Path(temporary) / repository.partition("/")[2]
-        publish_run(run, folder, **settings)
+        publish_run(run, folder, license=license, overwrite=overwrite, address=address)
         if out:
             print(out)
         if hub:
