@@ -6,6 +6,7 @@
     check = cape.check("runs/mine")                               # does the model of a run obey its parameters?
     surrogate = cape.load("burgers1d")                            # a shipped surrogate, a run's folder, or hf://owner/name
     frames = surrogate.rollout(u0, {"Nu": 0.03}, steps=10)        # [batch, steps, *space, channel]
+    found = cape.infer(surrogate, observed)                       # which parameters explain observed frames?
 
 Modules are imported when a name is first used, so `import cape` alone imports neither jax nor flax.
 """
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from cape.datasets.trajectories import Trajectories
     from cape.experiment import train_on as train
     from cape.model.config import ModelConfig
+    from cape.parameter_inference.infer import infer
+    from cape.parameter_inference.inference import Inference
     from cape.pretrained import load
     from cape.problem import Problem
     from cape.report import Report, evaluate
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
+    "Inference",
     "ModelConfig",
     "Problem",
     "Report",
@@ -37,11 +41,13 @@ __all__ = [
     "check",
     "evaluate",
     "from_arrays",
+    "infer",
     "load",
     "open",
     "train",
 ]
 _FOUND_IN = {
+    "Inference": "cape.parameter_inference.inference:Inference",
     "ModelConfig": "cape.model.config:ModelConfig",
     "Problem": "cape.problem:Problem",
     "Report": "cape.report:Report",
@@ -51,6 +57,7 @@ _FOUND_IN = {
     "check": "cape.checking.check:check",
     "evaluate": "cape.report:evaluate",
     "from_arrays": "cape.datasets.arrays:from_arrays",
+    "infer": "cape.parameter_inference.infer:infer",
     "load": "cape.pretrained:load",
     "open": "cape.datasets.open_data:open_data",
     "train": "cape.experiment:train_on",

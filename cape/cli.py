@@ -18,6 +18,7 @@ from cape.commands.download import download
 from cape.commands.evaluate import evaluate
 from cape.commands.export import export
 from cape.commands.import_ import import_
+from cape.commands.infer import infer
 from cape.commands.inspect import inspect
 from cape.commands.models import models
 from cape.commands.predict import predict
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable] = {
     "check": check,
     "report": report,
     "predict": predict,
+    "infer": infer,
     "inspect": inspect,
     "import": import_,
     "simulate": simulate,

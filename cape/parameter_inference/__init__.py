@@ -1,0 +1,1 @@
+"""Parameter inference: which parameter values explain an observed trajectory, and how sure the answer is."""

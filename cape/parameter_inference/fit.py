@@ -1,0 +1,125 @@
+"""The fit of an observation: best parameters, noise, and the misfit that the errors of both frames and surrogate allow."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float
+
+from cape.parameter_inference.minimise import Minima, minimise
+from cape.parameter_inference.misfit import Misfit
+from cape.parameter_inference.noise import estimated_noise
+from cape.parameter_inference.profile import Profiles, profiles
+
+_SMALLEST = 1e-30
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fit:
+    """The fit of each trajectory. Positions are those of `ParameterScale`.
+
+    Attributes:
+        profiles: the estimates, and how the misfit rises on both sides.
+        minima: all minima that were found.
+        noise: standard deviation of the noise of each channel, over that of the channel.
+        covariance: of the estimates, as linear error propagation gives it.
+        unit: the rise of r·r at one standard deviation from the estimate, along the profile of each parameter.
+        distance: how many standard deviations each point of a profile lies from the estimate.
+        unexplained: r·r of each channel that the noise does not explain.
+    """
+
+    profiles: Profiles
+    minima: Minima
+    noise: Float[np.ndarray, "trajectory channel"]
+    covariance: Float[np.ndarray, "trajectory sought sought"]
+    unit: Float[np.ndarray, "trajectory sought"]
+    distance: Float[np.ndarray, "trajectory sought point"]
+    unexplained: Float[np.ndarray, "trajectory observed"]
+
+    @property
+    def best(self) -> Float[np.ndarray, "trajectory sought"]:
+        return self.profiles.best
+
+    def distance_of(self, x: Float[np.ndarray, "trajectory sought"]) -> Float[np.ndarray, "trajectory sought"]:
+        """Return how many standard deviations positions lie from the estimates, along the profiles."""
+        found = np.empty(x.shape)
+        for trajectory, sought in np.ndindex(*x.shape):
+            positions = self.profiles.positions[trajectory, sought]
+            found[trajectory, sought] = np.interp(
+                x[trajectory, sought], positions, self.distance[trajectory, sought]
+            )
+        return found
+
+    def interval(self, factor: Float[np.ndarray, "sought"]) -> Float[np.ndarray, "trajectory sought end"]:
+        """Return the ends of the smallest interval that holds every position within `factor` standard deviations."""
+        ends = np.empty((*self.best.shape, 2))
+        for trajectory, sought in np.ndindex(*self.best.shape):
+            positions, distance = self.profiles.positions[trajectory, sought], self.distance[trajectory, sought]
+            ends[trajectory, sought] = _crossings(positions, distance, float(factor[sought]))
+        return ends
+
+
+def fit(misfit: Misfit, noise: Float[np.ndarray, " channel"] | None, starts: int) -> Fit:
+    """Fit every trajectory of an observation.
+
+    The covariance follows from linear error propagation, with G = (JᵀJ)⁻¹Jᵀ. It has three parts:
+    the noise of the compared frames, independent everywhere; the noise of the first frames, carried along by the
+    rollout; and what remains of the residual. The last is the surrogate's own error, of which nothing is known but its
+    size. It counts as one independent residual per channel: it may have the shape that moves the estimate most.
+
+    Args:
+        misfit: compares rollouts with the observation.
+        noise: standard deviation of each channel of the surrogate, over that of the channel; None: estimated.
+        starts: how many minima to look for.
+
+    Raises:
+        ValueError: no rollout is finite, or the noise cannot be estimated.
+    """
+    observation = misfit.observation
+    minima = minimise(misfit, starts)
+    if not np.isfinite(minima.misfit[:, 0]).all():
+        raise ValueError(
+            f"{observation.source}: no rollout of the surrogate from the first frame is finite; check the units of the "
+            "fields, or give bounds inside the trained range"
+        )
+    found = profiles(misfit, minima.x[:, 0])
+    rows = np.arange(observation.trajectories)
+    channels = len(misfit.channel_names)
+    if noise is None:
+        observed = estimated_noise(misfit.residuals(found.best, rows), observation.source)
+        levels = np.repeat(observed.mean(1, keepdims=True), channels, 1)  # of channels that are not observed
+        levels[:, list(observation.channels)] = observed
+    else:
+        levels = np.broadcast_to(noise, (observation.trajectories, channels)).copy()
+    variance = levels**2
+    observed_variance = variance[:, list(observation.channels)]
+    unexplained = np.maximum(found.squares - observation.count * observed_variance, 0.0)
+
+    curvature = misfit.linearised(found.best, rows).curvature
+    spread = np.einsum("bc,bcij->bij", observed_variance + unexplained, curvature)
+    if not observation.exact_start:
+        spread = spread + np.einsum("bc,bcij->bij", variance, misfit.start_curvature(found.best, rows))
+    inverse = np.linalg.pinv(curvature.sum(1), hermitian=True)
+    covariance = inverse @ spread @ inverse
+    diagonal, unscaled = (np.einsum("bii->bi", a) for a in (covariance, inverse))
+    unit = np.maximum(diagonal, _SMALLEST) / np.maximum(unscaled, _SMALLEST)
+    distance = np.sqrt(found.rise / unit[:, :, None])
+    return Fit(found, minima, levels, covariance, unit, distance, unexplained)
+
+
+def _crossings(positions, distance, factor: float) -> tuple[float, float]:
+    """Return the outermost positions at which the distance crosses `factor`, with straight lines between points."""
+    inside = np.flatnonzero(distance <= factor)
+    first, last = int(inside[0]), int(inside[-1])
+    low, high = positions[first], positions[last]
+    if first > 0:
+        low = _between(positions, distance, first - 1, first, factor)
+    if last < len(positions) - 1:
+        high = _between(positions, distance, last + 1, last, factor)
+    return float(low), float(high)
+
+
+def _between(positions, distance, outer: int, inner: int, factor: float) -> float:
+    if not np.isfinite(distance[outer]):
+        return float(positions[inner])
+    share = (factor - distance[inner]) / (distance[outer] - distance[inner])
+    return float(positions[inner] + share * (positions[outer] - positions[inner]))
