@@ -83,19 +83,12 @@ def fit(misfit: Misfit, noise: Float[np.ndarray, " channel"] | None, starts: int
         )
     found = profiles(misfit, minima.x[:, 0])
     rows = np.arange(observation.trajectories)
-    channels = len(misfit.channel_names)
-    if noise is None:
-        observed = estimated_noise(misfit.residuals(found.best, rows), observation.source)
-        levels = np.repeat(observed.mean(1, keepdims=True), channels, 1)  # of channels that are not observed
-        levels[:, list(observation.channels)] = observed
-    else:
-        levels = np.broadcast_to(noise, (observation.trajectories, channels)).copy()
+    levels, expected = _noise(misfit, found.best, noise)
     variance = levels**2
-    observed_variance = variance[:, list(observation.channels)]
-    unexplained = np.maximum(found.squares - observation.count * observed_variance, 0.0)
+    unexplained = np.maximum(found.squares - expected, 0.0)
 
     curvature = misfit.linearised(found.best, rows).curvature
-    spread = np.einsum("bc,bcij->bij", observed_variance + unexplained, curvature)
+    spread = np.einsum("bc,bcij->bij", variance[:, list(observation.channels)] + unexplained, curvature)
     if not observation.exact_start:
         spread = spread + np.einsum("bc,bcij->bij", variance, misfit.start_curvature(found.best, rows))
     inverse = np.linalg.pinv(curvature.sum(1), hermitian=True)
@@ -104,6 +97,32 @@ def fit(misfit: Misfit, noise: Float[np.ndarray, " channel"] | None, starts: int
     unit = np.maximum(diagonal, _SMALLEST) / np.maximum(unscaled, _SMALLEST)
     distance = np.sqrt(found.rise / unit[:, :, None])
     return Fit(found, minima, levels, covariance, unit, distance, unexplained)
+
+
+def _noise(
+    misfit: Misfit, best: Float[np.ndarray, "trajectory sought"], given: Float[np.ndarray, " channel"] | None
+) -> tuple[Float[np.ndarray, "trajectory channel"], Float[np.ndarray, "trajectory observed"]]:
+    """Return the noise of each channel, and r·r of each observed channel that it explains.
+
+    A residual holds the noise of the compared frames and that of the first frames, which the rollout carries along. Both
+    are drawn once, with level 1 if the level is not known; it is then the ratio of roughness of the two residuals.
+    """
+    observation = misfit.observation
+    rows, channels = np.arange(observation.trajectories), list(observation.channels)
+    draw = np.random.default_rng(0)
+    level = np.ones(len(misfit.channel_names)) if given is None else given
+    drawn = level[channels] * draw.normal(size=observation.target.shape)
+    if not observation.exact_start:
+        drawn += misfit.carried(best, rows, level * draw.normal(size=observation.first.shape))
+    squares = (drawn**2).reshape(len(drawn), -1, len(channels)).sum(1)
+    levels = np.tile(level, (len(drawn), 1))
+    if given is not None:
+        return levels, squares
+    rough = estimated_noise(misfit.residuals(best, rows), observation.source)
+    ratio = rough / np.maximum(estimated_noise(drawn, observation.source), _SMALLEST)
+    levels[:] = ratio.mean(1, keepdims=True)  # of channels that are not observed
+    levels[:, channels] = ratio
+    return levels, ratio**2 * squares
 
 
 def _crossings(positions, distance, factor: float) -> tuple[float, float]:

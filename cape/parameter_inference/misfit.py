@@ -90,6 +90,13 @@ class Misfit:
         (found,) = self._run(_start_curvature, x, rows, tangents)
         return found
 
+    def carried(
+        self, x: Positions, rows: Rows, change: Float[np.ndarray, "batch history *points channel"]
+    ) -> Float[np.ndarray, "batch time *points observed"]:
+        """Return K·change: how a change of the first frames, over the standard deviation of the channel, moves r."""
+        (found,) = self._run(_carried, x, rows, change)
+        return found
+
     def residuals(self, x: Positions, rows: Rows) -> Float[np.ndarray, "batch time *points observed"]:
         """Return r."""
         (found,) = self._run(_residuals, x, rows)
@@ -201,5 +208,12 @@ def _start_curvature(graphdef, scale, plan, state, x, first, target, matrices, t
     _, pull = jax.vjp(lambda u: _flat(_predicted(graphdef, scale, plan, state, x, u, matrices)), first)
     moved = jax.lax.map(lambda tangent: pull(tangent)[0], jnp.moveaxis(tangents, 1, 0))
     std = jnp.asarray(nnx.merge(graphdef, state).problem.channel_std, moved.dtype)
-    moved = moved.reshape(*moved.shape[:2], -1, moved.shape[-1]) * std  # [sought, batch, number, channel]
+    moved = moved.reshape(*moved.shape[:2], -1, moved.shape[-1]) * std.reshape(1, 1, 1, -1)  # [sought, batch, number, channel]
     return (jnp.einsum("ibnc,jbnc->bcij", moved, moved, precision="highest"),)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _carried(graphdef, scale, plan, state, x, first, target, matrices, change):
+    std = jnp.asarray(nnx.merge(graphdef, state).problem.channel_std, change.dtype)
+    change = change * std.reshape((1,) * (change.ndim - 1) + (-1,))
+    return (jax.jvp(lambda u: _predicted(graphdef, scale, plan, state, x, u, matrices), (first,), (change,))[1],)

@@ -47,11 +47,6 @@ class Observation:
     def trajectories(self) -> int:
         return len(self.target)
 
-    @property
-    def count(self) -> int:
-        """How many numbers of one channel a trajectory is compared in."""
-        return int(np.prod(self.target.shape[1:-1]))
-
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
