@@ -73,7 +73,7 @@ def infer(
     found = infer_parameters(
         surrogate,
         trajectories.select(range(min(samples or trajectories.samples, trajectories.samples))),
-        noise=(noise[0] if len(noise) == 1 else noise) or None,
+        noise=(noise[0] if len(noise) == 1 else noise) if noise else None,
         frames_observed=frames or None,
         points_every=points_every,
         channels=channels or None,

@@ -25,6 +25,7 @@ class Fit:
         unit: the rise of r·r at one standard deviation from the estimate, along the profile of each parameter.
         distance: how many standard deviations each point of a profile lies from the estimate.
         unexplained: r·r of each channel that the noise does not explain.
+        residual: r at the estimates.
     """
 
     profiles: Profiles
@@ -34,6 +35,7 @@ class Fit:
     unit: Float[np.ndarray, "trajectory sought"]
     distance: Float[np.ndarray, "trajectory sought point"]
     unexplained: Float[np.ndarray, "trajectory observed"]
+    residual: Float[np.ndarray, "trajectory time *points observed"]
 
     @property
     def best(self) -> Float[np.ndarray, "trajectory sought"]:
@@ -72,7 +74,7 @@ def fit(misfit: Misfit, noise: Float[np.ndarray, " channel"] | None, starts: int
         starts: how many minima to look for.
 
     Raises:
-        ValueError: no rollout is finite, or the noise cannot be estimated.
+        ValueError: no rollout is finite.
     """
     observation = misfit.observation
     minima = minimise(misfit, starts)
@@ -83,46 +85,47 @@ def fit(misfit: Misfit, noise: Float[np.ndarray, " channel"] | None, starts: int
         )
     found = profiles(misfit, minima.x[:, 0])
     rows = np.arange(observation.trajectories)
-    levels, expected = _noise(misfit, found.best, noise)
+    residual, levels, expected = _noise(misfit, found.best, noise)
     variance = levels**2
     unexplained = np.maximum(found.squares - expected, 0.0)
 
-    curvature = misfit.linearised(found.best, rows).curvature
+    tangents = misfit.tangents(found.best, rows)
+    curvature = np.einsum("bicn,bjcn->bcij", tangents, tangents)
     spread = np.einsum("bc,bcij->bij", variance[:, list(observation.channels)] + unexplained, curvature)
     if not observation.exact_start:
-        spread = spread + np.einsum("bc,bcij->bij", variance, misfit.start_curvature(found.best, rows))
+        spread = spread + np.einsum("bc,bcij->bij", variance, misfit.start_curvature(found.best, rows, tangents))
     inverse = np.linalg.pinv(curvature.sum(1), hermitian=True)
     covariance = inverse @ spread @ inverse
     diagonal, unscaled = (np.einsum("bii->bi", a) for a in (covariance, inverse))
     unit = np.maximum(diagonal, _SMALLEST) / np.maximum(unscaled, _SMALLEST)
     distance = np.sqrt(found.rise / unit[:, :, None])
-    return Fit(found, minima, levels, covariance, unit, distance, unexplained)
+    return Fit(found, minima, levels, covariance, unit, distance, unexplained, residual)
 
 
 def _noise(
     misfit: Misfit, best: Float[np.ndarray, "trajectory sought"], given: Float[np.ndarray, " channel"] | None
-) -> tuple[Float[np.ndarray, "trajectory channel"], Float[np.ndarray, "trajectory observed"]]:
-    """Return the noise of each channel, and r·r of each observed channel that it explains.
+) -> tuple[np.ndarray, Float[np.ndarray, "trajectory channel"], Float[np.ndarray, "trajectory observed"]]:
+    """Return the residual, the noise of each channel, and r·r of each observed channel that the noise explains.
 
     A residual holds the noise of the compared frames and that of the first frames, which the rollout carries along. Both
     are drawn once, with level 1 if the level is not known; it is then the ratio of roughness of the two residuals.
     """
     observation = misfit.observation
-    rows, channels = np.arange(observation.trajectories), list(observation.channels)
+    channels = list(observation.channels)
     draw = np.random.default_rng(0)
     level = np.ones(len(misfit.channel_names)) if given is None else given
     drawn = level[channels] * draw.normal(size=observation.target.shape)
-    if not observation.exact_start:
-        drawn += misfit.carried(best, rows, level * draw.normal(size=observation.first.shape))
+    change = level * draw.normal(size=observation.first.shape) * (not observation.exact_start)
+    residual, moved = misfit.residuals(best, np.arange(observation.trajectories), change)
+    drawn += moved
     squares = (drawn**2).reshape(len(drawn), -1, len(channels)).sum(1)
     levels = np.tile(level, (len(drawn), 1))
     if given is not None:
-        return levels, squares
-    rough = estimated_noise(misfit.residuals(best, rows), observation.source)
-    ratio = rough / np.maximum(estimated_noise(drawn, observation.source), _SMALLEST)
+        return residual, levels, squares
+    ratio = estimated_noise(residual) / np.maximum(estimated_noise(drawn), _SMALLEST)
     levels[:] = ratio.mean(1, keepdims=True)  # of channels that are not observed
     levels[:, channels] = ratio
-    return levels, ratio**2 * squares
+    return residual, levels, ratio**2 * squares
 
 
 def _crossings(positions, distance, factor: float) -> tuple[float, float]:

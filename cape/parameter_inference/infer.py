@@ -13,7 +13,7 @@ from cape.parameter_inference.doubts import doubts
 from cape.parameter_inference.fit import Fit, fit
 from cape.parameter_inference.inference import Inference, Profile
 from cape.parameter_inference.misfit import Misfit
-from cape.parameter_inference.noise import given_noise
+from cape.parameter_inference.noise import check_points, given_noise
 from cape.parameter_inference.observation import Observation, Selection
 from cape.parameter_inference.scale import Bounds, ParameterScale
 from cape.surrogate import Surrogate
@@ -77,6 +77,8 @@ def infer(
     levels = None if noise is None else given_noise(noise, problem.channels, problem.channel_std)
     selection = Selection(frames_observed, points_every, channels)
     observation = selection.of(problem, surrogate.window, frames, initial)
+    if levels is None:
+        check_points(observation.target.shape, observation.source)
     misfit = Misfit(surrogate, scale, observation)
     found = fit(misfit, levels, starts)
     factor, count = np.full(len(scale.sought), norm.ppf(0.5 + level / 2)), 0
@@ -108,7 +110,6 @@ def _result(
     values, slopes = scale.values(found.best), scale.slopes(found.best)
     bounds = scale.values(np.moveaxis(ends, -1, 0))  # [end, trajectory, sought]
     lines = scale.values(np.moveaxis(found.profiles.positions, 1, -1))  # [trajectory, point, sought]
-    residual = misfit.residuals(found.best, np.arange(observation.trajectories))
     return Inference(
         values={name: values[:, i] for i, name in enumerate(scale.sought)},
         interval={name: bounds[:, :, i].T for i, name in enumerate(scale.sought)},
@@ -123,7 +124,7 @@ def _result(
             name: Profile(lines[:, :, i], found.distance[:, i]) for i, name in enumerate(scale.sought)
         },
         observed=np.asarray(observation.target, np.float64),
-        fitted=observation.target + residual * std[list(observation.channels)],
+        fitted=observation.target + found.residual * std[list(observation.channels)],
     )
 
 

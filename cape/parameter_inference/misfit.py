@@ -16,6 +16,7 @@ from cape.surrogate import Surrogate
 
 _BATCH_VALUES = 2**18  # numbers per frame of a batch: hidden maps are many times wider than fields
 _BATCH_SIZES = (1, 8, 64)  # few sizes, so that few programs are compiled
+_SPARE = 8  # a batch may be so many times larger than needed if that saves a compilation
 
 Positions = Float[np.ndarray, "batch sought"]
 Rows = Int[np.ndarray, " batch"]
@@ -59,6 +60,7 @@ class Misfit:
         self.scale, self.observation = scale, observation
         self.channel_names = surrogate.problem.channels
         self._graphdef, self._state = nnx.split(surrogate)
+        self._used: dict[Callable, set[int]] = {}
         self._plan = _Plan(
             observation.steps, observation.frames, observation.channels, observation.exact_start
         )
@@ -78,34 +80,33 @@ class Misfit:
         squares, gradient, curvature = self._run(_linearised, x, rows)
         return Linearised(np.where(np.isfinite(squares), squares, np.inf), gradient, curvature)
 
+    def tangents(self, x: Positions, rows: Rows) -> Float[np.ndarray, "batch sought observed number"]:
+        """Return J, with time and space as one axis."""
+        (found,) = self._run(_tangents, x, rows)
+        return found
+
     def start_curvature(
-        self, x: Positions, rows: Rows
+        self, x: Positions, rows: Rows, tangents: Float[np.ndarray, "batch sought observed number"]
     ) -> Float[np.ndarray, "batch channel sought sought"]:
         """Return (JᵀK)(JᵀK)ᵀ for K = ∂r/∂(first frames), separately for each channel of the first frames.
 
         It says how noise in the first frames moves the estimate. The first frames are divided by the standard deviation
-        of their channels.
+        of their channels. `tangents` is J.
         """
-        (tangents,) = self._run(_tangents, x, rows)
         (found,) = self._run(_start_curvature, x, rows, tangents)
         return found
 
-    def carried(
-        self, x: Positions, rows: Rows, change: Float[np.ndarray, "batch history *points channel"]
-    ) -> Float[np.ndarray, "batch time *points observed"]:
-        """Return K·change: how a change of the first frames, over the standard deviation of the channel, moves r."""
-        (found,) = self._run(_carried, x, rows, change)
-        return found
-
-    def residuals(self, x: Positions, rows: Rows) -> Float[np.ndarray, "batch time *points observed"]:
-        """Return r."""
-        (found,) = self._run(_residuals, x, rows)
-        return found
+    def residuals(
+        self, x: Positions, rows: Rows, change: Float[np.ndarray, "batch history *start channel"]
+    ) -> tuple[Float[np.ndarray, "batch time *points observed"], Float[np.ndarray, "batch time *points observed"]]:
+        """Return r, and how a change of the first frames moves it: K·change. The change is divided as the frames are."""
+        r, moved = self._run(_residuals, x, rows, change)
+        return r, moved
 
     def _run(self, program: Callable, x: Positions, rows: Rows, *more: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run a program over batches of a few sizes and join the results, as float64; `more` starts with the batch."""
         results = []
-        for part in self._batches(len(x)):
+        for part in self._batches(program, len(x)):
             chosen = rows[part]
             found = program(
                 self._graphdef,
@@ -121,11 +122,17 @@ class Misfit:
             results.append([np.asarray(a, np.float64) for a in found])
         return tuple(np.concatenate(parts)[: len(x)] for parts in zip(*results, strict=True))
 
-    def _batches(self, count: int) -> Iterator[Int[np.ndarray, " part"]]:
-        """Yield the numbers below `count` in batches; the last one repeats its last number to fill a size."""
-        first = 0
+    def _batches(self, program: Callable, count: int) -> Iterator[Int[np.ndarray, " part"]]:
+        """Yield the numbers below `count` in batches; the last one repeats its last number to fill a size.
+
+        A size that the program is compiled for is preferred to a smaller one.
+        """
+        used, first = self._used.setdefault(program, set()), 0
         while first < count:
-            size = next((size for size in self._sizes if size >= count - first), self._sizes[-1])
+            left = count - first
+            compiled = [size for size in sorted(used) if left <= size <= _SPARE * left]
+            size = next((size for size in [*compiled, *self._sizes] if size >= left), self._sizes[-1])
+            used.add(size)
             yield np.minimum(np.arange(first, first + size), count - 1)
             first += size
 
@@ -193,11 +200,6 @@ def _linearised(graphdef, scale, plan, state, x, first, target, matrices):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _residuals(graphdef, scale, plan, state, x, first, target, matrices):
-    return (_residual(graphdef, scale, plan, state, x, first, target, matrices),)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _tangents(graphdef, scale, plan, state, x, first, target, matrices):
     _, tangents = _with_tangents(graphdef, scale, plan, state, x, first, target, matrices)
     return (jnp.moveaxis(tangents, 1, 0),)
@@ -213,7 +215,9 @@ def _start_curvature(graphdef, scale, plan, state, x, first, target, matrices, t
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _carried(graphdef, scale, plan, state, x, first, target, matrices, change):
+def _residuals(graphdef, scale, plan, state, x, first, target, matrices, change):
+    def residual(first):
+        return _residual(graphdef, scale, plan, state, x, first, target, matrices)
+
     std = jnp.asarray(nnx.merge(graphdef, state).problem.channel_std, change.dtype)
-    change = change * std.reshape((1,) * (change.ndim - 1) + (-1,))
-    return (jax.jvp(lambda u: _predicted(graphdef, scale, plan, state, x, u, matrices), (first,), (change,))[1],)
+    return jax.jvp(residual, (first,), (change * std.reshape((1,) * (change.ndim - 1) + (-1,)),))

@@ -29,26 +29,27 @@ def given_noise(
     return np.broadcast_to(values, (len(channel_names),)) / np.asarray(deviations)
 
 
+def check_points(shape: tuple[int, ...], source: str) -> None:
+    """Raise ValueError if the noise of fields [trajectory, time, *points, channel] cannot be estimated."""
+    if max(shape[2:-1]) < _FEWEST_POINTS:
+        raise ValueError(
+            f"noise: no level was given, and the points of {source} are too few to estimate it (at least "
+            f"{_FEWEST_POINTS} along an axis are needed); give the standard deviation of the noise"
+        )
+
+
 def estimated_noise(
-    residual: Float[np.ndarray, "trajectory time *points observed"], source: str
+    residual: Float[np.ndarray, "trajectory time *points observed"],
 ) -> Float[np.ndarray, "trajectory observed"]:
     """Estimate the standard deviation of white noise in each channel of a residual.
 
     Second differences along each axis of space keep the noise and remove what is smooth. The median of their squares
     ignores the few rough places, such as a shock.
-
-    Raises:
-        ValueError: no axis has enough points.
     """
     rough, variance = residual, 1.0
     for axis in range(2, residual.ndim - 1):
         if residual.shape[axis] >= _FEWEST_POINTS:
             rough, variance = np.diff(rough, 2, axis), variance * _SECOND_DIFFERENCE
-    if variance == 1.0:
-        raise ValueError(
-            f"noise: no level was given, and the points of {source} are too few to estimate it (at least "
-            f"{_FEWEST_POINTS} along an axis are needed); give the standard deviation of the noise"
-        )
     axes = tuple(range(1, residual.ndim - 1))
     level = np.sqrt(np.median(rough**2, axes) / (_MEDIAN_SQUARE * variance))
     return np.minimum(level, np.sqrt((residual**2).mean(axes)))

@@ -33,7 +33,7 @@ class Observation:
         source: where the frames come from, for messages.
     """
 
-    first: Float[np.ndarray, "trajectory history *points channel"]
+    first: Float[np.ndarray, "trajectory history *start channel"]
     target: Float[np.ndarray, "trajectory time *points observed"]
     steps: int
     frames: tuple[int, ...]
