@@ -1,4 +1,4 @@
-"""How well `cape.infer` finds the parameters of simulated trajectories with noise, and how often its intervals hold them.
+"""Measure how well `cape.infer` finds the parameters of simulated trajectories, and how often its intervals hold them.
 
     python benchmarks/inference.py burgers1d advection1d grayscott2d --seeds 0 1 2 --out results.jsonl
 
@@ -89,7 +89,12 @@ def measure(name: str, case: Case, seed: int, calibration_size: int) -> list[dic
             seconds.append(time.perf_counter() - start)
             if calibration is None:
                 uncalibrated = found
-        row = {"model": name, "seed": seed, "trajectories": len(noisy), "points": "all" if every == 1 else "quarter"}
+        row = {
+            "model": name,
+            "seed": seed,
+            "trajectories": len(noisy),
+            "points": "all" if every == 1 else "quarter",
+        }
         row |= {"calibration": calibration_size, "device": jax.devices()[0].device_kind}
         row["seconds each"] = seconds[1] / len(noisy)
         row["first call"] = seconds[0]
@@ -126,10 +131,14 @@ def half_width(found: cape.Inference, parameter: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("models", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--calibration", type=int, default=0, help="calibration trajectories; 0: those of the case")
+    parser.add_argument(
+        "--calibration", type=int, default=0, help="calibration trajectories; 0: those of the case"
+    )
     parser.add_argument("--out", default="", help="file to which the rows are added, as JSON")
     options = parser.parse_args()
     for name in options.models:

@@ -28,8 +28,8 @@ def infer(
 
     Args:
         model: folder of a run or of a pretrained surrogate, or the name of a shipped one (`cape models`).
-        observed: files or folders with the trajectories. They need no parameters; if they have some, these are not used.
-        out: JSON file to write: values, intervals, covariances, noise, errors and warnings.
+        observed: files or folders with the trajectories. They need no parameters, and those they have are not used.
+        out: JSON file to write, with values, intervals, noise, errors and warnings.
         noise: standard deviation of the noise, one or one per channel, in units of the fields; without it, the noise is
             estimated.
         samples: use the first n trajectories of the files; 0 for all.
@@ -102,6 +102,8 @@ def _bounds(texts: tuple[str, ...]) -> dict[str, tuple[float, float]]:
         try:
             low, high = map(float, text.split(":"))
         except ValueError:
-            raise ValueError(f"--bounds: expected LOW:HIGH of {name}, such as 0.001:1, got {text!r}") from None
+            raise ValueError(
+                f"--bounds: expected LOW:HIGH of {name}, such as 0.001:1, got {text!r}"
+            ) from None
         found[name] = (low, high)
     return found

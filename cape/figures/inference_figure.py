@@ -67,9 +67,7 @@ def _draw_distance(axes: "Axes", inference: "Inference", name: str, trajectory: 
 
 
 def _draw_frames(axes: "Axes", inference: "Inference", trajectory: int) -> None:
-    observed, fitted = (
-        _lines(frames[trajectory]) for frames in (inference.observed, inference.fitted)
-    )
+    observed, fitted = (_lines(frames[trajectory]) for frames in (inference.observed, inference.fitted))
     x = (np.arange(observed.shape[1]) + 0.5) / observed.shape[1]
     labels: dict[str, Any] = {"observed": "observed", "fitted": "fitted"}
     for number, frame in enumerate(evenly(len(observed), _MOST_FRAMES)):

@@ -38,7 +38,7 @@ class Calibration:
         if rank > count:
             needed = math.ceil(level / (1 - level))
             raise ValueError(
-                f"calibration: intervals of {100 * level:g} % need at least {needed} trajectories with parameters inside "
+                f"calibration: intervals of {100 * level:g} % need at least {needed} trajectories inside "
                 f"the bounds, got {count}"
             )
         return np.sort(self.scores, axis=0)[rank - 1]

@@ -1,4 +1,4 @@
-"""What to know before an estimate is used: data that cannot decide, estimates on a bound, a surrogate that does not fit."""
+"""Warnings of an inference: data that cannot decide, estimates on a bound, a surrogate that does not fit."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The fit of an observation: best parameters, noise, and the misfit that the errors of both frames and surrogate allow."""
+"""The fit of an observation: best parameters, noise, and how far the misfit may rise."""
 
 import dataclasses
 
@@ -41,7 +41,9 @@ class Fit:
     def best(self) -> Float[np.ndarray, "trajectory sought"]:
         return self.profiles.best
 
-    def distance_of(self, x: Float[np.ndarray, "trajectory sought"]) -> Float[np.ndarray, "trajectory sought"]:
+    def distance_of(
+        self, x: Float[np.ndarray, "trajectory sought"]
+    ) -> Float[np.ndarray, "trajectory sought"]:
         """Return how many standard deviations positions lie from the estimates, along the profiles."""
         found = np.empty(x.shape)
         for trajectory, sought in np.ndindex(*x.shape):
@@ -55,7 +57,10 @@ class Fit:
         """Return the ends of the smallest interval that holds every position within `factor` standard deviations."""
         ends = np.empty((*self.best.shape, 2))
         for trajectory, sought in np.ndindex(*self.best.shape):
-            positions, distance = self.profiles.positions[trajectory, sought], self.distance[trajectory, sought]
+            positions, distance = (
+                self.profiles.positions[trajectory, sought],
+                self.distance[trajectory, sought],
+            )
             ends[trajectory, sought] = _crossings(positions, distance, float(factor[sought]))
         return ends
 
@@ -93,7 +98,9 @@ def fit(misfit: Misfit, noise: Float[np.ndarray, " channel"] | None, starts: int
     curvature = np.einsum("bicn,bjcn->bcij", tangents, tangents)
     spread = np.einsum("bc,bcij->bij", variance[:, list(observation.channels)] + unexplained, curvature)
     if not observation.exact_start:
-        spread = spread + np.einsum("bc,bcij->bij", variance, misfit.start_curvature(found.best, rows, tangents))
+        spread = spread + np.einsum(
+            "bc,bcij->bij", variance, misfit.start_curvature(found.best, rows, tangents)
+        )
     inverse = np.linalg.pinv(curvature.sum(1), hermitian=True)
     covariance = inverse @ spread @ inverse
     diagonal, unscaled = (np.einsum("bii->bi", a) for a in (covariance, inverse))
@@ -107,8 +114,8 @@ def _noise(
 ) -> tuple[np.ndarray, Float[np.ndarray, "trajectory channel"], Float[np.ndarray, "trajectory observed"]]:
     """Return the residual, the noise of each channel, and r·r of each observed channel that the noise explains.
 
-    A residual holds the noise of the compared frames and that of the first frames, which the rollout carries along. Both
-    are drawn once, with level 1 if the level is not known; it is then the ratio of roughness of the two residuals.
+    A residual holds the noise of the compared frames and that of the first frames, which the rollout carries along.
+    Both are drawn once, with level 1 if the level is not known; it is then the ratio of roughness of the two residuals.
     """
     observation = misfit.observation
     channels = list(observation.channels)

@@ -14,7 +14,7 @@ from cape.parameter_inference.fit import Fit, fit
 from cape.parameter_inference.inference import Inference, Profile
 from cape.parameter_inference.misfit import Misfit
 from cape.parameter_inference.noise import check_points, given_noise
-from cape.parameter_inference.observation import Observation, Selection
+from cape.parameter_inference.observation import Selection
 from cape.parameter_inference.scale import Bounds, ParameterScale
 from cape.surrogate import Surrogate
 
@@ -120,9 +120,7 @@ def _result(
         forward_error=forward_error,
         calibrated_on=calibrated_on,
         warnings=doubts(problem, scale, found, ends, covariance, factor, forward_error),
-        profiles={
-            name: Profile(lines[:, :, i], found.distance[:, i]) for i, name in enumerate(scale.sought)
-        },
+        profiles={name: Profile(lines[:, :, i], found.distance[:, i]) for i, name in enumerate(scale.sought)},
         observed=np.asarray(observation.target, np.float64),
         fitted=observation.target + found.residual * std[list(observation.channels)],
     )

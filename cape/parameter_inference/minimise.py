@@ -88,9 +88,7 @@ def _model(misfit: Misfit, x, rows):
     found = misfit.linearised(x, rows)
     squares, gradient = found.squares.sum(1), found.gradient.sum(1)
     curvature = found.curvature.sum(1)
-    bad = ~(
-        np.isfinite(squares) & np.isfinite(gradient).all(-1) & np.isfinite(curvature).all((-2, -1))
-    )
+    bad = ~(np.isfinite(squares) & np.isfinite(gradient).all(-1) & np.isfinite(curvature).all((-2, -1)))
     gradient[bad], curvature[bad] = 0.0, np.eye(x.shape[1])
     return np.where(bad, np.inf, squares), gradient, curvature
 

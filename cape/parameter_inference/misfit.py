@@ -98,8 +98,13 @@ class Misfit:
 
     def residuals(
         self, x: Positions, rows: Rows, change: Float[np.ndarray, "batch history *start channel"]
-    ) -> tuple[Float[np.ndarray, "batch time *points observed"], Float[np.ndarray, "batch time *points observed"]]:
-        """Return r, and how a change of the first frames moves it: K·change. The change is divided as the frames are."""
+    ) -> tuple[
+        Float[np.ndarray, "batch time *points observed"], Float[np.ndarray, "batch time *points observed"]
+    ]:
+        """Return r, and how a change of the first frames moves it.
+
+        The change is divided by the standard deviations of the channels.
+        """
         r, moved = self._run(_residuals, x, rows, change)
         return r, moved
 
@@ -138,7 +143,7 @@ class Misfit:
 
 
 def _predicted(graphdef, scale, plan, state, x, first, matrices):
-    """Return the predictions at the observed frames, points and channels, over the standard deviation of the channel."""
+    """Return the predictions at the observed frames, points and channels, over the channel's standard deviation."""
     surrogate = nnx.merge(graphdef, state)
     to_grid, to_points = matrices
     given = _along_axes(first, to_grid)
@@ -210,7 +215,9 @@ def _start_curvature(graphdef, scale, plan, state, x, first, target, matrices, t
     _, pull = jax.vjp(lambda u: _flat(_predicted(graphdef, scale, plan, state, x, u, matrices)), first)
     moved = jax.lax.map(lambda tangent: pull(tangent)[0], jnp.moveaxis(tangents, 1, 0))
     std = jnp.asarray(nnx.merge(graphdef, state).problem.channel_std, moved.dtype)
-    moved = moved.reshape(*moved.shape[:2], -1, moved.shape[-1]) * std.reshape(1, 1, 1, -1)  # [sought, batch, number, channel]
+    moved = moved.reshape(*moved.shape[:2], -1, moved.shape[-1]) * std.reshape(
+        1, 1, 1, -1
+    )  # [sought, batch, number, channel]
     return (jnp.einsum("ibnc,jbnc->bcij", moved, moved, precision="highest"),)
 
 

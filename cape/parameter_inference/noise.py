@@ -21,7 +21,10 @@ def given_noise(
         values = np.asarray(noise, np.float64)
     except (TypeError, ValueError):
         values = np.array(np.nan)
-    if values.shape not in ((), (1,), (len(channel_names),)) or not (np.isfinite(values) & (values > 0)).all():
+    if (
+        values.shape not in ((), (1,), (len(channel_names),))
+        or not (np.isfinite(values) & (values > 0)).all()
+    ):
         raise ValueError(
             "noise: expected a positive standard deviation in the units of the fields, one number or one per channel "
             f"{channel_names}, got {noise!r}; leave it out to have it estimated"

@@ -70,7 +70,9 @@ class ParameterScale:
                 raise ValueError(f"known: expected a finite value of {name}, got {value}")
         sought = tuple(name for name in problem.parameters if name not in known)
         if not sought:
-            raise ValueError(f"known: all parameters {problem.parameters} are known, so there is none to infer")
+            raise ValueError(
+                f"known: all parameters {problem.parameters} are known, so there is none to infer"
+            )
         ends = [_ends(problem, name, bounds) for name in sought]
         low, high = (tuple(column) for column in zip(*ends, strict=True))
         logarithmic = tuple(a > 0 and b >= _WIDE_RANGE * a for a, b in ends)

@@ -44,7 +44,10 @@ def test_infer_prints_and_writes_values_intervals_and_a_figure(model, file, tmp_
     arguments = ["infer", model, "--observed", file, "--samples", "2", "--out", str(out)]
     assert main([*arguments, "--plot"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:2] == ["trajectory", "beta"] and lines[-2:] == [str(out), str(out.with_suffix(".png"))]
+    assert lines[0].split()[:2] == ["trajectory", "beta"] and lines[-2:] == [
+        str(out),
+        str(out.with_suffix(".png")),
+    ]
     found = json.loads(out.read_text())["trajectories"]
     np.testing.assert_allclose([each["values"]["beta"] for each in found], BETA[:2], rtol=0.1)
     assert out.with_suffix(".png").stat().st_size > 1000

@@ -47,7 +47,10 @@ def test_a_good_fit_gives_no_warning():
         ({"error": 0.4}, "no parameters explain the observation: the best rollout misses it by 0.4"),
         ({"best": (0.0, 0.5)}, "the estimate of F is on the bound 0.02; the true value may lie below it"),
         ({"best": (0.5, 1.0)}, "the estimate of k is on the bound 0.07; the true value may lie above it"),
-        ({"best": (0.95, 0.5)}, "the interval of F is cut off at the bound 0.06; the true value may lie above"),
+        (
+            {"best": (0.95, 0.5)},
+            "the interval of F is cut off at the bound 0.06; the true value may lie above",
+        ),
         ({"width": 1.0}, "the data hardly depend on F: its interval spans 100 % of the range 0.02 to 0.06"),
         (
             {"covariance": [[0.1, 0.1], [0.1, 0.1]]},

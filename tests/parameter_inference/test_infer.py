@@ -20,7 +20,7 @@ def found(surrogate):
 def test_parameters_are_recovered_from_all_frames(found):
     np.testing.assert_allclose(found.values["beta"], BETA, rtol=0.1)
     low, high = found.interval["beta"].T
-    assert ((low <= BETA) & (BETA <= high)).sum() >= 6
+    assert ((low <= BETA) & (high >= BETA)).sum() >= 6
     assert (low < found.values["beta"]).sum() >= 7 and (found.values["beta"] < high).all()
     assert (high - low < 0.3 * BETA).all()
 
@@ -62,10 +62,12 @@ def test_known_trajectories_calibrate_the_intervals(surrogate, found):
     assert calibrated.calibrated_on == 12
     np.testing.assert_array_equal(calibrated.values["beta"], found.values["beta"])
     low, high = calibrated.interval["beta"].T
-    assert ((low <= BETA) & (BETA <= high)).sum() >= 6
+    assert ((low <= BETA) & (high >= BETA)).sum() >= 6
     with pytest.raises(ValueError, match="intervals of 99 % need at least 99 trajectories .*, got 12"):
         cape.infer(surrogate, observed(surrogate, BETA, NOISE), calibration=known, level=0.99)
-    with pytest.raises(ValueError, match="calibration: .* expected at least as many frames .*to frame 5., got 4"):
+    with pytest.raises(
+        ValueError, match="calibration: .* expected at least as many frames .*to frame 5., got 4"
+    ):
         cape.infer(surrogate, observed(surrogate, BETA, NOISE), calibration=known.first_frames(5))
 
 

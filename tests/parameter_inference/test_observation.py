@@ -69,7 +69,11 @@ def test_polynomials_are_interpolated_exactly_on_other_axes(points, power):
     [
         ({}, U[:, :1], "expected at least 2 frames, 1 to start from and one to compare with, got 1"),
         ({}, U[..., [0, 0]], "frames: expected .trajectory, time, 1 space axes, 1 channel.s. .*got shape"),
-        ({}, np.where(U > 2.9, np.nan, U), "frames: NaN or infinity in trajectory 0; leave incomplete frames"),
+        (
+            {},
+            np.where(U > 2.9, np.nan, U),
+            "frames: NaN or infinity in trajectory 0; leave incomplete frames",
+        ),
         ({"frames": [0]}, U, "frames_observed: expected at least one frame after the first 1, got .0."),
         ({"frames": [9]}, U, "frames_observed: expected numbers from 0 to 3"),
         ({"points_every": 3}, U, "points_every: expected a divisor of the 16 points"),
@@ -89,7 +93,10 @@ def test_wrong_arrays_and_selections(selection, u, message):
         ({"equation": "burgers"}, "expected equation advection of the surrogate, got burgers; choose"),
         ({"channel_names": ("v",)}, "expected channels u of the surrogate, got v"),
         ({"boundaries": ("wall",)}, "expected boundaries periodic of the surrogate, got wall"),
-        ({"times": 0.07 * np.arange(4)}, "one step of the surrogate is 0.1 long; expected frames that far apart"),
+        (
+            {"times": 0.07 * np.arange(4)},
+            "one step of the surrogate is 0.1 long; expected frames that far apart",
+        ),
         ({"coordinates": (np.arange(16.0),)}, "expected a domain of length 1 as in training, got 16"),
     ],
 )
