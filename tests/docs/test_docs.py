@@ -125,6 +125,7 @@ def test_python_blocks_run(page, small):
         for block in blocks(page, "python"):
             exec(compile(block.code, f"{page.name}:{block.line}", "exec"), namespace)
     check = {"README.md": check_readme, "export.md": check_export, "data.md": check_data}
+    check |= {"inference.md": check_inference}
     check[page.name](namespace, small)
 
 
@@ -141,6 +142,12 @@ def check_readme(namespace, folder):
 def check_export(namespace, folder):
     expected = cape.load("burgers1d").rollout(namespace["u0"], {"Nu": jnp.array([0.03, 0.3])}, 10)
     np.testing.assert_allclose(namespace["frames"], expected, atol=1e-5)
+
+
+def check_inference(namespace, folder):
+    low, high = namespace["found"].interval["Nu"][0]
+    assert low < 0.02 < high
+    assert (folder / "found.json").is_file()
 
 
 def check_data(namespace, folder):
