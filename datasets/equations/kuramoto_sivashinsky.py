@@ -11,7 +11,7 @@ from cape.datasets.symmetries import Symmetries
 
 LENGTH = 60.0  # of the periodic domain, which has about seven cells at ν = 1
 POINTS = 192  # fewest internal points; at ν = 0.6 their error is below that of the time step
-STEP = 0.02  # longest time step; at ν = 0.6 its error is below 1e-3 at t = 30, after four Lyapunov times
+STEP = 0.02  # longest time step; at ν = 0.6 its error is below 1e-3 at t = 30, after five Lyapunov times
 SPIN_UP = 60.0  # time from smooth waves to an initial condition, at ν = 1
 _LONGEST_WAVES = 8
 _SPIN_UP_POINTS, _SPIN_UP_STEP, _BATCH = 128, 0.25, 16
@@ -71,9 +71,8 @@ def solve(
 ) -> Float[np.ndarray, "sample time x 1"]:
     """Solve ∂ₜu + ∂ₓ(u²/2) = −∂ₓₓu − ν ∂ₓₓₓₓu on the periodic [0, 60).
 
-    Solutions are chaotic. Two that are close separate by a factor e in one Lyapunov time, which is about 7 at ν = 0.6,
-    12 at ν = 1 and 18 at ν = 1.5 (estimates from 24 trajectories). The default of 30 units of time is 2 to 4 Lyapunov
-    times.
+    Solutions are chaotic. Two that are close separate by a factor e in one Lyapunov time, which is about 8 at ν = 0.7,
+    12 at ν = 1 and 16 at ν = 1.3 (benchmarks/lyapunov_times.py). The default of 30 units of time is two to four of them.
 
     The scheme (`schemes.kuramoto_sivashinsky.evolve`) runs on a finer grid that contains every cell's centre.
 
