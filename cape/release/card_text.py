@@ -34,7 +34,16 @@ def _title(card: ModelCard) -> str:
         f"{problem.dt:.4g}, at any {enumeration(problem.parameters)} of the trained range. The model is the base "
         f"solver `{SOLVERS.name_of(type(model.base))}` with the conditioning "
         f"`{CONDITIONINGS.name_of(type(model.conditioning))}`; it has {card.parameter_count:,} trained weights."
+        f"{_identified(card)}"
     )
+
+
+def _identified(card: ModelCard) -> str:
+    """Say which equation was found in the training data."""
+    if not card.identified:
+        return ""
+    sentence = "This equation was found in the training data, and the network corrects its steps:"
+    return f" {sentence}\n\n    {card.identified}"
 
 
 def _program(card: ModelCard) -> str:

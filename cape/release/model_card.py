@@ -12,6 +12,7 @@ from cape.datasets.opening import find_files
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluation import Evaluation
 from cape.experiment import Experiment
+from cape.identification.text import equation_text
 from cape.problem import Problem
 from cape.release.sample import choose_sample
 from cape.release.training_data import training_hash
@@ -30,6 +31,7 @@ class ModelCard:
         experiment: the settings of the run, without folders of this machine.
         evaluation: the errors on the test set.
         parameter_count: number of trained weights.
+        identified: the equation that was found in the training data, as text; empty if there is none.
         samples: numbers of trajectories for training, validation and test.
         files: names of the data files; empty if the run simulated its data.
         training_sha256: hash of the training data, see `training_hash`.
@@ -44,6 +46,7 @@ class ModelCard:
     experiment: Experiment
     evaluation: Evaluation
     parameter_count: int
+    identified: str
     samples: tuple[int, int, int]
     files: tuple[str, ...]
     training_sha256: str
@@ -63,6 +66,7 @@ class ModelCard:
         licence: str,
     ) -> "ModelCard":
         """Collect the facts about a trained surrogate; reads the training data."""
+        equation = surrogate.equation
         files = (
             tuple(path.name for path in find_files(experiment.data.files)) if experiment.data.files else ()
         )
@@ -74,6 +78,7 @@ class ModelCard:
             experiment=dataclasses.replace(experiment, data=_portable(experiment.data, files)),
             evaluation=evaluation,
             parameter_count=count_weights(surrogate),
+            identified=equation_text(equation, surrogate.problem) if equation else "",
             samples=(data.training.samples, data.validation.samples, data.test.samples),
             files=files,
             training_sha256=training_hash(data.training),

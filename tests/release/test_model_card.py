@@ -5,6 +5,8 @@ import re
 import cape
 from cape.datasets.equations.equation import EQUATIONS
 from cape.evaluation import files
+from cape.identification.text import equation_text
+from cape.locate import shipped
 
 
 def test_the_card_says_what_was_learnt_from_what(run, published):
@@ -36,3 +38,15 @@ def test_every_equation_explains_itself():
     for equation in EQUATIONS.parts.values():
         assert equation.title and equation.formula and equation.scheme, equation.name
         assert all(parameter.meaning for parameter in equation.parameters), equation.name
+
+
+def test_the_cards_of_shipped_surrogates_have_the_equations_that_were_found():
+    found = 0
+    for folder in shipped().values():
+        surrogate, card = cape.load(folder), (folder / "README.md").read_text(encoding="utf-8")
+        if surrogate.equation is None:
+            assert "was found in the training data" not in card
+        else:
+            found += 1
+            assert f"    {equation_text(surrogate.equation, surrogate.problem)}\n" in card
+    assert found

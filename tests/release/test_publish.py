@@ -80,6 +80,16 @@ def test_a_publication_that_fails_leaves_nothing(run, tmp_path, monkeypatch):
     assert not os.listdir(tmp_path)
 
 
+def test_a_run_of_an_earlier_version_that_recorded_fewer_statistics_is_published(run, tmp_path):
+    file = copied(run, tmp_path / "run") / "model" / "config.json"
+    config = json.loads(file.read_text())
+    for name in ("channel_low", "channel_drift"):
+        config["problem"][name] = []
+    file.write_text(json.dumps(config))
+    publish(tmp_path / "run", tmp_path / "waves", progress=False)
+    assert load(tmp_path / "waves").problem.channel_drift == ()
+
+
 def copied(run, to):
     for name in (
         "config.json",
