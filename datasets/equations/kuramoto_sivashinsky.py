@@ -72,7 +72,8 @@ def solve(
     """Solve ∂ₜu + ∂ₓ(u²/2) = −∂ₓₓu − ν ∂ₓₓₓₓu on the periodic [0, 60).
 
     Solutions are chaotic. Two that are close separate by a factor e in one Lyapunov time, which is about 8 at ν = 0.7,
-    12 at ν = 1 and 16 at ν = 1.3 (benchmarks/lyapunov_times.py). The default of 30 units of time is two to four of them.
+    12 at ν = 1 and 16 at ν = 1.3 (benchmarks/lyapunov_times.py). The default of 30 units of time is two to four of
+    these times.
 
     The scheme (`schemes.kuramoto_sivashinsky.evolve`) runs on a finer grid that contains every cell's centre.
 
