@@ -13,7 +13,7 @@ from cape.config import to_dict
 from cape.datasets.assignment import assignments, numbers
 from cape.datasets.checks import drop_nonfinite
 from cape.datasets.equations.equation import find_equation
-from cape.datasets.initial_conditions import ConditionRecord, number_by_content
+from cape.datasets.initial_conditions import number_by_content
 from cape.datasets.opening import open_files
 from cape.datasets.simulate.simulation import MOST_SAMPLES, simulate
 from cape.datasets.splits import SAME, InitialConditionSplit
@@ -126,11 +126,6 @@ class Data:
         """The numbers of the initial conditions used for training or validation."""
         known = np.union1d(self.training.initial_conditions, self.validation.initial_conditions)
         return tuple(map(int, known))
-
-    @property
-    def record(self) -> ConditionRecord:
-        """What identifies these initial conditions in other files. Reads first frames that were not read before."""
-        return ConditionRecord.of((self.training, self.validation))
 
 
 def prepare(config: DataConfig, *, progress: bool = True) -> Data:

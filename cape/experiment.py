@@ -1,16 +1,15 @@
 """An experiment: data, model and training as one configuration, and the run that follows from it."""
 
 import dataclasses
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
-from flax import nnx
-
+from cape.config import load_json
 from cape.data import Data, DataConfig, HeldOut, prepare, split
+from cape.datasets.assignment import held_out_texts
+from cape.datasets.bounded_text import read_json
 from cape.datasets.checks import check_grid, check_values
+from cape.datasets.initial_conditions import ConditionRecord
 from cape.datasets.lock import locked
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluate import evaluate
@@ -20,17 +19,19 @@ from cape.evaluation.parameter_use import warn_of_ignored_parameters
 from cape.figures import style
 from cape.figures.evaluation_figures import write_figures
 from cape.figures.training_curves import write_training_curves
-from cape.identification.identify import identify
+from cape.locate import locate
 from cape.model.config import ModelConfig
-from cape.problem import Problem
+from cape.pretrained import MODEL
 from cape.surrogate import Surrogate
 from cape.training import tracker
 from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING, automatic
+from cape.training.build import build
 from cape.training.config import TrainingConfig
 from cape.training.description import describe
 from cape.training.fit import fit
-from cape.training.position_dependence import depends_on_position
 from cape.training.run_folder import abandon, claim, refuse_other
+from cape.training.stages import first_stage, stage_of
+from cape.training.start import StartConfig, fine_tuning, leave_out_known, record_of_start, settle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,36 @@ class Experiment:
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    start: StartConfig = StartConfig()
+
+    @property
+    def settled(self) -> "Experiment":
+        """The experiment with the architecture of its start and the digest of its weights (see `settle`)."""
+        if not self.start.model:
+            return self
+        start, model = settle(self.start, self.model)
+        return dataclasses.replace(self, start=start, model=model)
+
+
+def recorded_settings(folder: str | Path) -> Experiment | None:
+    """Return the settings that a surrogate was trained with, or None if its folder does not record them.
+
+    Args:
+        folder: of the run, of its model, or of a published surrogate.
+
+    Raises:
+        ValueError: the file with the settings is damaged.
+    """
+    folder = Path(folder)
+    run = folder.parent if folder.name == MODEL else folder
+    for file in (run / "config.json", folder / "training.json"):
+        try:
+            complete = file.is_file() and "training" in read_json(file)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{file}: damaged ({error})") from error
+        if complete:
+            return load_json(Experiment, file)
+    return None
 
 
 def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures: bool = True) -> Evaluation:
@@ -52,8 +83,8 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
         ParametersIgnored: the surrogate hardly depends on its parameters.
 
     Raises:
-        ValueError: the folder holds a run of another configuration or on other data, or data and configuration do not
-            fit.
+        ValueError: the folder holds a run of another configuration or on other data; data and configuration do not
+            fit; or the start has another architecture or does not fit the data.
         FolderInUse: another training is running in the folder.
         Diverged: the loss is not finite (see `fit`).
         ImportError: figures are asked for and matplotlib is not installed, or the package of a tracker is missing.
@@ -62,9 +93,11 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
     if figures:
         style.require()  # before the training and not after it
     tracker.require(experiment.training.trackers)
+    experiment = experiment.settled
     with locked(folder):
         refuse_other(experiment, folder)
         data = prepare(experiment.data, progress=progress)
+        data = leave_out_known(data, record_of_start(experiment.start))
         surrogate = train(experiment, data, folder, progress=progress)
         values = surrogate.problem.training_values
         evaluation = evaluate(surrogate.at, data.test, values, window=surrogate.window)
@@ -89,17 +122,21 @@ def train(
             holds another run (see `claim`).
         Diverged: the loss is not finite (see `fit`).
     """
+    experiment = experiment.settled
     data = check_data(experiment, data)
     model, training, notes = automatic(experiment.model, experiment.training, data.training)
     chosen = dataclasses.replace(experiment, model=model, training=training)
     surrogate = build(chosen, data.training)
+    if chosen.start.model:
+        before = surrogate.lineage or first_stage(recorded_settings(locate(chosen.start.model)))
+        surrogate.lineage = (*before, stage_of(chosen, data.training))
     if progress:
         print("\n".join([describe(surrogate, data), *notes]))
     parts = (data.training, data.validation)
     if folder is None:
         return fit(surrogate, *parts, chosen.training, progress=progress)
     with locked(folder):
-        claim(experiment, *parts, folder)
+        claim(experiment, *parts, folder, record_of_start(experiment.start))
         try:
             return fit(surrogate, *parts, chosen.training, folder, progress=progress)
         except BaseException:
@@ -125,53 +162,13 @@ def check_data(experiment: Experiment, data: Data) -> Data:
     return dataclasses.replace(data, **check_values(parts, kept=("training", "validation")))
 
 
-def build(experiment: Experiment, training: Trajectories) -> Surrogate:
-    """Build the untrained surrogate for training data, from the experiment's seed.
-
-    Warns:
-        UserWarning: a setting wastes something on this grid, or the data depend on the position and the model does not.
-
-    Raises:
-        ValueError: a batch asks for more trajectories than there are, the model is conditioned on parameters of which
-            none varies in the training data, or the model does not fit their grid.
-    """
-    if experiment.training.batch > training.samples:
-        raise ValueError(
-            f"training.batch: expected at most the {training.samples} trajectories to train on, got "
-            f"{experiment.training.batch}"
-        )
-    model, problem = experiment.model, Problem.of(training)
-    varies = any(low != high for low, high in zip(problem.low, problem.high, strict=True))
-    if model.conditioning.uses_parameters and not varies:
-        raise ValueError(
-            f"no parameter varies in the training data ({', '.join(problem.parameters) or 'none is named'}), so a "
-            "model conditioned on them would learn nothing from them; give files with several values, or use the "
-            "conditioning 'unconditioned'"
-        )
-    steps_of_one_frame = model.history == model.bundle == 1
-    equation = identify(training, problem) if model.identify and steps_of_one_frame else None
-    surrogate = Surrogate(problem, model, equation=equation, rngs=nnx.Rngs(experiment.training.seed))
-    channels = surrogate.window.history * len(problem.channels)
-    u = jax.ShapeDtypeStruct((1, *problem.resolution, channels), jnp.float32)
-    p = jax.ShapeDtypeStruct((1, len(problem.parameters)), jnp.float32)
-    jax.eval_shape(lambda u, p: surrogate.at(p)(u), u, p)  # raises what does not fit before a file is written
-    for text in model.base.warnings(problem.domain):
-        warnings.warn(text, stacklevel=2)
-    if not (model.position_channels or model.base.sees_position) and depends_on_position(training):
-        warnings.warn(
-            "the mean over the training trajectories comes to depend on the position, as it does under a force that "
-            "depends on the position; set model.position_channels = true, else the model cannot learn it",
-            stacklevel=2,
-        )
-    return surrogate
-
-
 def train_on(
     data: Trajectories,
     *,
     held_out: HeldOut | Sequence[Mapping[str, float]] = (),
     model: ModelConfig | None = None,
     training: TrainingConfig | None = None,
+    start: str | Path | StartConfig | None = None,
     validation: float = 0.1,
     test: float = 0.1,
     drop_nonfinite: bool = False,
@@ -190,6 +187,9 @@ def train_on(
             parameters [{"M": 1, "eta": 0.1}].
         model: the architecture; None: chosen for the data, with an identified equation if there is one.
         training: how it is trained; None: chosen for the data.
+        start: the surrogate whose weights the training starts from (see `StartConfig`): the folder of a run or of a
+            pretrained surrogate, the name of a shipped one, or hf://OWNER/NAME. Its architecture is kept, so leave out
+            `model`; without `training`, the settings of its own training are used (see `fine_tuning`).
         validation, test: fractions of the initial conditions for validation and for evaluation.
         drop_nonfinite: leave out samples with NaN or infinity instead of raising an error; a warning counts them.
         folder: where to write config.json, split.json, metrics.jsonl, checkpoints/ and model/; None: nothing is
@@ -206,25 +206,25 @@ def train_on(
     """
     config = DataConfig(
         files=data.fields.names,
-        held_out=_held_out_texts(held_out),
+        held_out=held_out_texts(held_out),
         validation=validation,
         test=test,
         drop_nonfinite=drop_nonfinite,
     )
-    parts = split(data, config)
-    experiment = Experiment(config, model or AUTOMATIC_MODEL, training or AUTOMATIC_TRAINING)
+    start = start if isinstance(start, StartConfig) else StartConfig(str(start or ""))
+    if training is None:
+        training = _training_from(start) if start.model else AUTOMATIC_TRAINING
+    experiment = Experiment(config, model or AUTOMATIC_MODEL, training, start).settled
+    record = record_of_start(start)
+    parts = leave_out_known(split(data, config), record)
     where = None if folder is None else Path(folder)
     surrogate = train(experiment, parts, where, progress=progress)
-    surrogate.trained_on, surrogate.condition_record = parts.trained_on, parts.record
+    surrogate.trained_on = parts.trained_on
+    surrogate.condition_record = ConditionRecord.of((parts.training, parts.validation), record)
     return surrogate
 
 
-def _held_out_texts(held_out: HeldOut | Sequence[Mapping[str, float]]) -> tuple[str, ...]:
-    """Convert held-out values to the form of `DataConfig.held_out`."""
-    if isinstance(held_out, Mapping):
-        values = {name: [v] if isinstance(v, int | float) else v for name, v in held_out.items()}
-        return tuple(f"{name}={float(value)!r}" for name, column in values.items() for value in column)
-    return tuple(
-        ",".join(f"{name}={float(value)!r}" for name, value in combination.items())
-        for combination in held_out
-    )
+def _training_from(start: StartConfig) -> TrainingConfig:
+    """Return the default settings of a training on other data that starts from a surrogate."""
+    recorded = recorded_settings(locate(start.model))
+    return fine_tuning(recorded.training if recorded else AUTOMATIC_TRAINING, new_data=True)

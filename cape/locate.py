@@ -57,6 +57,14 @@ def repository_of(address: str) -> str:
     return f"{found['owner']}/{found['name']}"
 
 
+def name_without_folder(name: str) -> str:
+    """Return the name of a surrogate for others: that of its folder, of a shipped surrogate, or hf://OWNER/NAME."""
+    path = Path(name)
+    if name.startswith(HUB):
+        return name
+    return path.parent.name if path.name == "model" and path.parent.name else path.name
+
+
 def check_inside(folder: Path, file: Path) -> None:
     """Raise ValueError if a file of a pretrained folder is a link that leads out of the folder.
 

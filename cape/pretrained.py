@@ -13,6 +13,7 @@ from flax import nnx
 from cape.atomic import write_bytes
 from cape.config import from_dict, to_dict
 from cape.datasets.bounded_text import read_json
+from cape.datasets.initial_conditions import ConditionRecord
 from cape.datasets.names import printable
 from cape.datasets.split_file import FILE as SPLIT
 from cape.datasets.split_file import read_record, read_split, write_split
@@ -21,6 +22,7 @@ from cape.locate import check_inside, locate
 from cape.model import weights as weights_file
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
+from cape.model.lineage import Stage
 from cape.problem import Problem
 from cape.solvers.solver import SOLVERS
 from cape.surrogate import Surrogate
@@ -56,6 +58,8 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
     }
     if surrogate.equation is not None:
         config["equation"] = dataclasses.asdict(surrogate.equation)
+    if surrogate.lineage:
+        config["lineage"] = [dataclasses.asdict(stage) for stage in surrogate.lineage]
     if publication is not None:
         config["publication"] = publication | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
     write_bytes(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
@@ -90,10 +94,20 @@ def load(path: str | Path) -> Surrogate:
     surrogate = _build(problem, model, _read_equation(folder, config), folder)
     _check_fit(surrogate, header, folder)
     _fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder)
+    surrogate.lineage = _read_lineage(folder, config)
+    surrogate.trained_on, surrogate.condition_record = read_conditions(folder)
+    return surrogate
+
+
+def read_conditions(folder: Path) -> tuple[tuple[int, ...] | None, ConditionRecord | None]:
+    """Return the `trained_on` and `condition_record` of the surrogate in a pretrained folder.
+
+    Raises:
+        ValueError: the file with them is damaged.
+    """
     # The split is beside the weights in a published folder, and one folder up in the folder of a run.
     split_folder = folder if folder.name != MODEL or (folder / SPLIT).exists() else folder.parent
-    surrogate.trained_on, surrogate.condition_record = read_split(split_folder), read_record(split_folder)
-    return surrogate
+    return read_split(split_folder), read_record(split_folder)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -171,6 +185,13 @@ def _read_equation(folder: Path, config: dict[str, Any]) -> IdentifiedEquation |
     if "equation" not in config:
         return None
     return from_dict(IdentifiedEquation, config["equation"], f"{folder / CONFIG}: equation")
+
+
+def _read_lineage(folder: Path, config: dict[str, Any]) -> tuple[Stage, ...]:
+    stages = config.get("lineage", [])
+    if not isinstance(stages, list):
+        raise ValueError(f"{folder / CONFIG}: expected a list 'lineage', got {stages!r}")
+    return tuple(from_dict(Stage, stage, f"{folder / CONFIG}: lineage") for stage in stages)
 
 
 def _build(

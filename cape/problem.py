@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from cape import config
@@ -13,11 +12,13 @@ from cape.datasets.boundaries import BOUNDARIES
 from cape.datasets.names import check_names
 from cape.datasets.statistics import channel_statistics
 from cape.datasets.trajectories import Trajectories
+from cape.model.parameter_array import parameter_array
 from cape.solvers.solver import Domain
 
-_MOST_LISTED_VALUES = 256
+MOST_LISTED_VALUES = 256
 _MOST_POINTS = 2**20  # of an axis
 _SAME_TIME_STEP = 1e-3  # relative difference
+_MAY_LACK = {"channel_low", "channel_drift", "scale_low", "scale_high"}  # in saved problems
 _LARGEST_DRIFT = 5e-3  # of a channel's standard deviation: a mean that moves less is conserved
 
 
@@ -44,6 +45,8 @@ class Problem:
             over space of each channel; empty if unknown.
         low, high: smallest and largest training value of each parameter.
         values: the distinct training vectors, or empty if there are more than 256.
+        scale_low, scale_high: the range by which the model scales each parameter, if it is not from `low` to `high`: a
+            surrogate that was trained on further data keeps the one that it was first trained with.
     """
 
     equation: str
@@ -62,12 +65,19 @@ class Problem:
     values: tuple[tuple[float, ...], ...] = ()
     channel_low: tuple[float, ...] = ()
     channel_drift: tuple[float, ...] = ()
+    scale_low: tuple[float, ...] = ()
+    scale_high: tuple[float, ...] = ()
 
     @property
     def conserved(self) -> tuple[bool, ...]:
         """Whether the mean over space of each channel stays the same in all training trajectories."""
         drifts = self.channel_drift or (math.inf,) * len(self.channels)
         return tuple(d <= _LARGEST_DRIFT * std for d, std in zip(drifts, self.channel_std, strict=True))
+
+    @property
+    def scale(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The lower and the upper end of the range by which the model scales each parameter."""
+        return self.scale_low or self.low, self.scale_high or self.high
 
     @property
     def frame_statistics(self) -> int:
@@ -112,42 +122,8 @@ class Problem:
         return tuple(described)
 
     def parameter_array(self, parameters, batch: int) -> jax.Array:
-        """Convert named or positional parameters to an array [batch, parameter], float32.
-
-        Args:
-            parameters: a mapping from every parameter name to a number or an array [batch], or an array
-                [parameter] or [batch, parameter] in the order of `Problem.parameters`.
-            batch: number of samples; a single value is repeated for all of them.
-
-        Raises:
-            ValueError: a name is missing or unknown, or a shape does not fit.
-        """
-        expected = f"expected parameters {self.parameters} for {batch} sample(s)"
-        if isinstance(parameters, Mapping):
-            missing = [name for name in self.parameters if name not in parameters]
-            unknown = [str(name) for name in parameters if name not in self.parameters]
-            if missing or unknown:
-                raise ValueError(
-                    f"{expected}, got {tuple(parameters)}; missing: {', '.join(missing) or 'none'}, unknown: "
-                    f"{', '.join(unknown) or 'none'}"
-                )
-            columns = [_numbers(parameters[name], f"{expected}: {name}") for name in self.parameters]
-            for name, column in zip(self.parameters, columns, strict=True):
-                if column.shape not in ((), (1,), (batch,)):
-                    raise ValueError(
-                        f"{expected}: {name} must be a number or [{batch}], got shape {column.shape}"
-                    )
-            columns = [jnp.broadcast_to(column.reshape(-1), (batch,)) for column in columns]
-            return jnp.stack(columns, -1) if columns else jnp.zeros((batch, 0), jnp.float32)
-        array = _numbers(parameters, f"expected parameters {self.parameters} by name or as an array")
-        width = len(self.parameters)
-        if array.shape == (width,):
-            array = jnp.broadcast_to(array[None], (batch, width))
-        if array.shape != (batch, width):
-            raise ValueError(
-                f"expected parameters ({batch}, {width}) in the order {self.parameters}, got {array.shape}"
-            )
-        return array
+        """Convert named or positional parameters to an array [batch, parameter], float32 (see `parameter_array`)."""
+        return parameter_array(self.parameters, parameters, batch)
 
     def check_state(self, u) -> None:
         """Raise ValueError unless `u` is [batch, *space, channel] with this problem's dimension and channels."""
@@ -178,7 +154,7 @@ class Problem:
             raise ValueError(f"channel(s) {flat} are constant over all training data; leave them out")
         parameters = trajectories.parameters
         distinct = np.unique(parameters, axis=0)
-        listed = distinct if len(distinct) <= _MOST_LISTED_VALUES else ()
+        listed = distinct if len(distinct) <= MOST_LISTED_VALUES else ()
         return cls(
             equation=trajectories.equation,
             channels=tuple(trajectories.channel_names),
@@ -206,7 +182,7 @@ class Problem:
             ValueError: a key is missing or unknown, a value has the wrong type, or lengths do not agree.
         """
         fields = {field.name for field in dataclasses.fields(cls)}
-        if set(data) | {"channel_low", "channel_drift"} != fields:
+        if set(data) | _MAY_LACK != fields:
             raise ValueError(f"problem: expected the keys {sorted(fields)}, got {sorted(data)}")
         problem = config.from_dict(cls, data, "problem")
         if not math.isfinite(problem.dt) or problem.dt <= 0:
@@ -220,6 +196,9 @@ class Problem:
         counts = {"resolution": axes, "origin": axes, "length": axes, "low": parameters, "high": parameters}
         counts |= {"channel_mean": channels, "channel_std": channels}
         counts |= {name: channels for name in ("channel_low", "channel_drift") if getattr(self, name)}
+        counts |= {
+            name: parameters for name in ("scale_low", "scale_high") if self.scale_low or self.scale_high
+        }
         for name, count in counts.items():
             if len(getattr(self, name)) != count:
                 raise ValueError(f"problem: expected {count} entries of {name}, got {getattr(self, name)}")
@@ -238,12 +217,6 @@ class Problem:
                 raise ValueError(f"problem: boundary {boundary!r}, expected one of {BOUNDARIES}")
         if not all(math.isfinite(s) and s > 0 for s in (*self.channel_std, *self.length)):
             raise ValueError("problem: channel_std and length must be positive")
-        if not all(map(math.isfinite, (*self.channel_mean, *self.origin, *self.low, *self.high))):
+        ranges = (*self.low, *self.high, *self.scale_low, *self.scale_high)
+        if not all(map(math.isfinite, (*self.channel_mean, *self.origin, *ranges))):
             raise ValueError("problem: low and high, channel_mean and origin must be finite")
-
-
-def _numbers(values, what: str) -> jax.Array:
-    try:
-        return jnp.asarray(values, jnp.float32)
-    except (ValueError, TypeError):
-        raise ValueError(f"{what}: expected numbers, got {values!r}") from None

@@ -17,6 +17,7 @@ from cape.datasets.initial_conditions import ConditionRecord
 from cape.identification.equation import IdentifiedEquation, advance, coefficients
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
+from cape.model.lineage import Stage
 from cape.model.tracing import at_once_unless_traced, traced
 from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
@@ -41,7 +42,7 @@ class Surrogate(nnx.Module):
 
     Attributes:
         trained_on, condition_record: numbers of the initial conditions used for training or validation, and what
-            identifies them in other data; None if unknown.
+            identifies them in other data; None if unknown. `lineage`: its trainings, if there were several.
 
     Raises:
         ValueError: the configuration does not fit the problem.
@@ -49,6 +50,7 @@ class Surrogate(nnx.Module):
 
     trained_on: tuple[int, ...] | None = None
     condition_record: ConditionRecord | None = None
+    lineage: tuple[Stage, ...] = ()
 
     def __init__(
         self,
@@ -133,8 +135,7 @@ class Surrogate(nnx.Module):
         """Bind the surrogate to parameters: return the one-step map u -> u(t + dt).
 
         The map can be differentiated, composed and passed to `rollout`. It makes no checks of range. If a step takes
-        several frames, u and the result are states, for `Window.rollout`. `rollout` and `problem.parameter_array` take
-        parameters by name.
+        several frames, u and the result are states, for `Window.rollout`.
         """
         prepared = self.prepare(parameters)
         return lambda u: self.predict(u, prepared).next
@@ -150,8 +151,7 @@ class Surrogate(nnx.Module):
         Args:
             u0: initial frames [batch, *space, channel] in physical units, converted to float32. If a step takes
                 several frames (`Window.history`), that many consecutive frames, [batch, history, *space, channel].
-            parameters: a mapping from names to numbers or arrays [batch], or an array [parameter] or
-                [batch, parameter] in the problem's order.
+            parameters: by name, or an array [parameter] or [batch, parameter] (see `Problem.parameter_array`).
             steps: number of frames, `problem.dt` apart.
 
         Warns:

@@ -1,6 +1,6 @@
 """NAME=VALUE: the form of parameter values on the command line and in presets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def assignments(texts: Iterable[str], where: str) -> dict[str, str]:
@@ -40,3 +40,16 @@ def _number(text: str, where: str) -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"{where}: expected a number, got {text!r}") from None
+
+
+def held_out_texts(
+    held_out: Mapping[str, float | Sequence[float]] | Sequence[Mapping[str, float]],
+) -> tuple[str, ...]:
+    """Convert held-out values, or combinations of them, to texts such as "M=1.0,eta=0.1"."""
+    if isinstance(held_out, Mapping):
+        values = {name: [v] if isinstance(v, int | float) else v for name, v in held_out.items()}
+        return tuple(f"{name}={float(value)!r}" for name, column in values.items() for value in column)
+    return tuple(
+        ",".join(f"{name}={float(value)!r}" for name, value in combination.items())
+        for combination in held_out
+    )

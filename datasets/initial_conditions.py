@@ -39,15 +39,17 @@ class ConditionRecord:
         numbering: where these numbers come from.
         identities: see `Identities.of_samples`, sorted.
         ambiguous: see `Identities.ambiguous`, sorted.
+        earlier: those of the surrogate that the training started from, if there was one.
     """
 
     numbers: tuple[int, ...]
     numbering: Numbering
     identities: tuple[str, ...]
     ambiguous: tuple[str, ...] = ()
+    earlier: ConditionRecord | None = None
 
     @classmethod
-    def of(cls, parts: Sequence[Trajectories]) -> ConditionRecord:
+    def of(cls, parts: Sequence[Trajectories], earlier: ConditionRecord | None = None) -> ConditionRecord:
         """Record the initial conditions of the training and of the validation data. Reads their first frames."""
         samples = [(part, identify(part)) for part in parts if part.samples]
         ambiguous = frozenset().union(*(found.ambiguous for _, found in samples))
@@ -57,6 +59,7 @@ class ConditionRecord:
             numbering=parts[0].numbering,
             identities=tuple(sorted(set().union(*identities))),
             ambiguous=tuple(sorted(ambiguous)),
+            earlier=earlier,
         )
 
     def holds(self, trajectories: Trajectories) -> Bool[np.ndarray, " sample"]:
@@ -66,6 +69,10 @@ class ConditionRecord:
         simulated files, equal numbers also are, as other parameters or another grid can change the first frame of the
         same draw.
         """
+        before = self.earlier.holds(trajectories) if self.earlier else np.zeros(trajectories.samples, bool)
+        return before | self._holds(trajectories)
+
+    def _holds(self, trajectories: Trajectories) -> Bool[np.ndarray, " sample"]:
         numbers = np.isin(trajectories.initial_conditions, self.numbers)
         if self.numbering == trajectories.numbering == "given":
             return numbers

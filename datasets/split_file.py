@@ -34,11 +34,7 @@ def write_split(
     if fingerprints:
         split["fingerprints"] = list(fingerprints)
     if record is not None:
-        split["first_frames"] = {
-            "numbering": record.numbering,
-            "identities": list(record.identities),
-            "ambiguous": list(record.ambiguous),
-        }
+        split["first_frames"] = _to_json(record)
     write_text(folder / FILE, json.dumps(split) + "\n")
 
 
@@ -73,9 +69,7 @@ def read_record(folder: Path) -> ConditionRecord | None:
     content = _read(Path(folder) / FILE)
     if content is None or "first_frames" not in content:
         return None
-    found = content["first_frames"]
-    identities, ambiguous = tuple(found["identities"]), tuple(found["ambiguous"])
-    return ConditionRecord(_numbers(content), found["numbering"], identities, ambiguous)
+    return _from_json(content["first_frames"], _numbers(content))
 
 
 def _numbers(split: dict[str, Any]) -> tuple[int, ...]:
@@ -88,16 +82,10 @@ def _read(file: Path) -> dict[str, Any] | None:
     try:
         content = read_json(file, MOST_BYTES)
         for part in ("training", "validation"):
-            numbers = content[part]
-            if not isinstance(numbers, list) or not all(type(n) is int and abs(n) < 2**63 for n in numbers):
-                raise ValueError(f"{part!r} is not a list of integers")
+            _check_integers(content[part], part)
         _check_texts(content.get("fingerprints", []), "fingerprints")
         if "first_frames" in content:
-            found = content["first_frames"]
-            for name in ("identities", "ambiguous"):
-                _check_texts(found[name], name)
-            if found["numbering"] not in get_args(Numbering):
-                raise ValueError(f"'numbering' is not one of {get_args(Numbering)}")
+            _from_json(content["first_frames"], ())
         return content
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file}: expected lists `training` and `validation` ({error!r})") from error
@@ -106,3 +94,32 @@ def _read(file: Path) -> dict[str, Any] | None:
 def _check_texts(found: Any, name: str) -> None:
     if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
         raise ValueError(f"{name!r} is not a list of texts")
+
+
+def _check_integers(found: Any, name: str) -> None:
+    if not isinstance(found, list) or not all(type(n) is int and abs(n) < 2**63 for n in found):
+        raise ValueError(f"{name!r} is not a list of integers")
+
+
+def _to_json(record: ConditionRecord) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "numbering": record.numbering,
+        "identities": list(record.identities),
+        "ambiguous": list(record.ambiguous),
+    }
+    if record.earlier is not None:
+        content["earlier"] = {"numbers": list(record.earlier.numbers)} | _to_json(record.earlier)
+    return content
+
+
+def _from_json(content: dict[str, Any], numbers: tuple[int, ...]) -> ConditionRecord:
+    for name in ("identities", "ambiguous"):
+        _check_texts(content[name], name)
+    if content["numbering"] not in get_args(Numbering):
+        raise ValueError(f"'numbering' is not one of {get_args(Numbering)}")
+    before, earlier = content.get("earlier"), None
+    if before is not None:
+        _check_integers(before["numbers"], "numbers")
+        earlier = _from_json(before, tuple(before["numbers"]))
+    identities, ambiguous = tuple(content["identities"]), tuple(content["ambiguous"])
+    return ConditionRecord(numbers, content["numbering"], identities, ambiguous, earlier)

@@ -18,6 +18,7 @@ from cape.evaluation.parameter_use import RIGHT, ParameterUse, measure_parameter
 from cape.evaluation.text_table import Table, number
 from cape.experiment import Experiment
 from cape.pretrained import load
+from cape.training.start import leave_out_known, record_before
 
 FILE = "check.json"
 _NOT_ERRORS = ("parameters", "kind", "samples")
@@ -86,7 +87,7 @@ def check(run: str | Path, *, leave_one_out: bool = False, progress: bool = True
         raise ValueError(f"{run}: expected the folder of a run, with config.json and model/ in it")
     with locked(run):
         surrogate, experiment = load(run), load_json(Experiment, run / "config.json")
-        data = prepare(experiment.data, progress=progress)
+        data = leave_out_known(prepare(experiment.data, progress=progress), record_before(surrogate))
         if surrogate.trained_on is not None and set(surrogate.trained_on) != set(data.trained_on):
             raise ValueError(
                 f"{run}: the data are not those it was trained on: the split by initial condition differs"

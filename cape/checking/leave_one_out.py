@@ -68,10 +68,15 @@ def errors_without(
     Each training has a folder of its own in `folder`, where a stopped training continues.
 
     Raises:
-        ValueError: the run was trained on fewer than LEAST_VALUES or more than MOST_VALUES values, or there is a value
-            without test trajectories. Nothing is trained then.
+        ValueError: the run started from a surrogate, was trained on fewer than LEAST_VALUES or more than MOST_VALUES
+            values, or there is a value without test trajectories. Nothing is trained then.
         Diverged: a training diverged.
     """
+    if experiment.start.model:
+        raise ValueError(
+            "leaving out values needs a training from random weights, and the run started from "
+            f"{experiment.start.model}, which may know them"
+        )
     values = np.unique(data.training.parameters, axis=0)
     if not LEAST_VALUES <= len(values) <= MOST_VALUES:
         raise ValueError(

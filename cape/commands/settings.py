@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from collections.abc import Collection
 from typing import Annotated, Any, Union
 
 import tyro
@@ -9,17 +10,22 @@ import tyro
 from cape.registry import Registry, registry_of
 
 
-def with_choices(config: Any) -> Any:
+def with_choices(config: Any, hidden: Collection[str] = ()) -> Any:
     """Return an equal configuration whose type lets tyro choose between all registered parts.
 
     tyro chooses between the members of a union. A setting whose type is the contract of a registry therefore becomes a
     union of all registered parts, in a subclass of the configuration's class. See `without_choices`.
+
+    Args:
+        hidden: names of settings that are no options; they keep their values.
     """
     cls, hints, values = type(config), typing.get_type_hints(type(config)), {}
     chosen = {}
     for field in dataclasses.fields(cls):
         value, registry = getattr(config, field.name), registry_of(hints[field.name])
-        if registry is not None:
+        if field.name in hidden:
+            chosen[field.name] = tyro.conf.Suppress[hints[field.name]]
+        elif registry is not None:
             chosen[field.name] = _union(registry)
         elif dataclasses.is_dataclass(value):
             value = with_choices(value)

@@ -10,6 +10,7 @@ import tyro
 
 from cape.commands.session import prepare_jax, print_evaluation_folder
 from cape.commands.settings import with_choices, without_choices
+from cape.commands.start import FROM, FROM_HELP, run_name, settings_from, split_start
 from cape.registry import nearest
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ DEFAULT_PRESET, PRESET_FOR_FILES = "burgers1d", "auto"
 
 
 def train(arguments: Sequence[str]) -> None:
-    """Train a surrogate and evaluate it: cape train [PRESET | CONFIG] [--out DIR] [overrides]."""
+    """Train a surrogate and evaluate it: cape train [PRESET | CONFIG] [--from MODEL] [--out DIR] [overrides]."""
     if list(arguments) == ["--list"]:
         print("\n".join(presets()))
         return
@@ -27,7 +28,7 @@ def train(arguments: Sequence[str]) -> None:
         arguments,
         "train",
         "Train a surrogate and evaluate it at parameter values it has never seen: cape train [PRESET | CONFIG] "
-        "[options].",
+        f"[--from MODEL] [options]. {FROM_HELP}",
     )
     from cape.evaluation.error_tables import evaluation_text
     from cape.experiment import run
@@ -48,18 +49,22 @@ def read_options(arguments: Sequence[str], command: str, description: str, suffi
         suffix: of the name of the default folder.
 
     Raises:
-        ValueError: there is no such preset or file.
+        ValueError: there is no such preset or file, or the start (see `settings_from`) cannot be read.
     """
-    arguments = list(arguments)
+    start, arguments = split_start(arguments)
     files = any(argument.split("=")[0] == "--data.files" for argument in arguments)
-    name = PRESET_FOR_FILES if files else DEFAULT_PRESET
-    if arguments and not arguments[0].startswith("-"):
-        name = arguments.pop(0)
+    named = bool(arguments) and not arguments[0].startswith("-")
+    name = arguments.pop(0) if named else PRESET_FOR_FILES if files else DEFAULT_PRESET
     path = presets().get(name) or Path(name)
     if not path.is_file():
         raise ValueError(f"no preset or file {name!r}; {nearest(name, presets())}")
+    out = path.absolute().parent.name if path.name == "config.json" else path.stem
+    defaults = _read_experiment(path)
+    if start:
+        defaults, out = settings_from(start, defaults if named else None, new_data=files), run_name(start)
+        name = f"{name} {FROM} {start}" if named else f"{FROM} {start}"
     options: Any = tyro.cli(
-        _options(path, suffix),
+        _options(defaults, f"runs/{out}{suffix}"),
         args=arguments,
         prog=f"cape {command} {name}",
         description=f"{description} PRESET is one of {', '.join(presets())} (default: {PRESET_FOR_FILES} with "
@@ -78,15 +83,14 @@ def presets() -> dict[str, Path]:
     return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
 
 
-def _options(path: Path, suffix: str) -> type[Any]:
-    """Return the options of a training as a dataclass; their defaults are the settings in a file."""
-    default = with_choices(_read_experiment(path))
-    run_name = path.absolute().parent.name if path.name == "config.json" else path.stem
+def _options(defaults: "Experiment", folder: str) -> type[Any]:
+    """Return the options of a training with these defaults, as a dataclass."""
+    default = with_choices(defaults, hidden=("start",))
 
     @dataclasses.dataclass(frozen=True)
     class Options:
         experiment: Annotated[type(default), tyro.conf.arg(name="")] = default  # type: ignore[valid-type]
-        out: str = f"runs/{run_name}{suffix}"
+        out: str = folder
         """folder of the run; a stopped run in this folder is continued"""
         figures: bool = True
         """draw figures of the evaluation (needs the extra `plot`)"""

@@ -79,6 +79,7 @@ def reason_against(surrogate: Surrogate) -> str:
         "its normalisation": _normalisation(surrogate) not in _NORMALISATIONS,
         "its position channels": config.position_channels,
         "its equation": coupled,
+        "its scale of parameters": bool(problem.scale_low),
     }
     return ", ".join(name for name, applies in reasons.items() if applies)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cape.config import load_json
 from cape.data import DataConfig, prepare, simulation_folder
 from cape.datasets.bounded_text import read_json
 from cape.datasets.opening import find_files, open_files
@@ -15,7 +14,7 @@ from cape.datasets.trajectories import Trajectories
 from cape.evaluation import files
 from cape.evaluation.evaluation import Evaluation
 from cape.evaluation.parameter_use import warn_of_ignored_parameters
-from cape.experiment import Experiment
+from cape.experiment import Experiment, recorded_settings
 from cape.locate import locate
 from cape.out_of_distribution import rollout_warnings
 from cape.pretrained import MODEL, load
@@ -25,7 +24,6 @@ from cape.surrogate import Surrogate
 from cape.training import log
 
 EVALUATION, SAMPLE, CHECK = "evaluation", "sample.hdf5", "check.json"
-SETTINGS = ("config.json", "training.json")  # of a run, and of a published folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +69,8 @@ def collect(
         ValueError: the surrogate cannot be loaded, the data do not fit it, or there is nothing to evaluate on.
     """
     model = locate(run)
-    folder = model.parent if model.name == MODEL and (model.parent / SETTINGS[0]).is_file() else model
-    surrogate, settings = load(run), _settings(folder)
+    folder = model.parent if model.name == MODEL and (model.parent / "config.json").is_file() else model
+    surrogate, settings = load(run), recorded_settings(folder)
     notes = list(_unfinished(folder))
     trajectories: Trajectories | None
     if data:
@@ -91,19 +89,6 @@ def collect(
     notes += _warnings(folder, surrogate, report)
     name = folder.resolve().name
     return RunContents(name, surrogate, settings, report, f"Evaluated on {where}.", tuple(notes))
-
-
-def _settings(folder: Path) -> Experiment | None:
-    """Return the settings of the training; the config.json of a pretrained folder holds none."""
-    for name in SETTINGS:
-        file = folder / name
-        try:
-            complete = file.is_file() and "training" in read_json(file)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{file}: damaged ({error})") from error
-        if complete:
-            return load_json(Experiment, file)
-    return None
 
 
 def _names(paths: Sequence[str]) -> str:

@@ -83,7 +83,7 @@ def coefficients(
     equation: IdentifiedEquation, problem: Problem, p: Float[Array, "batch parameter"]
 ) -> Float[Array, "batch term"]:
     """Compute the coefficients of all terms at parameters in physical units."""
-    largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
+    largest = np.abs(problem.scale).max(0)
     return scaled_coefficients(equation, p / jnp.asarray(np.where(largest == 0, 1.0, largest), p.dtype)[None])
 
 

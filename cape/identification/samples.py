@@ -59,7 +59,7 @@ class Samples(NamedTuple):
 
 def read_samples(trajectories: Trajectories, problem: Problem) -> Samples:
     """Read samples, the same number of each parameter value, or of as many values as the memory allows."""
-    largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
+    largest = np.abs(problem.scale).max(0)
     scaled = trajectories.parameters / np.where(largest == 0, 1.0, largest)
     values, value = np.unique(scaled, axis=0, return_inverse=True)
     value = value.reshape(-1)

@@ -65,7 +65,7 @@ def _coefficient_text(value: float, name: str) -> str:
 
 def _function_names(equation: IdentifiedEquation, problem: Problem) -> list[tuple[str, float]]:
     """Return the name of every function of the parameters, and the factor that puts it into physical units."""
-    largest = np.maximum(np.abs(problem.low), np.abs(problem.high))
+    largest = np.abs(problem.scale).max(0)
     pairs = list(zip(problem.parameters, np.where(largest == 0, 1.0, largest), strict=True))
     if equation.basis == CONSTANT:
         return [("", 1.0)]

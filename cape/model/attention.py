@@ -45,6 +45,7 @@ class ChannelAttention(nnx.Module):
         if embedding not in EMBEDDINGS:
             raise ValueError(f"embedding: expected one of {', '.join(EMBEDDINGS)}, got {embedding!r}")
         self.low, self.high, self.hidden_channels = problem.low, problem.high, tuple(hidden_channels)
+        self.scale = problem.scale
         self.clipped = len(problem.parameters) - problem.frame_statistics
         self.embed, features = EMBEDDINGS[embedding]
         self.first = Pointwise(features * len(problem.parameters), width, rngs=rngs)
@@ -55,7 +56,7 @@ class ChannelAttention(nnx.Module):
     def vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch _"], ...]:
         """Compute the gains and offsets of every feature map, concatenated: [batch, 2 * channels] for each map."""
         clipped = clip_parameters(p, self.low, self.high, self.clipped)
-        both = self.second(gelu(self.first(self.embed(clipped, self.low, self.high).T))).T
+        both = self.second(gelu(self.first(self.embed(clipped, *self.scale).T))).T
         ends = [2 * sum(self.hidden_channels[: i + 1]) for i in range(len(self.hidden_channels) - 1)]
         return tuple(jnp.split(both, ends, axis=-1))
 

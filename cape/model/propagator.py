@@ -52,7 +52,7 @@ class Propagator(nnx.Module):
     def __init__(self, problem: Problem, *, heads: int, max_displacement: float, rngs: nnx.Rngs):
         if heads < 1:
             raise ValueError(f"expected at least one propagator head, got {heads}")
-        self.low, self.high, self.boundaries = problem.low, problem.high, problem.boundaries
+        (self.low, self.high), self.boundaries = problem.scale, problem.boundaries
         parameters, channels = len(problem.parameters), len(problem.channels)
         spread = _directions(rngs, heads, problem.dimension) * max_displacement
         pde = slice(1, 1 + parameters - problem.frame_statistics)  # column 0 is the part independent of p

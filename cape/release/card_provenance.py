@@ -31,9 +31,12 @@ def training(card: ModelCard) -> str:
     """Give the commands that repeat the training."""
     config = card.experiment.training
     files = " They need the files above in the working folder." if card.files else ""
+    stages = "".join(f"{i}. {stage.text}\n" for i, stage in enumerate(card.lineage, 1))
+    start = f" They start from the weights of {card.experiment.start.model}." if stages else ""
+    lineage = f"The weights come from several trainings:\n\n{stages}\n" if stages else ""
     return (
-        "## Training\n\nThe settings are in training.json. These commands repeat the training and write this folder."
-        f"{files}\n\n```\ncape train training.json --out runs/{card.name}\n"
+        f"## Training\n\n{lineage}The settings are in training.json. These commands repeat the training and write this "
+        f"folder.{start}{files}\n\n```\ncape train training.json --out runs/{card.name}\n"
         f"cape publish runs/{card.name} --out {card.name} --license {card.licence}\n```\n\n"
         f"{config.epochs} epochs in batches of {config.batch}, seed {config.seed}. The run keeps the latest weights "
         "whose validation error is within the noise of the best."

@@ -13,6 +13,8 @@ from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluation import Evaluation
 from cape.experiment import Experiment
 from cape.identification.text import equation_text
+from cape.locate import name_without_folder
+from cape.model.lineage import Stage
 from cape.problem import Problem
 from cape.release.sample import choose_sample
 from cape.release.training_data import training_hash
@@ -37,6 +39,7 @@ class ModelCard:
         training_sha256: hash of the training data, see `training_hash`.
         sample: the trajectories of sample.hdf5.
         versions: of the packages that wrote the folder.
+        lineage: the trainings that the weights went through, if there are several.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ModelCard:
     training_sha256: str
     sample: Trajectories
     versions: dict[str, str]
+    lineage: tuple[Stage, ...] = ()
 
     @classmethod
     def of(
@@ -75,7 +79,13 @@ class ModelCard:
             address=address,
             licence=licence,
             problem=surrogate.problem,
-            experiment=dataclasses.replace(experiment, data=_portable(experiment.data, files)),
+            experiment=dataclasses.replace(
+                experiment,
+                data=_portable(experiment.data, files),
+                start=dataclasses.replace(
+                    experiment.start, model=name_without_folder(experiment.start.model)
+                ),
+            ),
             evaluation=evaluation,
             parameter_count=count_weights(surrogate),
             identified=equation_text(equation, surrogate.problem) if equation else "",
@@ -84,6 +94,7 @@ class ModelCard:
             training_sha256=training_hash(data.training),
             sample=choose_sample(data.test, surrogate.window.history + 1),
             versions={"cape-jax": cape.__version__, "jax": jax.__version__, "flax": flax.__version__},
+            lineage=surrogate.lineage,
         )
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from cape.atomic import replacing
 from cape.config import load_json, to_dict
 from cape.data import Data, prepare
+from cape.datasets.initial_conditions import ConditionRecord
 from cape.datasets.lock import locked_path
 from cape.datasets.opening import open_files
 from cape.datasets.split_file import write_split
@@ -19,6 +20,7 @@ from cape.release.model_card import ModelCard
 from cape.release.sample import write_sample
 from cape.release.training_data import check_training_data
 from cape.surrogate import Surrogate
+from cape.training.start import leave_out_known, record_before
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _LICENCE = re.compile(r"[A-Za-z0-9][\w .+()-]*")
@@ -57,7 +59,7 @@ def publish(
     _check_finished(run)
     surrogate, evaluation = load(run), evaluation_files.read(run / "evaluation")
     experiment = load_json(Experiment, run / "config.json")
-    data = prepare(experiment.data, progress=progress)
+    data = leave_out_known(prepare(experiment.data, progress=progress), record_before(surrogate))
     check_training_data(run, surrogate, data, evaluation)
     names = {"name": out.name, "address": address or out.name, "licence": license}
     card = ModelCard.of(surrogate, experiment, data, evaluation, **names)
@@ -107,7 +109,8 @@ def _write_folder(folder: Path, surrogate: Surrogate, card: ModelCard, data: Dat
     """Write all files of a pretrained folder."""
     save(surrogate, folder, publication=_publication(card))
     parts = (data.training.initial_conditions, data.validation.initial_conditions)
-    write_split(folder, *parts, record=data.record)
+    record = ConditionRecord.of((data.training, data.validation), record_before(surrogate))
+    write_split(folder, *parts, record=record)
     settings = json.dumps(to_dict(card.experiment), indent=1)
     (folder / "training.json").write_text(settings + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card_text(card), encoding="utf-8")

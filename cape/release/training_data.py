@@ -1,6 +1,7 @@
 """The training data of a published surrogate: a check that they are those of the run, and their hash."""
 
 import dataclasses
+import functools
 import hashlib
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from cape.datasets.trajectories import Trajectories
 from cape.evaluation.evaluation import Evaluation
 from cape.problem import Problem
 from cape.surrogate import Surrogate
+from cape.training.joined_problem import joined_problem
 
 _MOST_SAMPLES = 64  # read at once
 
 
 def check_training_data(run: Path, surrogate: Surrogate, data: Data, evaluation: Evaluation) -> None:
     """Raise ValueError unless a run was trained on these data and its evaluation covers their test set."""
-    found = Problem.of(data.training)
+    describe = functools.partial(joined_problem, run.name, surrogate) if surrogate.lineage else Problem.of
+    found = describe(data.training)
     for field in dataclasses.fields(Problem):
         a, b = getattr(found, field.name), getattr(surrogate.problem, field.name)
         statistic = field.name.startswith("channel_")

@@ -9,6 +9,7 @@ from typing import Any
 
 from cape.datasets.bounded_text import read_json
 from cape.datasets.lock import in_use
+from cape.locate import name_without_folder
 from cape.training import log
 from cape.training.run_folder import CONFIG
 
@@ -32,6 +33,7 @@ class RunSummary:
             without values is absent. Empty: not evaluated.
         written: when the log was last written, in seconds since 1970.
         running: whether a process trains or evaluates in the folder.
+        starts: the surrogates that its weights come from, the first one first.
     """
 
     folder: Path
@@ -40,6 +42,7 @@ class RunSummary:
     errors: Mapping[str, float]
     written: float
     running: bool
+    starts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -126,6 +129,7 @@ def read_summary(folder: str | Path) -> RunSummary:
         errors=_errors(evaluation) if evaluation.is_file() else {},
         written=written,
         running=in_use(folder),
+        starts=_starts(folder, settings),
     )
 
 
@@ -150,6 +154,18 @@ def _check_settings(settings: Mapping[str, Any], file: Path) -> None:
     right = all(isinstance(text, str) for text in texts) and isinstance(files, list) and type(epochs) is int
     if not right:
         raise ValueError(f"{file}: damaged (a setting has the wrong type)")
+
+
+def _starts(folder: Path, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read the chain of starts from the lineage of the model, or the last one from the settings if there is none."""
+    file = folder / "model" / CONFIG
+    try:
+        model = settings.get("start", {}).get("model", "")
+        lineage = _read(file).get("lineage", []) if model and file.is_file() else []
+        chain = tuple(str(stage["start"]) for stage in lineage if stage["start"])
+        return chain or ((name_without_folder(model),) if model else ())
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{file}: damaged ({error!r})") from error
 
 
 def _errors(file: Path) -> dict[str, float]:

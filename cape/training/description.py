@@ -27,10 +27,11 @@ def describe(surrogate: Surrogate, data: Data) -> str:
         )
     if conserved:
         model += f"; the mean of {', '.join(conserved)} is conserved, as in the training data"
+    start = f"start      {surrogate.lineage[-1].start}\n" if surrogate.lineage else ""
     return (
         f"{problem.equation}: {', '.join(problem.channels)} on {grid} points, {problem.steps} steps of "
         f"{problem.dt:.4g}\n"
-        f"train      {data.training.samples:5} trajectories, {value_list(data.training)}\n"
+        f"{start}train      {data.training.samples:5} trajectories, {value_list(data.training)}\n"
         f"validate   {data.validation.samples:5}\n"
         f"evaluate   {data.test.samples:5}, {value_list(data.test)}\n{note_of_ambiguity(data.training)}{model}"
     )

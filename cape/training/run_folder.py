@@ -38,10 +38,14 @@ def refuse_other(experiment: Any, folder: Path) -> None:
     file = folder / CONFIG
     if not (file.exists() and _has_checkpoint(folder)):
         return
+    recorded = load_json(type(experiment), file)
     may_change = _MAY_CHANGE + (_COMPARED_BY_CONTENT if read_fingerprints(folder) else ())
-    if differing := differing_settings(load_json(type(experiment), file), experiment, may_change):
+    if recorded.start.weights_sha256 == experiment.start.weights_sha256:
+        may_change += ("start.model",)
+    if differing := differing_settings(recorded, experiment, may_change):
+        more = "; for more epochs, start another run from this one" if "training.epochs" in differing else ""
         raise ValueError(
-            f"{folder}: holds a run of another configuration ({differing}); choose another folder, or remove it"
+            f"{folder}: holds a run of another configuration ({differing}); choose another folder, or remove it{more}"
         )
 
 
@@ -56,8 +60,17 @@ def differing_settings(recorded: Any, experiment: Any, may_change: Collection[st
     return ", ".join(differing[:3]) + (f" and {len(differing) - 3} more" if differing[3:] else "")
 
 
-def claim(experiment: Any, training: Trajectories, validation: Trajectories, folder: Path) -> None:
+def claim(
+    experiment: Any,
+    training: Trajectories,
+    validation: Trajectories,
+    folder: Path,
+    earlier: ConditionRecord | None = None,
+) -> None:
     """Write config.json, and split.json with the initial conditions of the training and the validation data.
+
+    Args:
+        earlier: initial conditions of the surrogate that the training starts from.
 
     Raises:
         ValueError: the folder holds another run (see `refuse_other`), or a run that was started on other data.
@@ -69,7 +82,7 @@ def claim(experiment: Any, training: Trajectories, validation: Trajectories, fol
             f"{folder}: holds a run that was started on other data (names, parameters, grid, times, initial "
             "conditions or frames differ); resume it with the data it was started with, or choose another folder"
         )
-    record = ConditionRecord.of((training, validation))
+    record = ConditionRecord.of((training, validation), earlier)
     write_split(folder, training.initial_conditions, validation.initial_conditions, fingerprints, record)
     write_text(folder / CONFIG, json.dumps(to_dict(experiment), indent=1) + "\n")
 

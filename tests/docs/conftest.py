@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from cape import cli, experiment
 from cape.commands.train import presets
 from cape.config import load_toml, to_dict
+from cape.locate import shipped
 from cape.runs.grid import combinations
 
 
@@ -32,6 +34,7 @@ def parsed(here, monkeypatch):
     settings = to_dict(load_toml(experiment.Experiment, presets()["burgers1d"]))
     (here / "runs" / "mine").mkdir(parents=True)
     (here / "runs" / "mine" / "config.json").write_text(json.dumps(settings))
+    shutil.copytree(shipped()["burgers1d"], here / "runs" / "mine" / "model")
     (here / "my.toml").write_text(presets()["burgers1d"].read_text())
     (here / "my_package").mkdir(exist_ok=True)
     (here / "my_package" / "parts.py").touch()

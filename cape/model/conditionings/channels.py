@@ -25,13 +25,13 @@ class ParameterChannels(Conditioning):
 
     def __init__(self, problem: Problem, build_solver: BuildSolver):
         channels = len(problem.channels)
-        self.low, self.high = problem.low, problem.high
+        self.low, self.high, self.scale = problem.low, problem.high, problem.scale
         self.clipped = len(problem.parameters) - problem.frame_statistics
         self.base = build_solver(channels + len(problem.parameters), channels)
         self.base.scale_output(OUTPUT_SCALE)
 
     def prepare(self, p: Float[Array, "batch parameter"]) -> Float[Array, "batch parameter"]:
-        return logarithmic(clip_parameters(p, self.low, self.high, self.clipped), self.low, self.high)
+        return logarithmic(clip_parameters(p, self.low, self.high, self.clipped), *self.scale)
 
     def __call__(
         self, u: Float[Array, "batch *space channel"], prepared: Float[Array, "batch parameter"]

@@ -68,7 +68,7 @@ class SampleNormalisation(Normalisation):
         following, first_guess = conditioning(v, conditioning.prepare(q))
         start = v if first_guess is None else first_guess
         inner = self.inner_problem
-        powers = self._powers(logarithmic(q, inner.low, inner.high)[:, self.first_used :])
+        powers = self._powers(logarithmic(q, *inner.scale)[:, self.first_used :])
         gain = self._repeated(jnp.exp(jnp.clip(powers, -_LARGEST_LOG_GAIN, _LARGEST_LOG_GAIN)), u.ndim)
         following = start + gain * (following - start)
         return Prediction(following * std + mean, None if first_guess is None else first_guess * std + mean)
@@ -101,10 +101,13 @@ def with_frame_statistics(problem: Problem) -> ProblemWithStatistics:
     ranges = {f"scale of {name}": (0.1 * std, std) for name, _, _, std in statistics}
     for name, smallest, mean, std in statistics:
         ranges[f"mean of {name}"] = (0.3 * mean, 2.0 * mean) if smallest > 0 else (-std, std)
+    lows, highs = zip(*ranges.values(), strict=True)
     extended = {
         "parameters": (*problem.parameters, *ranges),
-        "low": (*problem.low, *(low for low, _ in ranges.values())),
-        "high": (*problem.high, *(high for _, high in ranges.values())),
+        "low": (*problem.low, *lows),
+        "high": (*problem.high, *highs),
+        "scale_low": (*problem.scale[0], *lows),
+        "scale_high": (*problem.scale[1], *highs),
         "values": (),
         "frame_statistics": 2 * len(problem.channels),
     }

@@ -1,0 +1,69 @@
+"""Build the surrogate that a training begins with."""
+
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from cape.datasets.trajectories import Trajectories
+from cape.identification.identify import identify
+from cape.model.config import ModelConfig
+from cape.problem import Problem
+from cape.surrogate import Surrogate
+from cape.training.position_dependence import depends_on_position
+from cape.training.start import open_start
+
+
+def build(experiment: Any, training: Trajectories) -> Surrogate:
+    """Build the surrogate that a training begins with: from the experiment's seed, or with the weights of its start.
+
+    Args:
+        experiment: its `model`, `training` and `start` are used (see `cape.experiment.Experiment`).
+        training: the training data.
+
+    Warns:
+        UserWarning: a setting wastes something on this grid, the data depend on the position and the model does not, or
+            the grid is unlike that of the start.
+
+    Raises:
+        ValueError: a batch asks for more trajectories than there are, the model is conditioned on parameters of which
+            none varies in the training data, the data do not fit the start, or the model does not fit their grid.
+    """
+    if experiment.training.batch > training.samples:
+        raise ValueError(
+            f"training.batch: expected at most the {training.samples} trajectories to train on, got "
+            f"{experiment.training.batch}"
+        )
+    model, start = experiment.model, experiment.start
+    surrogate = open_start(start, training) if start.model else _untrained(experiment, training)
+    problem = surrogate.problem
+    channels = surrogate.window.history * len(problem.channels)
+    u = jax.ShapeDtypeStruct((1, *problem.resolution, channels), jnp.float32)
+    p = jax.ShapeDtypeStruct((1, len(problem.parameters)), jnp.float32)
+    jax.eval_shape(lambda u, p: surrogate.at(p)(u), u, p)  # raises what does not fit before a file is written
+    for text in model.base.warnings(problem.domain):
+        warnings.warn(text, stacklevel=2)
+    if not (model.position_channels or model.base.sees_position) and depends_on_position(training):
+        warnings.warn(
+            "the mean over the training trajectories comes to depend on the position, as it does under a force that "
+            "depends on the position; set model.position_channels = true, else the model cannot learn it",
+            stacklevel=2,
+        )
+    return surrogate
+
+
+def _untrained(experiment: Any, training: Trajectories) -> Surrogate:
+    model: ModelConfig = experiment.model
+    problem = Problem.of(training)
+    varies = any(low != high for low, high in zip(problem.low, problem.high, strict=True))
+    if model.conditioning.uses_parameters and not varies:
+        raise ValueError(
+            f"no parameter varies in the training data ({', '.join(problem.parameters) or 'none is named'}), so a "
+            "model conditioned on them would learn nothing from them; give files with several values, or use the "
+            "conditioning 'unconditioned'"
+        )
+    steps_of_one_frame = model.history == model.bundle == 1
+    equation = identify(training, problem) if model.identify and steps_of_one_frame else None
+    return Surrogate(problem, model, equation=equation, rngs=nnx.Rngs(experiment.training.seed))
