@@ -22,7 +22,7 @@ from cape.locate import check_inside, locate
 from cape.model import weights as weights_file
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
-from cape.model.lineage import Stage
+from cape.model.lineage import read_lineage
 from cape.problem import Problem
 from cape.solvers.solver import SOLVERS
 from cape.surrogate import Surrogate
@@ -94,7 +94,7 @@ def load(path: str | Path) -> Surrogate:
     surrogate = _build(problem, model, _read_equation(folder, config), folder)
     _check_fit(surrogate, header, folder)
     _fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder)
-    surrogate.lineage = _read_lineage(folder, config)
+    surrogate.lineage = read_lineage(config.get("lineage", []), f"{folder / CONFIG}: lineage")
     surrogate.trained_on, surrogate.condition_record = read_conditions(folder)
     return surrogate
 
@@ -185,13 +185,6 @@ def _read_equation(folder: Path, config: dict[str, Any]) -> IdentifiedEquation |
     if "equation" not in config:
         return None
     return from_dict(IdentifiedEquation, config["equation"], f"{folder / CONFIG}: equation")
-
-
-def _read_lineage(folder: Path, config: dict[str, Any]) -> tuple[Stage, ...]:
-    stages = config.get("lineage", [])
-    if not isinstance(stages, list):
-        raise ValueError(f"{folder / CONFIG}: expected a list 'lineage', got {stages!r}")
-    return tuple(from_dict(Stage, stage, f"{folder / CONFIG}: lineage") for stage in stages)
 
 
 def _build(

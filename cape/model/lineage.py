@@ -1,6 +1,9 @@
 """Lineage: the trainings that the weights of a surrogate have gone through."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from cape.config import from_dict
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,17 @@ class Stage:
         digest = f" (data {self.data_sha256[:12]})" if self.data_sha256 else ""
         epochs = f", {self.epochs} epoch{'s' * (self.epochs > 1)}" if self.epochs else ""
         return f"from {start} on {count}{names}{digest}{epochs}"
+
+
+def read_lineage(content: Any, where: str) -> tuple[Stage, ...]:
+    """Read a lineage from plain data.
+
+    Args:
+        where: name of the source in messages.
+
+    Raises:
+        ValueError: this is not a list of stages.
+    """
+    if not isinstance(content, list):
+        raise ValueError(f"{where}: expected a list, got {content!r}")
+    return tuple(from_dict(Stage, stage, where) for stage in content)
