@@ -11,7 +11,7 @@ import argparse
 import json
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -71,17 +71,20 @@ def with_noise(trajectories: Trajectories, seed: int) -> np.ndarray:
     return (u + level * np.random.default_rng(seed).normal(size=u.shape)).astype(np.float32)
 
 
-def measure(name: str, case: Case, seed: int, calibration_size: int) -> list[dict]:
+def measure(name: str, case: Case, seed: int) -> list[dict]:
     """Infer the parameters of the trajectories of a seed, from all points and from a quarter of them."""
     surrogate = cape.load(name)
     (resolution, *_) = surrogate.problem.resolution
     with tempfile.TemporaryDirectory() as folder:
         observed = simulated(case, resolution, case.trajectories, 1000 + seed, f"{folder}/observed")
-        others = simulated(case, resolution, calibration_size, 2000 + seed, f"{folder}/calibration")
+        others = None
+        if case.calibration:
+            others = simulated(case, resolution, case.calibration, 2000 + seed, f"{folder}/calibration")
     noisy, rows = with_noise(observed, seed), []
     for every in (1, case.quarter):
         seconds = []
-        for calibration in (None, None, others):  # the first call compiles
+        calls = [None, None] + [others] * (others is not None)
+        for calibration in calls:  # the first call compiles
             start = time.perf_counter()
             found = cape.infer(
                 surrogate, noisy, points_every=every, calibration=calibration, level=LEVEL, seed=seed
@@ -95,7 +98,7 @@ def measure(name: str, case: Case, seed: int, calibration_size: int) -> list[dic
             "trajectories": len(noisy),
             "points": "all" if every == 1 else "quarter",
         }
-        row |= {"calibration": calibration_size, "device": jax.devices()[0].device_kind}
+        row |= {"calibration": case.calibration, "device": jax.devices()[0].device_kind}
         row["seconds each"] = seconds[1] / len(noisy)
         row["first call"] = seconds[0]
         row["warned"] = sum(bool(each) for each in found.warnings)
@@ -136,15 +139,20 @@ def main() -> None:
     )
     parser.add_argument("models", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--trajectories", type=int, help="how many; by default, those of the case")
     parser.add_argument(
-        "--calibration", type=int, default=0, help="calibration trajectories; 0: those of the case"
+        "--calibration", type=int, help="how many to calibrate on; 0: intervals are not calibrated"
     )
     parser.add_argument("--out", default="", help="file to which the rows are added, as JSON")
     options = parser.parse_args()
     for name in options.models:
         case = CASES[name]
+        if options.trajectories is not None:
+            case = replace(case, trajectories=options.trajectories)
+        if options.calibration is not None:
+            case = replace(case, calibration=options.calibration)
         for seed in options.seeds:
-            rows = measure(name, case, seed, options.calibration or case.calibration)
+            rows = measure(name, case, seed)
             if options.out:
                 with open(options.out, "a", encoding="utf-8") as file:
                     file.writelines(json.dumps(row) + "\n" for row in rows)

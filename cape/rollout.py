@@ -17,6 +17,9 @@ def rollout(
 
     The step can be any one-step map: a surrogate's `.at(p)`, a base solver, a numerical scheme, an exact solution.
 
+    Backpropagation keeps the frames and the intermediate values of one step. It computes each step once more, so that
+    memory does not grow by the size of a network with every step.
+
     Raises:
         ValueError: `steps` is not a whole number of at least 1.
     """
@@ -27,7 +30,8 @@ def rollout(
         u = step(u)
         return u, u
 
-    _, frames = jax.lax.scan(advance, u0, length=steps)
+    checkpointed = jax.checkpoint(advance, prevent_cse=False)  # a scan needs no protection against CSE
+    _, frames = jax.lax.scan(checkpointed, u0, length=steps)
     return jnp.moveaxis(frames, 0, 1)
 
 
