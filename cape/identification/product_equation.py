@@ -12,14 +12,14 @@ from cape.identification.linear_fit import ModeStatistics
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.product_fit import Pairs, ProductFit
 from cape.identification.samples import Samples
-from cape.identification.stability import SUBSTEPS, with_fewest_substeps
+from cape.identification.stability import SAME, SUBSTEPS, with_fewest_substeps
 from cape.identification.terms import Axes, Term, library
 from cape.problem import Problem
 
 _ACCEPTED = 0.1  # misfit
 _TRUSTED = 0.3  # misfit of a first estimate whose forces are taken
 _MOST_COEFFICIENTS = 60  # of a fit of all terms at once
-_FEWER_SUBSTEPS = 4  # of fits of a large library
+_FEWER_SUBSTEPS = 4  # of the first fits of a large library
 _ELIMINATIONS = 2
 
 
@@ -42,7 +42,7 @@ def product_equation(
         if not terms:
             return None
     fit = ProductFit(pairs, terms, on, problem.conserved)
-    x = fit.solve(x, free, substeps, every)
+    x, substeps = _with_enough_substeps(fit, fit.solve(x, free, substeps, every), free, substeps, every)
     errors = fit.misfits(x, substeps)
     if not errors.mean() <= _ACCEPTED:
         return None
@@ -71,6 +71,20 @@ def _chosen(
     if not start.terms or start.misfit > _ACCEPTED:
         return None
     return start.terms, start.coefficients, start.coefficients != 0, _FEWER_SUBSTEPS
+
+
+def _with_enough_substeps(
+    fit: ProductFit, x: np.ndarray, free: np.ndarray, substeps: int, every: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """Double the number of substeps as long as the misfit falls; return the coefficients for it and the number."""
+    misfit = fit.misfits(x, substeps).mean()
+    while substeps < SUBSTEPS[-1]:
+        following = fit.solve(x, free, 2 * substeps, every)
+        found = fit.misfits(following, 2 * substeps).mean()
+        if not found < misfit / SAME:
+            break
+        x, substeps, misfit = following, 2 * substeps, found
+    return x, substeps
 
 
 def _kept(

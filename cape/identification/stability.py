@@ -15,7 +15,7 @@ from cape.identification.terms import Axes
 from cape.problem import Problem
 
 SUBSTEPS = (1, 2, 4, 8, 16, 32)
-_SAME = 1.2  # relative difference of misfits below which fewer substeps are as good
+SAME = 1.2  # relative difference of misfits below which fewer substeps are as good
 _ROUNDING = 1e-8  # difference of misfits that means nothing
 
 
@@ -32,7 +32,7 @@ def with_fewest_substeps(
         problem: of the data.
     """
     x = np.array(equation.coefficients)
-    enough = _SAME * fit.misfits(x, equation.substeps).mean() + _ROUNDING
+    enough = SAME * fit.misfits(x, equation.substeps).mean() + _ROUNDING
     first = np.array([np.flatnonzero(samples.value == v)[0] for v in range(len(samples.values))])
     u = jnp.asarray(samples.u[first, 0], jnp.float32)
     for substeps in [number for number in SUBSTEPS if number <= equation.substeps]:
