@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cape.config import load_json
-from cape.data import Data, DataConfig, HeldOut, prepare, split
+from cape.data import Data, DataConfig, HeldOut, prepare, simulated, split
 from cape.datasets.assignment import held_out_texts
 from cape.datasets.bounded_text import read_json
 from cape.datasets.checks import check_grid, check_values
@@ -23,13 +23,13 @@ from cape.locate import locate
 from cape.model.config import ModelConfig
 from cape.pretrained import MODEL
 from cape.surrogate import Surrogate
-from cape.training import tracker
+from cape.training import processes, tracker
 from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING, automatic
 from cape.training.build import build
 from cape.training.config import TrainingConfig
 from cape.training.description import describe
 from cape.training.fit import fit
-from cape.training.run_folder import abandon, claim, refuse_other
+from cape.training.run_folder import abandon, claim, facts, refuse_other
 from cape.training.stages import first_stage, stage_of
 from cape.training.start import StartConfig, fine_tuning, leave_out_known, record_of_start, settle
 
@@ -94,18 +94,26 @@ def run(experiment: Experiment, folder: Path, *, progress: bool = True, figures:
         style.require()  # before the training and not after it
     tracker.require(experiment.training.trackers)
     experiment = experiment.settled
-    with locked(folder):
-        refuse_other(experiment, folder)
-        data = prepare(experiment.data, progress=progress)
-        data = leave_out_known(data, record_of_start(experiment.start))
+    writes = processes.first()
+    with locked(folder if writes else None):
+        with processes.together():  # the first process simulates, and the others find its files
+            if writes:
+                refuse_other(experiment, folder)
+                if not experiment.data.files:
+                    simulated(experiment.data, progress=progress)
+        with processes.together():
+            data = prepare(experiment.data, progress=progress)
+            data = leave_out_known(data, record_of_start(experiment.start))
         surrogate = train(experiment, data, folder, progress=progress)
         values = surrogate.problem.training_values
         evaluation = evaluate(surrogate.at, data.test, values, window=surrogate.window)
-        write_evaluation(evaluation, folder / "evaluation")
+        if writes:
+            write_evaluation(evaluation, folder / "evaluation")
         warn_of_ignored_parameters(surrogate, data.test)
-        if figures:
+        if figures and writes:
             write_figures(evaluation, folder / "evaluation")
             write_training_curves(folder)
+        processes.wait()
         return evaluation
 
 
@@ -123,24 +131,31 @@ def train(
         Diverged: the loss is not finite (see `fit`).
     """
     experiment = experiment.settled
-    data = check_data(experiment, data)
-    model, training, notes = automatic(experiment.model, experiment.training, data.training)
-    chosen = dataclasses.replace(experiment, model=model, training=training)
-    surrogate = build(chosen, data.training)
-    if chosen.start.model:
-        before = surrogate.lineage or first_stage(recorded_settings(locate(chosen.start.model)))
-        surrogate.lineage = (*before, stage_of(chosen, data.training))
+    with processes.together():
+        data = check_data(experiment, data)
+        model, training, notes = automatic(experiment.model, experiment.training, data.training)
+        chosen = dataclasses.replace(experiment, model=model, training=training)
+        surrogate = build(chosen, data.training)
+        if chosen.start.model:
+            before = surrogate.lineage or first_stage(recorded_settings(locate(chosen.start.model)))
+            surrogate.lineage = (*before, stage_of(chosen, data.training))
     if progress:
         print("\n".join([describe(surrogate, data), *notes]))
     parts = (data.training, data.validation)
+    if processes.count() > 1:
+        processes.check_equal(facts(experiment, *parts))
     if folder is None:
         return fit(surrogate, *parts, chosen.training, progress=progress)
-    with locked(folder):
-        claim(experiment, *parts, folder, record_of_start(experiment.start))
+    writes = processes.first()
+    with locked(folder if writes else None):
+        with processes.together():
+            if writes:
+                claim(experiment, *parts, folder, record_of_start(experiment.start))
         try:
             return fit(surrogate, *parts, chosen.training, folder, progress=progress)
         except BaseException:
-            abandon(folder)
+            if writes:
+                abandon(folder)
             raise
 
 

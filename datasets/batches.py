@@ -49,7 +49,7 @@ def batch_indices(seed, step, samples: int, batch: int) -> Int[Array, " batch"]:
 
 
 def stream(
-    trajectories: Trajectories, seed: int, batch: int, start_step: int = 0
+    trajectories: Trajectories, seed: int, batch: int, start_step: int = 0, rows: slice = slice(None)
 ) -> Iterator[
     tuple[int, Float[np.ndarray, "batch time *space channel"], Float[np.ndarray, "batch parameter"]]
 ]:
@@ -57,21 +57,21 @@ def stream(
 
     The batches are those of `batch_indices`, as float32. A thread reads the next batch while this one is used;
     closing the iterator stops the thread. A batch that cannot be read is read again (see `read_again_after_errors`); if
-    that fails, the error is raised when the batch is due.
+    that fails, the error is raised when the batch is due. Only these `rows` of every batch are read.
 
     Raises:
         ValueError: the batch is empty or larger than the number of samples.
     """
     if not 1 <= batch <= trajectories.samples:  # raised here, and not when the first batch is asked for
         raise ValueError(f"expected a batch of 1 to {trajectories.samples} (all samples), got {batch}")
-    return _stream(trajectories, seed, batch, start_step)
+    return _stream(trajectories, seed, batch, start_step, rows)
 
 
-def _stream(trajectories: Trajectories, seed: int, batch: int, step: int) -> Iterator[tuple]:
+def _stream(trajectories: Trajectories, seed: int, batch: int, step: int, rows: slice) -> Iterator[tuple]:
     indices = jax.jit(partial(batch_indices, seed, samples=trajectories.samples, batch=batch))
 
     def load(step: int) -> tuple:
-        chosen = np.asarray(indices(step))
+        chosen = np.asarray(indices(step))[rows]
         u = read_again_after_errors(trajectories, chosen)
         return step, u, trajectories.parameters[chosen].astype(np.float32)
 

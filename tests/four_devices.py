@@ -161,7 +161,7 @@ def _collectives(config: Any, model: Any) -> dict[str, list[int]]:
     import numpy as np
     from small_trainings import TRAINING, fresh
 
-    from cape.training.fit import weights_of
+    from cape.training.functional_model import weights_of
     from cape.training.inputs import Schedule
     from cape.training.mesh import divided
     from cape.training.phases import plan_phases

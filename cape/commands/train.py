@@ -2,12 +2,14 @@
 
 import dataclasses
 import importlib.resources
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from cape.commands.distributed import connected
 from cape.commands.session import prepare_jax, print_evaluation_folder
 from cape.commands.settings import with_choices, without_choices
 from cape.commands.start import FROM, FROM_HELP, run_name, settings_from, split_start
@@ -30,14 +32,17 @@ def train(arguments: Sequence[str]) -> None:
         "Train a surrogate and evaluate it at parameter values it has never seen: cape train [PRESET | CONFIG] "
         f"[--from MODEL] [options]. {FROM_HELP}",
     )
-    from cape.evaluation.error_tables import evaluation_text
-    from cape.experiment import run
+    with connected(options.coordinator, options.processes, options.process_index) as first:
+        from cape.evaluation.error_tables import evaluation_text
+        from cape.experiment import run
 
-    prepare_jax()
-    folder = Path(options.out)
-    evaluation = run(options.experiment, folder, progress=not options.quiet, figures=options.figures)
-    print(evaluation_text(evaluation))
-    print_evaluation_folder(folder / "evaluation", options.figures)
+        prepare_jax()
+        folder = Path(options.out)
+        progress = first and not options.quiet
+        evaluation = run(options.experiment, folder, progress=progress, figures=options.figures)
+        if first:
+            print(evaluation_text(evaluation))
+            print_evaluation_folder(folder / "evaluation", options.figures)
 
 
 def read_options(arguments: Sequence[str], command: str, description: str, suffix: str = "") -> Any:
@@ -63,8 +68,9 @@ def read_options(arguments: Sequence[str], command: str, description: str, suffi
     if start:
         defaults, out = settings_from(start, defaults if named else None, new_data=files), run_name(start)
         name = f"{name} {FROM} {start}" if named else f"{FROM} {start}"
+    options_of = {"train": _options_of_train}.get(command, _options)
     options: Any = tyro.cli(
-        _options(defaults, f"runs/{out}{suffix}"),
+        options_of(defaults, f"runs/{out}{suffix}"),
         args=arguments,
         prog=f"cape {command} {name}",
         description=f"{description} PRESET is one of {', '.join(presets())} (default: {PRESET_FOR_FILES} with "
@@ -98,6 +104,23 @@ def _options(defaults: "Experiment", folder: str) -> type[Any]:
         """show no progress bar"""
 
     return Options
+
+
+def _options_of_train(defaults: "Experiment", folder: str) -> type[Any]:
+    """Return the options of `cape train`: those of a training, and the processes that it runs in."""
+    options = _options(defaults, folder)
+
+    @dataclasses.dataclass(frozen=True)
+    class TrainOptions(options):  # type: ignore[misc,valid-type]
+        coordinator: str = os.environ.get("JAX_COORDINATOR_ADDRESS", "")
+        """HOST:PORT of the first of several processes, or `auto` to ask the launcher (Slurm, Open MPI, Kubernetes,
+        Cloud TPU); the default is the environment variable JAX_COORDINATOR_ADDRESS"""
+        processes: int = int(os.environ.get("JAX_NUM_PROCESSES", "0"))
+        """number of processes of the training (JAX_NUM_PROCESSES)"""
+        process_index: int = int(os.environ.get("JAX_PROCESS_ID", "-1"))
+        """index of this process, from 0 (JAX_PROCESS_ID)"""
+
+    return TrainOptions
 
 
 def _read_experiment(path: Path) -> "Experiment":

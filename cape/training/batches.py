@@ -14,7 +14,7 @@ from cape.datasets.batches import batch_indices, stream
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
 from cape.training.config import TrainingConfig
-from cape.training.mesh import divided, replicated
+from cape.training.mesh import divided, divided_between_processes, replicated
 from cape.training.sampling import TrajectorySampler
 from cape.window import ONE_FRAME, Window
 
@@ -96,9 +96,14 @@ def describe_batch(
 def streamed(
     training: Trajectories, seed: int, size: int, update: int, mesh: Mesh | None = None
 ) -> Iterator[Batch]:
-    """Yield the batches of `resident` (every trajectory once an epoch), each read from disk when it is needed."""
-    for _, frames, parameters in stream(training, seed, size, update):
-        yield divided(mesh, (jnp.asarray(frames), jnp.asarray(parameters, jnp.float32)))
+    """Yield the batches of `resident` (every trajectory once an epoch), each read from disk when it is needed.
+
+    Each process reads the trajectories of its own devices.
+    """
+    share = size // jax.process_count()
+    rows = slice(jax.process_index() * share, (jax.process_index() + 1) * share)
+    for _, frames, parameters in stream(training, seed, size, update, rows):
+        yield divided_between_processes(mesh, (frames, parameters))
 
 
 def windowed(batches: Iterator[Batch], window: Window) -> Iterator[Batch]:

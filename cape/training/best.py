@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from cape.training.mesh import readable
 from cape.training.validation import no_worse
 
 
@@ -48,4 +49,4 @@ class BestWeights:
 
 
 def _copy(arrays: Any) -> Any:
-    return jax.tree.map(np.array, arrays)
+    return jax.tree.map(np.array, readable(arrays))

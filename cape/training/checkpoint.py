@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
-from cape.atomic import replacing
 from cape.training import digest
 from cape.training.environment import check_precision, differences, environment
+from cape.training.mesh import readable
+from cape.training.processes import first, replacing_together
 
 _ARRAYS = "default"  # the folder of a checkpoint in which orbax writes the arrays
 _NOTES = "notes.json"  # the environment, and what the training adds
@@ -65,11 +67,13 @@ class Checkpoints:
             state: a pytree of arrays.
             notes: plain data to save with it.
         """
-        with replacing(self._folder / str(number)) as temporary:
+        state = readable(state)
+        with replacing_together(self._folder / str(number)) as temporary:
             self._orbax.save(temporary / _ARRAYS, args=self._ocp.args.StandardSave(state))
-            text = json.dumps({_ENVIRONMENT: environment()} | (notes or {}), indent=1)
-            (temporary / _NOTES).write_text(text + "\n", encoding="utf-8")
-            digest.write(temporary, state)
+            if first():
+                text = json.dumps({_ENVIRONMENT: environment()} | (notes or {}), indent=1)
+                (temporary / _NOTES).write_text(text + "\n", encoding="utf-8")
+                digest.write(temporary, state)
         self._remove(self.numbers()[_KEPT:])
 
     def restore(self, template: Any) -> Restored | None:
@@ -130,7 +134,8 @@ class Checkpoints:
                 f"{self._folder}: checkpoint {number} does not fit the configured model and optimiser ({difference}); "
                 "resume with the configuration it was written with, or choose a new folder"
             )
-        abstract = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), template)
+        # arrays of numpy, because the devices that they were on need not be here
+        abstract = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), template)
         try:
             arrays = self._orbax.restore(path / _ARRAYS, args=self._ocp.args.StandardRestore(abstract))
         except Exception as error:  # orbax and what it uses raise errors of many types
@@ -149,7 +154,7 @@ class Checkpoints:
             )
 
     def _remove(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
+        for number in numbers if first() else ():
             shutil.rmtree(self._folder / str(number), ignore_errors=True)
 
 

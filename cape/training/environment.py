@@ -25,8 +25,7 @@ _HARMLESS_FLAGS = ("--xla_dump", "--xla_gpu_dump")
 def environment() -> Environment:
     """Return the environment of this process as plain data, for checkpoints."""
     devices = jax.devices()
-    found: Environment = {f"version of {name}": _version(name) for name in _PACKAGES}
-    found |= {
+    found: Environment = versions() | {
         "platform": devices[0].platform,
         "device": devices[0].device_kind,
         "number of devices": len(devices),
@@ -35,6 +34,11 @@ def environment() -> Environment:
         "XLA_FLAGS": " ".join(_flags(os.environ.get("XLA_FLAGS", ""))),
     }
     return found | {name: getattr(jax.config, name, None) for name in _SETTINGS}
+
+
+def versions() -> Environment:
+    """Return the versions of the packages that a training depends on."""
+    return {f"version of {name}": _version(name) for name in _PACKAGES}
 
 
 def differences(saved: Environment, present: Environment) -> list[str]:

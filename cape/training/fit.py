@@ -15,12 +15,13 @@ from jaxtyping import Array, Float
 from cape.config import to_dict
 from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
+from cape.training import processes
 from cape.training.batches import Batch, batches_from, describe_batch
 from cape.training.best import BestWeights
 from cape.training.config import TrainingConfig
 from cape.training.curriculum import Plan
 from cape.training.divergence import Diverged, FiniteCheck
-from cape.training.functional_model import split
+from cape.training.functional_model import split, weights_of
 from cape.training.inputs import Schedule
 from cape.training.interruption import Interruption
 from cape.training.notebook import live_trackers
@@ -34,6 +35,7 @@ from cape.training.tracker import Trackers
 from cape.training.update import TrainingState, initial_state, update, warm_up_update
 from cape.training.validation import Validation
 
+_AGREED_EVERY = 16  # updates; several processes then agree on whether to save and stop
 _CHECKED_EVERY = 256  # updates; their losses are looked at then, which waits for the last of them
 
 
@@ -65,7 +67,9 @@ def fit(
     diverged = None
     settings = {"model": to_dict(surrogate.config), "training": to_dict(config)}
     settings["problem"] = dataclasses.asdict(surrogate.problem)
-    trackers = Trackers((*config.trackers, *live_trackers(progress)), settings, folder)
+    progress = progress and processes.first()
+    names = (*config.trackers, *live_trackers(progress)) if processes.first() else ()
+    trackers = Trackers(names, settings, folder)
     with (
         RunOutput(folder, trackers) as output,
         trackers,
@@ -103,8 +107,9 @@ def _attempt(
     state, start = output.resume(state, best, running, diverged)
     state, phases = phases.training.place(state), phases.slowed(output.slowdown)
 
-    shared = {"objective": config.objective, "batch": config.batch, "channel_std": channel_std}
-    measure = functools.partial(Validation, surrogate, mesh=phases.mesh, **shared)
+    def measure(data: Trajectories) -> Validation:
+        return Validation(surrogate, data, config.objective, config.batch, channel_std, phases.mesh)
+
     sampler = TrajectorySampler(config.sampling, training, measure, config.seed)
     sampler.probabilities = running.probabilities
     validate = measure(validation)
@@ -113,7 +118,7 @@ def _attempt(
     finite = FiniteCheck(phases, best, functools.partial(describe_batch, training, config, sampler))
     state_std = jnp.tile(channel_std, surrogate.window.history)  # of the channels of a state
     transitions = surrogate.window.transitions(training.frames)
-    pause = functools.partial(_must_save, interruption, output, config.checkpoint_minutes)
+    pause = functools.partial(_must_save, interruption, output, config.checkpoint_minutes, running)
     shown = Progress(phases, config.validate_every, first, shown=progress)
     with contextlib.closing(shown):
         for epoch in range(start, config.epochs):
@@ -169,9 +174,14 @@ def _stop_if_requested(
         interruption.stop(f"{output}: stopped after {phases.describe(int(state['step']))}")
 
 
-def _must_save(interruption: Interruption, output: RunOutput, minutes: float) -> bool:
-    """Return whether the state must be saved after this update, wherever it is in its epoch."""
-    return interruption.requested or 0 < minutes <= output.minutes
+def _must_save(interruption: Interruption, output: RunOutput, minutes: float, running: RunningEpoch) -> bool:
+    """Return whether the state must be saved after this update, wherever it is in its epoch.
+
+    Several processes agree on it after some updates only, because this waits for their devices.
+    """
+    if processes.count() > 1 and running.updates % _AGREED_EVERY and not running.ended:
+        return False
+    return interruption.agreed(0 < minutes <= output.minutes)
 
 
 def _train_epoch(
@@ -226,12 +236,6 @@ def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) ->
         "pushes": plan.pushes,
         **losses,
     }
-
-
-def weights_of(surrogate: Surrogate) -> tuple[Any, Any]:
-    """Return the parameters and the model state of a surrogate as nested dictionaries."""
-    _, params, model_state = split(surrogate)
-    return nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
 
 
 def _with_weights(surrogate: Surrogate, best: BestWeights) -> Surrogate:

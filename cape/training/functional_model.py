@@ -20,6 +20,12 @@ def split(surrogate: nnx.Module) -> tuple[Any, Any, Any]:
     return parts
 
 
+def weights_of(surrogate: nnx.Module) -> tuple[Any, Any]:
+    """Return the parameters and the model state of a surrogate as nested dictionaries."""
+    _, params, model_state = split(surrogate)
+    return nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
+
+
 class FunctionalModel(NamedTuple):
     """A surrogate without its arrays. Hashable, so it can be a static argument of a jitted function.
 

@@ -43,11 +43,25 @@ class Interruption:
     def requested(self) -> bool:
         return self._noted is not None
 
+    def agreed(self, wanted: bool) -> bool:
+        """Return whether a signal was noted, or something is wanted, in any process of the training."""
+        from cape.training import (
+            processes,  # here, because the command line imports this file and answers without jax
+        )
+
+        noted, wanted_somewhere = processes.largest([int(self._noted or 0), int(wanted)])
+        if noted and self._noted is None:
+            self._noted = signal.Signals(noted)
+        return bool(noted or wanted_somewhere)
+
     def stop(self, message: str) -> NoReturn:
         """Print where the training stopped and raise the exception of the signal that was noted."""
+        from cape.training import processes
+
         noted = self._noted or signal.SIGINT
         text = f"{message}, by {noted.name}; its state is saved, and the same command continues it"
-        print(text, file=sys.stderr)
+        if processes.first():
+            print(text, file=sys.stderr)
         if noted == signal.SIGTERM:
             raise Terminated
         raise Interrupted(text)

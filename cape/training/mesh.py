@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -38,14 +39,21 @@ def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
     """Return the mesh of a training with `batch` trajectories per update; None for one device.
 
     Raises:
-        ValueError: there are fewer devices than asked for, or the batch cannot be divided between them.
+        ValueError: there are fewer devices than asked for, the batch cannot be divided between them, or there are
+            several processes and not all of their devices are used.
     """
     devices = jax.devices()
     if config.batch > len(devices):
         raise ValueError(
             f"training.mesh.batch: expected at most {len(devices)}, the number of devices, got {config.batch}"
         )
-    count = config.batch or math.gcd(batch, len(devices))
+    several = jax.process_count() > 1
+    count = config.batch or (len(devices) if several else math.gcd(batch, len(devices)))
+    if several and count != len(devices):
+        raise ValueError(
+            f"training.mesh.batch: expected {len(devices)}, all devices of the {jax.process_count()} processes, got "
+            f"{count}"
+        )
     if batch % count:
         raise ValueError(
             f"training.batch: expected a multiple of training.mesh.batch = {count} devices, got {batch}"
@@ -75,11 +83,21 @@ def divided(mesh: Mesh | None, arrays: Any) -> Any:
     return _placed(mesh, arrays, lambda _: P(AXIS))
 
 
+def divided_between_processes(mesh: Mesh | None, arrays: Any) -> Any:
+    """Divide arrays of which every process has its share of the rows, in the order of the processes."""
+    if mesh is None:
+        return jax.tree.map(jnp.asarray, arrays)
+    sharding = NamedSharding(mesh, P(AXIS))
+    return jax.tree.map(lambda array: jax.make_array_from_process_local_data(sharding, array), arrays)
+
+
 def divided_where_possible(mesh: Mesh | None, arrays: Any) -> Any:
     """Divide each array along its first axis that the number of devices divides, and replicate those without one."""
 
+    devices = 1 if mesh is None else mesh.size
+
     def spec(shape: tuple[int, ...]) -> P:
-        fitting = (axis for axis, size in enumerate(shape) if size and size % mesh.size == 0)
+        fitting = (axis for axis, size in enumerate(shape) if size and size % devices == 0)
         axis = next(fitting, None)
         return P() if axis is None else P(*(None,) * axis, AXIS)
 
@@ -91,6 +109,18 @@ def _placed(mesh: Mesh | None, arrays: Any, spec: Callable[[tuple[int, ...]], P]
         return arrays
     shardings = jax.tree.map(lambda array: NamedSharding(mesh, spec(array.shape)), arrays)
     return jax.lax.with_sharding_constraint(arrays, shardings)
+
+
+def readable(arrays: Any) -> Any:
+    """Return arrays that this process can read: those that are divided between processes are gathered."""
+
+    def gathered(array: Any) -> Any:
+        if isinstance(array, jax.Array) and not (array.is_fully_addressable or array.is_fully_replicated):
+            everywhere = NamedSharding(Mesh(jax.devices(), (AXIS,)), P())
+            return jax.jit(jnp.asarray, out_shardings=everywhere)(array)
+        return array
+
+    return jax.tree.map(gathered, arrays)
 
 
 def on_each_device(

@@ -1,5 +1,6 @@
 """The folder of a run: what it was started with, and whether it may be continued."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Collection
@@ -14,6 +15,7 @@ from cape.datasets.initial_conditions import ConditionRecord
 from cape.datasets.split_file import read_fingerprints, write_split
 from cape.datasets.trajectories import Trajectories
 from cape.training import log
+from cape.training.environment import versions
 
 CONFIG = "config.json"
 # Settings that may change when a run is resumed: the weights do not depend on them, but for rounding.
@@ -85,6 +87,13 @@ def claim(
     record = ConditionRecord.of((training, validation), earlier)
     write_split(folder, training.initial_conditions, validation.initial_conditions, fingerprints, record)
     write_text(folder / CONFIG, json.dumps(to_dict(experiment), indent=1) + "\n")
+
+
+def facts(experiment: Any, training: Trajectories, validation: Trajectories) -> dict[str, Any]:
+    """Return what must be equal in all processes of a training: settings, data, and versions of packages."""
+    settings = hashlib.sha256(json.dumps(to_dict(experiment), sort_keys=True).encode()).hexdigest()
+    data = {"training data": fingerprint(training), "validation data": fingerprint(validation)}
+    return versions() | {"digest of the settings": settings[:16]} | data
 
 
 def abandon(folder: Path) -> None:

@@ -5,10 +5,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from cape.atomic import remove_leftovers
 from cape.datasets.lock import check_held, locked
 from cape.pretrained import MODEL, save
 from cape.surrogate import Surrogate
+from cape.training import processes
 from cape.training.best import BestWeights
 from cape.training.checkpoint import Checkpoints
 from cape.training.divergence import Diverged
@@ -23,6 +27,8 @@ _SHARE = 0.1  # of the time of a training that checkpoints may take
 class RunOutput:
     """Write the output of a training; write nothing if there is no folder.
 
+    Of several processes, the first one writes. All of them take part in saving and restoring checkpoints.
+
     Use it as a context manager, which holds the lock of the folder (see `locked`). Every method that writes raises an
     OSError if the folder is no longer there, or no longer locked by this process.
 
@@ -35,7 +41,8 @@ class RunOutput:
     """
 
     def __init__(self, folder: Path | None, trackers: Trackers):
-        self._folder = None if folder is None else Path(folder)
+        self._checkpoint_folder = None if folder is None else Path(folder) / "checkpoints"
+        self._folder = None if folder is None or not processes.first() else Path(folder)
         self._lock = locked(self._folder)
         self._checkpoints: Checkpoints | None = None
         self._log: TrainingLog | None = None
@@ -68,7 +75,7 @@ class RunOutput:
         template = {"state": state, "best": best.arrays, "running": running.arrays}
         restored = self._checkpoints and self._checkpoints.restore(template)
         if restored:
-            state = restored.arrays["state"]
+            state = jax.tree.map(jnp.asarray, restored.arrays["state"])
             best.restore(restored.arrays["best"])
             running.restore(restored.arrays["running"])
             epoch = (int(state["step"]) - running.updates) // running.updates_per_epoch
@@ -112,8 +119,9 @@ class RunOutput:
         If `running` has updates, the state is one inside an epoch.
         """
         started = time.monotonic()
-        if self._folder is not None and self._checkpoints is not None:
+        if self._folder is not None:
             check_held(self._folder)
+        if self._checkpoints is not None:
             arrays = {"state": state, "best": best.arrays, "running": running.arrays}
             self._checkpoints.save(int(state["step"]), arrays, {"retries": self.retries})
         self._saved = time.monotonic()
@@ -121,11 +129,12 @@ class RunOutput:
 
     @property
     def checkpoint_pays(self) -> bool:
-        """Return whether the work since the last checkpoint took long enough to save it.
+        """Return whether the work since the last checkpoint took long enough to save it, in any process.
 
         Checkpoints of epochs that take a fraction of a second would otherwise cost more than the training.
         """
-        return time.monotonic() - self._saved >= self._seconds / _SHARE
+        pays = time.monotonic() - self._saved >= self._seconds / _SHARE
+        return bool(processes.largest([int(pays)])[0])
 
     @property
     def minutes(self) -> float:
@@ -149,7 +158,8 @@ class RunOutput:
             if self._folder is not None:
                 for written in (self._folder, self._folder / "checkpoints", self._folder / "evaluation"):
                     remove_leftovers(written)
-                self._checkpoints = Checkpoints(self._folder / "checkpoints")
+            if self._checkpoint_folder is not None:
+                self._checkpoints = Checkpoints(self._checkpoint_folder)
         except BaseException as error:
             self._lock.__exit__(type(error), error, error.__traceback__)
             raise
