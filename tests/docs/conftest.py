@@ -50,6 +50,7 @@ def parsed(here, monkeypatch):
         raise SystemExit(0)
 
     monkeypatch.setattr(experiment, "run", run)
+    monkeypatch.setattr("cape.training.processes.connect", lambda *arguments: None)
     monkeypatch.setattr("cape.runs.sweep.sweep", sweep)
     for name, command in cli.COMMANDS.items():
         if name not in ("train", "sweep"):
