@@ -8,7 +8,7 @@ from mkdocs.structure.files import File
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mathematics import with_mathml  # noqa: E402
+from mathematics import font, with_mathml  # noqa: E402
 from notebooks import outputs_of  # noqa: E402
 from places import DOCS, PACKAGE, ROOT, RUN  # noqa: E402
 
@@ -30,7 +30,8 @@ def on_config(config):
 
 
 def on_files(files, config):
-    """Add the figures and the notebooks of the tutorials."""
+    """Add the font of the formulas, and the figures and the notebooks of the tutorials."""
+    files.append(File.generated(config, "assets/formulas.ttf", content=font()))
     for made in sorted(RUN.glob("*/*")):
         if made.suffix in (".png", ".ipynb") and (DOCS / "tutorials" / f"{made.parent.name}.md").is_file():
             place = f"tutorials/{made.parent.name}/{made.name}"

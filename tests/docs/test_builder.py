@@ -74,6 +74,7 @@ def test_pages_become_notebooks_and_printed_text_is_shown_as_a_terminal_does():
 @pytest.mark.usefixtures("builder")
 def test_formulas_become_mathml_and_unknown_commands_are_refused():
     pytest.importorskip("latex2mathml")
+    pytest.importorskip("fontTools")
     from mathematics import with_mathml
 
     page = '<p><span class="arithmatex">\\(a &lt; b\\)</span></p><div class="arithmatex">\\[\\partial_t u\\]</div>'

@@ -1,0 +1,56 @@
+"""Draw the gallery: shipped surrogates against the numerical solution, at trained and at other parameter values.
+
+    python docs/figures/gallery.py            # writes docs/figures/gallery/, in some minutes on two cores
+
+Initial conditions are new ones. Errors and figures are those of `cape evaluate`. The surrogate of
+Gray-Scott gets every second point of the data, as in its training.
+"""
+
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+import cape
+from cape.datasets.simulate.simulation import simulate
+
+FOLDER = Path(__file__).parent / "gallery"
+# the equation, its parameter values, further settings of the simulation, and the figures that are kept
+SURROGATES = {
+    "advection1d": (
+        "advection",
+        {"beta": "0.1,0.3,0.7,1,2,4,5"},
+        {},
+        ("error_over_parameter", "space_time"),
+    ),
+    "burgers1d": (
+        "burgers",
+        {"Nu": "0.001,0.003,0.007,0.03,0.1,0.4,2,4"},
+        {},
+        ("error_over_parameter", "space_time"),
+    ),
+    "grayscott2d": (
+        "gray-scott-small",
+        {"F": "0.026,0.030,0.042,0.058", "k": "0.056,0.0585"},
+        {"resolution": 128, "frames": 21, "t_end": 400.0},
+        ("error_by_value", "fields_interpolated"),
+    ),
+}
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for name, (equation, values, settings, kept) in SURROGATES.items():
+        with tempfile.TemporaryDirectory() as data:
+            simulate(equation, Path(data) / "data", values, samples=4, seed=77, progress=False, **settings)
+            report = cape.evaluate(cape.load(name), cape.open(Path(data) / "data"))
+        figures = report.figures()
+        for figure in kept:
+            path = FOLDER / f"{name}-{figure}.png"
+            figures[figure].savefig(path, dpi=130)
+            Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        print(f"{name}: {report!r}")
+
+
+if __name__ == "__main__":
+    main()
