@@ -1,11 +1,13 @@
 """Draw the gallery: shipped surrogates against the numerical solution, at trained and at other parameter values.
 
     python docs/figures/gallery.py            # writes docs/figures/gallery/, in some minutes on two cores
+    python docs/figures/gallery.py wave1d     # one of them
 
 Initial conditions are new ones. Errors and figures are those of `cape evaluate`. The surrogate of
 Gray-Scott gets every second point of the data, as in its training.
 """
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -29,6 +31,24 @@ SURROGATES = {
         {},
         ("error_over_parameter", "space_time"),
     ),
+    "kuramotosivashinsky1d": (
+        "kuramoto-sivashinsky",
+        {"nu": "0.6,0.7,0.8,0.9,1,1.2,1.3,1.5"},
+        {},
+        ("error_over_parameter", "space_time"),
+    ),
+    "reactiondiffusion1d": (
+        "reaction-diffusion",
+        {"Nu": "0.0005,0.001,0.002,0.005,0.02,0.05", "rho": "2,3"},
+        {},
+        ("error_by_value", "space_time"),
+    ),
+    "wave1d": (
+        "wave",
+        {"c": "0.3,0.5,0.7,1,1.5,2,2.6", "gamma": "0.5,1"},
+        {},
+        ("error_by_value", "space_time_u"),
+    ),
     "grayscott2d": (
         "gray-scott-small",
         {"F": "0.026,0.030,0.042,0.058", "k": "0.056,0.0585"},
@@ -39,8 +59,10 @@ SURROGATES = {
 
 
 def main() -> None:
+    """Draw the figures of the surrogates named on the command line, or of all."""
     FOLDER.mkdir(exist_ok=True)
-    for name, (equation, values, settings, kept) in SURROGATES.items():
+    for name in sys.argv[1:] or SURROGATES:
+        equation, values, settings, kept = SURROGATES[name]
         with tempfile.TemporaryDirectory() as data:
             simulate(equation, Path(data) / "data", values, samples=4, seed=77, progress=False, **settings)
             report = cape.evaluate(cape.load(name), cape.open(Path(data) / "data"))

@@ -203,6 +203,12 @@ def test_the_reference_has_an_entry_for_every_registered_part_and_its_contract()
             assert found in entries or not found.startswith("cape."), found
 
 
+def test_every_shipped_surrogate_is_in_the_gallery():
+    shown = set(links(DOCS / "gallery.md"))
+    for folder in (ROOT / "pretrained").glob("*/config.json"):
+        assert any(f"/{folder.parent.name}-" in link for link in shown), folder.parent.name
+
+
 def test_every_folder_is_on_the_map():
     text = (ROOT / "README.md").read_text()
     rooms = [folder for folder in (ROOT / "cape").iterdir() if (folder / "__init__.py").is_file()]
