@@ -6,7 +6,6 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from cape.training.mesh import readable
 from cape.training.validation import no_worse
 
 
@@ -49,4 +48,4 @@ class BestWeights:
 
 
 def _copy(arrays: Any) -> Any:
-    return jax.tree.map(np.array, readable(arrays))
+    return jax.tree.map(np.array, arrays)

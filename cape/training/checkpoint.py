@@ -12,7 +12,6 @@ import numpy as np
 
 from cape.training import digest
 from cape.training.environment import check_precision, differences, environment
-from cape.training.mesh import readable
 from cape.training.processes import first, replacing_together
 
 _ARRAYS = "default"  # the folder of a checkpoint in which orbax writes the arrays
@@ -67,7 +66,6 @@ class Checkpoints:
             state: a pytree of arrays.
             notes: plain data to save with it.
         """
-        state = readable(state)
         with replacing_together(self._folder / str(number)) as temporary:
             self._orbax.save(temporary / _ARRAYS, args=self._ocp.args.StandardSave(state))
             if first():

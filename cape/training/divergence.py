@@ -7,7 +7,6 @@ import jax
 import numpy as np
 
 from cape.training.best import BestWeights
-from cape.training.mesh import readable
 from cape.training.phases import Phases
 from cape.training.running_epoch import RunningEpoch
 from cape.training.update import TrainingState
@@ -96,8 +95,6 @@ class FiniteCheck(NamedTuple):
 def _all(holds: Any, arrays: Any) -> bool:
     """Return whether a condition holds for all floating-point numbers in a pytree."""
     found = (
-        np.asarray(each)
-        for each in jax.tree.leaves(readable(arrays))
-        if jax.numpy.issubdtype(each.dtype, np.inexact)
+        np.asarray(each) for each in jax.tree.leaves(arrays) if jax.numpy.issubdtype(each.dtype, np.inexact)
     )
     return all(bool(holds(each).all()) for each in found)

@@ -21,7 +21,7 @@ class MeshConfig:
         batch: number of devices that the trajectories of a batch are divided between; 0: all devices, or as many as
             divide the batch.
         weights: "replicated" keeps the weights and the optimiser's state on every device; "divided" keeps a part of
-            them on each, and gathers the weights for every update.
+            them on each, and gathers the weights for every update; in one process only.
 
     Raises:
         ValueError: a number is out of range.
@@ -40,7 +40,7 @@ def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
 
     Raises:
         ValueError: there are fewer devices than asked for, the batch cannot be divided between them, or there are
-            several processes and not all of their devices are used.
+            several processes, and not all of their devices are used or weights are divided.
     """
     devices = jax.devices()
     if config.batch > len(devices):
@@ -48,6 +48,10 @@ def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
             f"training.mesh.batch: expected at most {len(devices)}, the number of devices, got {config.batch}"
         )
     several = jax.process_count() > 1
+    if several and config.weights == "divided":
+        raise ValueError(
+            'training.mesh.weights: "divided" works in one process, expected "replicated" in several'
+        )
     count = config.batch or (len(devices) if several else math.gcd(batch, len(devices)))
     if several and count != len(devices):
         raise ValueError(
@@ -109,18 +113,6 @@ def _placed(mesh: Mesh | None, arrays: Any, spec: Callable[[tuple[int, ...]], P]
         return arrays
     shardings = jax.tree.map(lambda array: NamedSharding(mesh, spec(array.shape)), arrays)
     return jax.lax.with_sharding_constraint(arrays, shardings)
-
-
-def readable(arrays: Any) -> Any:
-    """Return arrays that this process can read: those that are divided between processes are gathered."""
-
-    def gathered(array: Any) -> Any:
-        if isinstance(array, jax.Array) and not (array.is_fully_addressable or array.is_fully_replicated):
-            everywhere = NamedSharding(Mesh(jax.devices(), (AXIS,)), P())
-            return jax.jit(jnp.asarray, out_shardings=everywhere)(array)
-        return array
-
-    return jax.tree.map(gathered, arrays)
 
 
 def on_each_device(
