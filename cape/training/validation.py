@@ -70,12 +70,12 @@ def no_worse(errors: Float[np.ndarray, " trajectory"], lowest: Float[np.ndarray,
     """Return whether the errors of some weights are within the noise of the lowest errors so far.
 
     Return False if their mean is larger by more than one standard error of the difference. Validation data are few and
-    the learning rate falls, so among weights that cannot be distinguished the later ones are the better choice.
+    the learning rate falls, so among weights that cannot be distinguished the later ones are the better choice. One
+    trajectory does not show its noise: no later weights are worse then.
     """
     if not np.isfinite(errors).all():
         return False
-    if not np.isfinite(lowest).all():
+    if len(errors) == 1 or not np.isfinite(lowest).all():
         return True
     more = errors - lowest
-    noise = more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else 0.0
-    return bool(more.mean() <= noise)
+    return bool(more.mean() <= more.std(ddof=1) / np.sqrt(len(more)))
