@@ -4,7 +4,8 @@
     python docs/builder --no-tutorials           # the pages, with the outputs of the last run if there are any
     python docs/builder --only own-arrays trust  # run these tutorials, then build
 
-The build needs no network. A warning, an error in a tutorial or a broken link ends it with status 1.
+With Chromium installed, every page is also opened in it. The build needs no network. A warning, an error in a tutorial
+or a broken link ends it with status 1.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import time
 
 from check import problems
+from in_browser import available, problems_in_browser
 from notebooks import run_all
 from places import ROOT, SITE, TUTORIALS
 
@@ -44,7 +46,14 @@ def main() -> int:
         return 1
     print(f"site: built in {time.perf_counter() - start:.0f} s", flush=True)
     found = problems(SITE)
-    print("\n".join(found), file=sys.stderr)
+    if available():
+        start = time.perf_counter()
+        found += problems_in_browser(SITE)
+        print(f"browser: all pages opened in {time.perf_counter() - start:.0f} s", flush=True)
+    else:
+        print("browser: no Chromium, so the pages were not opened", flush=True)
+    if found:
+        print("\n".join(found), file=sys.stderr)
     return 1 if found else 0
 
 

@@ -3,9 +3,10 @@
 import sys
 
 import pytest
+from browser import PROGRAM
 from pages import ROOT
 
-MODULES = ("check", "mathematics", "notebooks", "places")
+MODULES = ("check", "in_browser", "mathematics", "notebooks", "places")
 
 
 @pytest.fixture
@@ -55,6 +56,20 @@ def test_problems_of_a_site_are_found(site, line, problem):
     with (site / "a.html").open("a") as page:
         page.write(line)
     assert problems(site) == [f"a.html: {problem}"]
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium")
+@pytest.mark.usefixtures("builder")
+def test_a_browser_finds_what_a_page_asks_for_and_what_does_not_fit(tmp_path):
+    from in_browser import problems_in_browser
+
+    (tmp_path / "good.html").write_text("<p>A page</p>")
+    script = "<script>fetch('http://127.0.0.1:9/')</script>"
+    (tmp_path / "bad.html").write_text(f'<img src="x.png"><div style="width: 5000px">wide</div>{script}')
+    found = problems_in_browser(tmp_path)
+    assert all(line.startswith("bad.html: ") for line in found)
+    for fault in ("no image", "is wider than the window", "asks for http://127.0.0.1:9/"):
+        assert any(fault in line for line in found), fault
 
 
 @pytest.mark.usefixtures("builder")
