@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
+from cape.commands.calibrate import calibrate
 from cape.commands.check import check
 from cape.commands.convert import convert
 from cape.commands.download import download
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable] = {
     "runs": runs,
     "evaluate": evaluate,
     "check": check,
+    "calibrate": calibrate,
     "report": report,
     "predict": predict,
     "infer": infer,

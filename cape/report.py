@@ -118,7 +118,7 @@ def evaluate(
     trajectories = in_time_steps(problem, on_training_grid(problem, data, space_stride), time_stride)
     every_point = in_time_steps(problem, data, time_stride)
     if not all_samples:
-        trajectories, every_point = (_new_to(surrogate, samples) for samples in (trajectories, every_point))
+        trajectories, every_point = (new_to(surrogate, samples) for samples in (trajectories, every_point))
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps, window=window)
     evaluated = trajectories.first_frames(len(evaluation.times) + window.history)
     if not protocols:
@@ -129,7 +129,7 @@ def evaluate(
     return Report(evaluation, run_protocols(study), evaluated)
 
 
-def _new_to(surrogate: Surrogate, data: Trajectories) -> Trajectories:
+def new_to(surrogate: Surrogate, data: Trajectories) -> Trajectories:
     """Leave out the initial conditions that a surrogate was trained or validated on, if it knows them.
 
     Raises:

@@ -4,7 +4,7 @@ import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from cape.model.tracing import at_once_unless_traced, traced
 from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
 from cape.rollout import Step
+from cape.uncertainty.bands import UncertainFrames, with_uncertainty
 from cape.window import Window
 
 Parameters = Mapping[str, ArrayLike] | ArrayLike
@@ -140,9 +141,21 @@ class Surrogate(nnx.Module):
         prepared = self.prepare(parameters)
         return lambda u: self.predict(u, prepared).next
 
+    @overload
+    def rollout(self, u0: ArrayLike, parameters: Parameters, steps: int) -> Array: ...
+    @overload
     def rollout(
-        self, u0: Float[ArrayLike, "batch *frames channel"], parameters: Parameters, steps: int
-    ) -> Float[Array, "batch steps *space channel"]:
+        self, u0: ArrayLike, parameters: Parameters, steps: int, *, uncertainty: bool, level: float = 0.9
+    ) -> UncertainFrames: ...
+    def rollout(
+        self,
+        u0: Float[ArrayLike, "batch *frames channel"],
+        parameters: Parameters,
+        steps: int,
+        *,
+        uncertainty: bool = False,
+        level: float = 0.9,
+    ) -> Float[Array, "batch steps *space channel"] | UncertainFrames:
         """Predict `steps` frames after u0, without u0. Compiled once for each shape and number of steps.
 
         `jax.jit`, `jax.vmap`, `jax.grad` and `jax.jvp` apply to u0 and to the parameters. Shapes are always checked.
@@ -153,6 +166,7 @@ class Surrogate(nnx.Module):
                 several frames (`Window.history`), that many consecutive frames, [batch, history, *space, channel].
             parameters: by name, or an array [parameter] or [batch, parameter] (see `Problem.parameter_array`).
             steps: number of frames, `problem.dt` apart.
+            uncertainty: also return bands, which hold a share `level` of the points, see `UncertainFrames`.
 
         Warns:
             OutsideTrainedRange: a parameter lies outside the trained range.
@@ -162,18 +176,20 @@ class Surrogate(nnx.Module):
             All of these are `cape.out_of_distribution.OutOfDistributionWarning`.
 
         Raises:
-            ValueError: a shape or a name does not fit, u0 or a parameter is not finite in float32, or `steps` < 1.
+            ValueError: a shape or a name does not fit, u0 or a parameter is not finite in float32, `steps` < 1, or uncertainty is
+                asked for and not calibrated (`cape calibrate`).
         """
         with at_once_unless_traced(u0), np.errstate(over="ignore"):
             u0 = jnp.asarray(u0, jnp.float32)
-            given = self._given_frames(u0)
+            given = self.window.given_frames(self.problem, u0)
             if not traced(u0) and not _all_finite(u0):
                 raise ValueError(f"expected finite u0 of {self.problem.channels}, got NaN or infinity")
         with at_once_unless_traced(parameters):
             array = self.problem.parameter_array(parameters, u0.shape[0])
         self.warn_out_of_distribution(array, given.shape[2:-1], steps, self.config.base.finest_grid)
         graphdef, state = nnx.split(self)
-        return _rollout(graphdef, state, given, array, steps)
+        frames = _rollout(graphdef, state, given, array, steps)
+        return with_uncertainty(self, frames, given[:, -1], array, level) if uncertainty else frames
 
     def warn_out_of_distribution(
         self,
@@ -214,19 +230,6 @@ class Surrogate(nnx.Module):
             conserved = jnp.asarray(self.conserved * self.config.history, u.dtype)
             following = following - conserved.reshape((1,) * (u.ndim - 1) + (-1,)) * change
         return Prediction(following, first_guess)
-
-    def _given_frames(self, u0: Array) -> Float[Array, "batch history *space channel"]:
-        history = self.window.history
-        if history == 1:
-            self.problem.check_state(u0)
-            return u0[:, None]
-        if u0.ndim != self.problem.dimension + 3 or u0.shape[1] != history:
-            raise ValueError(
-                f"expected u0 [batch, {history} frames, {self.problem.dimension} space axes, "
-                f"{len(self.problem.channels)} channel(s) {self.problem.channels}], got shape {u0.shape}"
-            )
-        self.problem.check_state(u0[:, 0])
-        return u0
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))

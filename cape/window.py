@@ -56,6 +56,25 @@ class Window:
             )
         return frames - self.history
 
+    def given_frames(
+        self, problem: Problem, u0: Float[Array, "batch *frames channel"]
+    ) -> Float[Array, "batch history *space channel"]:
+        """Return the frames that a rollout starts from, with an axis `history` also if that is one frame.
+
+        Raises:
+            ValueError: the shape does not fit the problem or this window.
+        """
+        if self.history == 1:
+            problem.check_state(u0)
+            return u0[:, None]
+        if u0.ndim != problem.dimension + 3 or u0.shape[1] != self.history:
+            raise ValueError(
+                f"expected u0 [batch, {self.history} frames, {problem.dimension} space axes, "
+                f"{len(problem.channels)} channel(s) {problem.channels}], got shape {u0.shape}"
+            )
+        problem.check_state(u0[:, 0])
+        return u0
+
     def states(
         self, frames: Float[Array, "batch time *space channel"]
     ) -> Float[Array, "batch state *space history_channel"]:

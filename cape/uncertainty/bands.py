@@ -1,0 +1,144 @@
+"""Bands around rollouts, and how far a rollout is from the calibration data."""
+
+from typing import NamedTuple, Protocol
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from cape.problem import Problem
+from cape.uncertainty.position import features, frame_size, positions
+from cape.uncertainty.record import UncertaintyRecord
+
+NEIGHBOURHOOD = 0.1  # of the trained range: how far the errors of calibration trajectories count
+_OUTSIDE = 0.1  # of the trained range: a parameter so far outside counts as much as an unusual frame
+
+
+class UncertainFrames(NamedTuple):
+    """What `Surrogate.rollout` returns with `uncertainty=True`.
+
+    Attributes:
+        frames: the prediction.
+        half_width: the truth lies within this distance at a share `level` of the points, on average over trajectories
+            like those of the calibration. It is the same at all points of a frame.
+        distance: how far the first frame and the parameters are from the data of the calibration, of which 5 % exceed 1.
+            The band says nothing about rollouts with a larger distance.
+    """
+
+    frames: Float[Array, "batch steps *space channel"]
+    half_width: Float[Array, "batch steps channel"]
+    distance: Float[Array, " batch"]
+
+
+class Calibrated(Protocol):
+    """What of a surrogate bands need."""
+
+    problem: Problem
+    uncertainty: UncertaintyRecord | None
+
+
+def with_uncertainty(
+    surrogate: Calibrated,
+    frames: Float[Array, "batch steps *space channel"],
+    last: Float[Array, "batch *space channel"],
+    parameters: Float[Array, "batch parameter"],
+    level: float,
+) -> UncertainFrames:
+    """Add bands and distances to predicted frames.
+
+    Args:
+        surrogate: with its calibration.
+        frames: the prediction.
+        last: the last given frame.
+        parameters: of the rollouts.
+        level: share of the points inside the bands.
+
+    Raises:
+        ValueError: the surrogate is not calibrated, or not at this level or for so many steps.
+    """
+    record, problem = surrogate.uncertainty, surrogate.problem
+    if record is None:
+        raise ValueError(
+            "uncertainty: the surrogate is not calibrated; run `cape calibrate MODEL --data FILES`, or call "
+            "cape.uncertainty.calibrate.calibrate(surrogate, trajectories)"
+        )
+    width = half_widths(record, problem, last, parameters, frames.shape[1], level)
+    return UncertainFrames(frames, width, distances(record, problem, last, parameters))
+
+
+def half_widths(
+    record: UncertaintyRecord,
+    problem: Problem,
+    last: Float[Array, "batch *space channel"],
+    parameters: Float[Array, "batch parameter"],
+    steps: int,
+    level: float,
+) -> Float[Array, "batch steps channel"]:
+    """Return the half widths of bands: calibrated factor x expected error at the parameters x size of the last frame.
+
+    Raises:
+        ValueError: the record has no such level, or fewer steps.
+    """
+    levels = record.array("levels")
+    chosen = np.flatnonzero(np.isclose(levels, level))
+    if not len(chosen):
+        shown = ", ".join(f"{each:g}" for each in levels)
+        raise ValueError(f"level: expected one of the calibrated levels {shown}, got {level}")
+    if steps > record.steps:
+        raise ValueError(
+            f"steps: the uncertainty is calibrated for {record.steps} steps, got {steps}; calibrate it on longer "
+            "trajectories"
+        )
+    factor = jnp.asarray(record.array("factors")[chosen[0], :steps])
+    x = positions(problem, parameters)
+    known, errors = jnp.asarray(record.array("positions")), jnp.asarray(record.array("errors")[:, :steps])
+    size = frame_size(problem, last)
+    return factor[None] * expected_error(known, errors, x) * size[:, None]
+
+
+def expected_error(
+    known: Float[Array, "trajectory parameter"],
+    errors: Float[Array, "trajectory steps channel"],
+    x: Float[Array, "batch parameter"],
+    excluded: Bool[Array, "batch trajectory"] | None = None,
+) -> Float[Array, "batch steps channel"]:
+    """Return the geometric mean of the errors of calibration trajectories, weighed by their nearness to positions.
+
+    `excluded` says which trajectories do not count for which positions.
+    """
+    squares = ((x[:, None] - known[None]) ** 2).sum(-1)
+    squares = squares if excluded is None else jnp.where(excluded, jnp.inf, squares)
+    nearness = -(squares - squares.min(1, keepdims=True)) / (2 * NEIGHBOURHOOD**2)
+    weights = jnp.exp(nearness)
+    weights = weights / weights.sum(1, keepdims=True)
+    return jnp.exp(jnp.einsum("bt,tsc->bsc", weights, errors))
+
+
+def distances(
+    record: UncertaintyRecord,
+    problem: Problem,
+    last: Float[Array, "batch *space channel"],
+    parameters: Float[Array, "batch parameter"],
+) -> Float[Array, " batch"]:
+    """Return how far frames and parameters are from the calibration data, over the distance 5 % of these exceed.
+
+    The square is the sum of two: the mean square deviation of the frame's features from those of the data, in standard
+    deviations; and the square distance of the parameters from the trained range, in tenths of it.
+    """
+    centre, spread = jnp.asarray(record.array("centre")), jnp.asarray(record.array("spread"))
+    return unscaled_distance(problem, last, parameters, centre, spread) / record.array("farthest").item()
+
+
+def unscaled_distance(
+    problem: Problem,
+    last: Float[Array, "batch *space channel"],
+    parameters: Float[Array, "batch parameter"],
+    centre: Float[Array, " feature"],
+    spread: Float[Array, " feature"],
+) -> Float[Array, " batch"]:
+    """Return the distance of `distances`, not divided."""
+    deviation = (features(problem, last) - centre[None]) / spread[None]
+    of_frame = (deviation**2).mean(-1)
+    x = positions(problem, parameters)
+    outside = jnp.maximum(jnp.maximum(-x, x - 1), 0.0) / _OUTSIDE
+    return jnp.sqrt(of_frame + (outside**2).sum(-1))
