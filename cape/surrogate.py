@@ -18,11 +18,12 @@ from cape.identification.equation import IdentifiedEquation, advance, coefficien
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
 from cape.model.lineage import Stage
-from cape.model.tracing import at_once_unless_traced, traced
+from cape.model.tracing import all_finite, at_once_unless_traced, traced
 from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
 from cape.rollout import Step
 from cape.uncertainty.bands import UncertainFrames, with_uncertainty
+from cape.uncertainty.record import UncertaintyRecord
 from cape.window import Window
 
 Parameters = Mapping[str, ArrayLike] | ArrayLike
@@ -51,6 +52,7 @@ class Surrogate(nnx.Module):
 
     trained_on: tuple[int, ...] | None = None
     condition_record: ConditionRecord | None = None
+    uncertainty: UncertaintyRecord | None = None
     lineage: tuple[Stage, ...] = ()
 
     def __init__(
@@ -176,13 +178,13 @@ class Surrogate(nnx.Module):
             All of these are `cape.out_of_distribution.OutOfDistributionWarning`.
 
         Raises:
-            ValueError: a shape or a name does not fit, u0 or a parameter is not finite in float32, `steps` < 1, or uncertainty is
-                asked for and not calibrated (`cape calibrate`).
+            ValueError: a shape or a name does not fit, u0 or a parameter is not finite in float32, `steps` < 1, or the
+                uncertainty is not calibrated (`cape calibrate`).
         """
         with at_once_unless_traced(u0), np.errstate(over="ignore"):
             u0 = jnp.asarray(u0, jnp.float32)
             given = self.window.given_frames(self.problem, u0)
-            if not traced(u0) and not _all_finite(u0):
+            if not traced(u0) and not all_finite(u0):
                 raise ValueError(f"expected finite u0 of {self.problem.channels}, got NaN or infinity")
         with at_once_unless_traced(parameters):
             array = self.problem.parameter_array(parameters, u0.shape[0])
@@ -241,11 +243,6 @@ def _rollout(graphdef, state, given, parameters, steps: int):
 def _single(array: Array) -> Array:
     """Return weights of float64 as float32. Parts of users make such weights in JAX's 64-bit mode."""
     return array.astype(jnp.float32) if array.dtype == np.float64 else array
-
-
-@jax.jit
-def _all_finite(u: Array) -> Array:
-    return jnp.isfinite(u).all()
 
 
 def count_weights(module: nnx.Module) -> int:

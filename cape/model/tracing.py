@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 
 def traced(values: Any) -> bool:
@@ -16,3 +17,9 @@ def traced(values: Any) -> bool:
 def at_once_unless_traced(values: Any) -> contextlib.AbstractContextManager[None]:
     """Return a context in which known values are computed at once, even while jax is tracing a function of others."""
     return contextlib.nullcontext() if traced(values) else jax.ensure_compile_time_eval()
+
+
+@jax.jit
+def all_finite(values: jax.Array) -> jax.Array:
+    """Return whether no value is NaN or infinite."""
+    return jnp.isfinite(values).all()

@@ -21,8 +21,8 @@ class UncertainFrames(NamedTuple):
         frames: the prediction.
         half_width: the truth lies within this distance at a share `level` of the points, on average over trajectories
             like those of the calibration. It is the same at all points of a frame.
-        distance: how far the first frame and the parameters are from the data of the calibration, of which 5 % exceed 1.
-            The band says nothing about rollouts with a larger distance.
+        distance: how far the first frame and the parameters are from the data of the calibration. 5 % of these data
+            exceed 1. The band says nothing about rollouts with a larger distance.
     """
 
     frames: Float[Array, "batch steps *space channel"]

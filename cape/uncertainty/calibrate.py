@@ -18,7 +18,7 @@ from cape.uncertainty.position import features, frame_size, positions
 from cape.uncertainty.record import FORMAT, UncertaintyRecord
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-MOST_TRAJECTORIES = 256  # rolled out and stored; more are thinned
+MOST_TRAJECTORIES = 512  # rolled out and stored; more are thinned
 FEWEST_TRAJECTORIES = 20
 _SMALLEST_ERROR = 1e-8
 _LEAST_SPREAD = 0.05  # of features, which are relative
@@ -28,10 +28,10 @@ _BATCH = 32
 def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = False) -> UncertaintyRecord:
     """Measure the errors of rollouts, and how wide bands must be to hold the truth.
 
-    The error of a frame is divided by the size of the first frame, and by the error that the trajectories at all *other*
-    parameter values let expect. So the calibration is one of new values too. The factor of a band is the smallest one at
-    which the share of points outside, with one lost trajectory added, is at most 1 − level (conformal risk control). The
-    coverage of each value is measured with factors from the other values only.
+    The error of a frame is divided by the size of the first frame, and by the error that the trajectories at all
+    *other* parameter values let expect. So the calibration is one of new values too. The factor of a band is the
+    smallest one at which the share of points outside, with one lost trajectory added, is at most 1 − level (conformal
+    risk control). The coverage of each value is measured with factors from the other values only.
 
     Args:
         surrogate: what to calibrate; the record is kept as `surrogate.uncertainty`.
