@@ -26,6 +26,7 @@ from cape.model.lineage import read_lineage
 from cape.problem import Problem
 from cape.solvers.solver import SOLVERS
 from cape.surrogate import Surrogate
+from cape.uncertainty.record import read_uncertainty
 
 FORMAT = 3
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
@@ -65,25 +66,24 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
     write_bytes(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     if surrogate.trained_on is not None:
         write_split(folder, surrogate.trained_on, (), record=surrogate.condition_record)
+    if surrogate.uncertainty is not None:
+        surrogate.uncertainty.save(folder)
 
 
 def load(path: str | Path) -> Surrogate:
-    """Load a surrogate from a folder, by the name of a shipped one, or from a hub.
+    """Load a surrogate from a pretrained folder or a run, by the name of a shipped one, or from a hub.
 
-    The folder is a pretrained folder or the folder of a run. `load("burgers1d")` works offline. `load("hf://OWNER/NAME")`
-    needs the extra `hub`. See `locate`.
+    `load("burgers1d")` works offline. `load("hf://OWNER/NAME")` needs the extra `hub`. See `locate`.
 
     The folder holds JSON and plain arrays, and no code of it is executed. If the model has a part that was
     registered by a module of yours, import that module before.
 
-    The first rollout of each shape is compiled, which takes a few seconds. JAX keeps compiled programs for the next
-    process if the environment sets JAX_COMPILATION_CACHE_DIR=~/.cache/jax and
-    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0. The command line sets both.
+    The first rollout of each shape is compiled. JAX keeps compiled programs if the environment sets
+    JAX_COMPILATION_CACHE_DIR and JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0. The command line sets both.
 
     Raises:
-        ValueError: there is no such folder or name, a file is missing or damaged, the weights do not match the
-            configuration or are not finite, the format is of another version, or the model has a part that is not
-            registered.
+        ValueError: nothing has this name, a file is missing, damaged or of another format, the weights do not match
+            the configuration or are not finite, or the model has a part that is not registered.
     """
     folder = locate(path)
     for name in (CONFIG, WEIGHTS, SPLIT):
@@ -96,6 +96,7 @@ def load(path: str | Path) -> Surrogate:
     _fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder)
     surrogate.lineage = read_lineage(config.get("lineage", []), f"{folder / CONFIG}: lineage")
     surrogate.trained_on, surrogate.condition_record = read_conditions(folder)
+    surrogate.uncertainty = read_uncertainty(folder, problem)
     return surrogate
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from cape.atomic import write_text
 from cape.datasets.bounded_text import read_json
+from cape.locate import check_inside
 from cape.problem import Problem
 
 FILE = "uncertainty.json"
@@ -61,9 +62,10 @@ def read_uncertainty(folder: Path, problem: Problem) -> UncertaintyRecord | None
     """Read the record of a pretrained folder; None if there is none.
 
     Raises:
-        ValueError: the file is damaged, or of another problem or format.
+        ValueError: the file is damaged, of another problem or format, or a link out of the folder.
     """
     file = folder / FILE
+    check_inside(folder, file)
     if not file.is_file():
         return None
     try:

@@ -11,6 +11,7 @@ from small_surrogates import problem_of
 
 import cape
 from cape.cli import main
+from cape.locate import locate
 from cape.pretrained import save
 from cape.uncertainty.bands import expected_error
 from cape.uncertainty.calibrate import LEVELS, calibrate, coverage_table
@@ -18,6 +19,7 @@ from cape.uncertainty.position import features, positions
 from cape.uncertainty.record import FILE, read_uncertainty
 
 VALUES = np.repeat([0.1, 0.2, 0.4, 0.7, 1.0], 16)
+OTHER_VALUES = np.repeat([0.15, 0.28, 0.53, 0.85], 16)  # the calibration does not have them
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +27,12 @@ def surrogate():
     return dependent_surrogate()
 
 
-def noisy(surrogate, seed):
+def noisy(surrogate, seed, values=VALUES):
     """Rollouts of the surrogate plus errors that grow with beta."""
-    u = observed(surrogate, VALUES, seed=seed)
+    u = observed(surrogate, values, seed=seed)
     draw = np.random.default_rng(seed + 100)
-    u[:, 1:] += 0.1 * VALUES[:, None, None, None] * draw.normal(size=u[:, 1:].shape)
-    return trajectories(u, beta=VALUES)
+    u[:, 1:] += 0.1 * values[:, None, None, None] * draw.normal(size=u[:, 1:].shape)
+    return trajectories(u, beta=values)
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +40,17 @@ def record(surrogate):
     return calibrate(surrogate, noisy(surrogate, 0))
 
 
-@pytest.mark.parametrize("level", [0.5, 0.9])
-def test_bands_hold_the_stated_share_of_new_trajectories_at_every_value(surrogate, record, level):
-    new = noisy(surrogate, 1)
+def test_bands_hold_the_stated_share_of_new_trajectories_at_new_values(surrogate, record):
+    new = noisy(surrogate, 1, OTHER_VALUES)
     u = new.read()
-    found = surrogate.rollout(u[:, 0], new.parameters, STEPS, uncertainty=True, level=level)
+    found = surrogate.rollout(u[:, 0], new.parameters, STEPS, uncertainty=True)
     inside = np.abs(np.asarray(found.frames) - u[:, 1:]) <= np.asarray(found.half_width)[:, :, None]
-    assert inside.mean() == pytest.approx(level, abs=0.04)
-    for value in np.unique(VALUES):
-        assert inside[value == VALUES].mean() == pytest.approx(level, abs=0.12)
+    assert inside.mean() == pytest.approx(0.9, abs=0.05)
     np.testing.assert_array_equal(found.frames, surrogate.rollout(u[:, 0], new.parameters, STEPS))
+    narrow = surrogate.rollout(u[:, 0], new.parameters, STEPS, uncertainty=True, level=0.5).half_width
+    assert (np.asarray(narrow) < np.asarray(found.half_width)).all()
+    widths = np.asarray(found.half_width).mean((1, 2))
+    assert widths[-1] > 2 * widths[0]  # the errors grow with beta
 
 
 def test_the_distance_is_small_for_similar_frames_and_large_for_others(surrogate, record):
@@ -69,9 +72,9 @@ def test_the_record_has_the_coverage_of_each_value(record):
 
 
 def test_a_record_is_saved_and_loaded_with_the_weights(surrogate, record, tmp_path):
-    save(surrogate, tmp_path)
+    save(dependent_surrogate(), tmp_path)
     assert cape.load(tmp_path).uncertainty is None
-    record.save(tmp_path)
+    save(surrogate, tmp_path)
     loaded = cape.load(tmp_path)
     u, beta = noisy(surrogate, 3).read()[:, 0], VALUES[:, None]
     first, second = (s.rollout(u, beta, STEPS, uncertainty=True) for s in (surrogate, loaded))
@@ -139,13 +142,13 @@ def test_positions_and_features_have_their_scales():
     np.testing.assert_allclose([mean, size, roughness], [3, np.log(2), np.log(2 * np.pi)], atol=0.02)
 
 
-def test_the_command_prints_the_coverage_and_stores_the_record(tmp_path, capsys):
-    from cape.locate import locate
-
+@pytest.mark.filterwarnings("ignore::cape.out_of_distribution.OutsideTrainedRange")
+def test_the_command_prints_the_coverage_and_stores_the_record(tmp_path, capsys, monkeypatch):
     save(cape.load("advection1d"), tmp_path)
     sample = str(locate("advection1d") / "sample.hdf5")
     message = fails(capsys, "calibrate", str(tmp_path), "--data", sample, "--all-samples")
     assert "expected at least 20 trajectories that were not trained on, got 18" in message
-    assert main(["calibrate", str(tmp_path), "--data", sample, sample, "--all-samples"]) == 0
+    monkeypatch.setattr("cape.uncertainty.calibrate.FEWEST_TRAJECTORIES", 10)
+    assert main(["calibrate", str(tmp_path), "--data", sample, "--all-samples"]) == 0
     out = capsys.readouterr().out
     assert "interpolated" in out and str(tmp_path / FILE) in out and (tmp_path / FILE).is_file()
