@@ -99,7 +99,7 @@ def _several_minima(scale: ParameterScale, fit: Fit, trajectory: int, factor) ->
     largest = float(np.min(factor**2 * fit.unit[trajectory]))
     for x, squares in zip(fit.minima.x[trajectory], fit.minima.misfit[trajectory], strict=True):
         apart = np.abs(x - best).max() > 0.02
-        far = (fit.distance_of(np.tile(x, (len(fit.best), 1)))[trajectory] > factor).any()
+        far = (fit.distance_at(trajectory, x) > factor).any()
         if apart and far and squares - lowest <= largest:
             named = ", ".join(
                 f"{name} = {value:.4g}" for name, value in zip(scale.sought, scale.values(x), strict=True)

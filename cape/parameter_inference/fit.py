@@ -45,13 +45,12 @@ class Fit:
         self, x: Float[np.ndarray, "trajectory sought"]
     ) -> Float[np.ndarray, "trajectory sought"]:
         """Return how many standard deviations positions lie from the estimates, along the profiles."""
-        found = np.empty(x.shape)
-        for trajectory, sought in np.ndindex(*x.shape):
-            positions = self.profiles.positions[trajectory, sought]
-            found[trajectory, sought] = np.interp(
-                x[trajectory, sought], positions, self.distance[trajectory, sought]
-            )
-        return found
+        return np.stack([self.distance_at(trajectory, each) for trajectory, each in enumerate(x)])
+
+    def distance_at(self, trajectory: int, x: Float[np.ndarray, " sought"]) -> Float[np.ndarray, " sought"]:
+        """Return how many standard deviations a position lies from the estimate of one trajectory."""
+        lines = zip(x, self.profiles.positions[trajectory], self.distance[trajectory], strict=True)
+        return np.array([np.interp(value, positions, distance) for value, positions, distance in lines])
 
     def interval(self, factor: Float[np.ndarray, "sought"]) -> Float[np.ndarray, "trajectory sought end"]:
         """Return the ends of the smallest interval that holds every position within `factor` standard deviations."""

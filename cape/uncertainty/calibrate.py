@@ -28,8 +28,8 @@ _BATCH = 32
 def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = False) -> UncertaintyRecord:
     """Measure the errors of rollouts, and how wide bands must be to hold the truth.
 
-    The error of a frame is divided by the size of the first frame, and by the error that the trajectories at all
-    *other* parameter values let expect. So the calibration is one of new values too. The factor of a band is the
+    The error of a frame is divided by the size of the first frame, and by the mean error of trajectories at nearby
+    *other* parameter values. So the calibration is one of new values too. The factor of a band is the
     smallest one at which the share of points outside, with one lost trajectory added, is at most 1 − level (conformal
     risk control). The coverage of each value is measured with factors from the other values only.
 
@@ -110,8 +110,8 @@ def _expected(x, errors, groups) -> Float[np.ndarray, "trajectory time channel"]
     group = np.empty(len(x), int)
     for number, (_, _, samples) in enumerate(groups):
         group[samples] = number
-    arrays = (jnp.asarray(a, jnp.float32) for a in (x, errors, x))
-    return np.asarray(expected_error(*arrays, jnp.asarray(group[:, None] == group[None])))
+    known, found = jnp.asarray(x, jnp.float32), jnp.asarray(errors, jnp.float32)
+    return np.asarray(expected_error(known, found, known, jnp.asarray(group[:, None] == group[None])))
 
 
 def _factor(scaled, level: float) -> Float[np.ndarray, "time channel"]:
