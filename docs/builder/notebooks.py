@@ -141,5 +141,7 @@ def _output(output: nbformat.NotebookNode, folder: Path) -> str:
 def _text(text: str) -> str:
     """Return printed text as a block: as a terminal shows it, without colours and without the places of warnings."""
     lines = [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in _ESCAPE.sub("", text).split("\n")]
-    shown = _WARNING_PLACE.sub("", "\n".join(lines)).strip("\n")
-    return f'<pre class="output">{html.escape(shown)}</pre>'.replace("\n\n", "\n&#8203;\n") if shown else ""
+    shown = html.escape(_WARNING_PLACE.sub("", "\n".join(lines)).strip("\n"))
+    for mark, code in {"`": "&#96;", "$": "&#36;", "*": "&#42;", "_": "&#95;", "\n\n": "\n&#8203;\n"}.items():
+        shown = shown.replace(mark, code)  # else Markdown would read it
+    return f'<pre class="output">{shown}</pre>' if shown else ""

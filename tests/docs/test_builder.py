@@ -82,8 +82,8 @@ def test_pages_become_notebooks_and_printed_text_is_shown_as_a_terminal_does():
     notebook = notebook_of(text)
     assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "markdown", "code"]
     assert notebook.cells[3].source == "%%bash\nls"
-    shown = _text("0 %\r50 %\r\x1b[32mdone\x1b[0m\n/tmp/x.py:3: UserWarning: a < b\n")
-    assert shown == '<pre class="output">done\nUserWarning: a &lt; b</pre>'
+    shown = _text("0 %\r50 %\r\x1b[32mdone\x1b[0m\n/tmp/x.py:3: UserWarning: a < b\n```\n")
+    assert shown == '<pre class="output">done\nUserWarning: a &lt; b\n&#96;&#96;&#96;</pre>'
 
 
 @pytest.mark.usefixtures("builder")
