@@ -92,8 +92,8 @@ def _find_equation(problem: Problem) -> Equation:
     equation = EQUATIONS.parts.get(problem.equation)
     if equation is None:
         raise ValueError(
-            f"no simulator of the surrogate's equation {problem.equation!r} (there are {', '.join(sorted(EQUATIONS.parts))}); "
-            "give files with initial conditions"
+            f"no simulator of the surrogate's equation {problem.equation!r} (there are "
+            f"{', '.join(sorted(EQUATIONS.parts))}); give files with initial conditions"
         )
     for name, found, expected in (
         ("axes", equation.dimension, problem.dimension),
