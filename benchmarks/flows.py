@@ -3,7 +3,8 @@
     python benchmarks/flows.py [cns2d | navierstokes2d | grayscott2d] [--seeds 0 1] [--only CAPE FiLM]
 
 The preset defines the simulated data and the training. Errors are on initial conditions that no training saw. Every
-contender has the largest base solver that keeps its number of weights at or below that of the preset's model.
+contender has the largest base solver that keeps its number of weights at or below that of the preset's model. If the
+preset identifies the equation, there are contenders without it, which train for more epochs in about the same time.
 
 Runs are kept in --out and used again. A contender takes some 10 minutes on two CPU cores.
 """
@@ -27,6 +28,7 @@ from cape.pretrained import load
 from cape.problem import Problem
 from cape.surrogate import count_weights
 
+EPOCHS_WITHOUT_EQUATION = {"navier-stokes-eddies": 40}
 KINDS = ("seen", "interpolated", "extrapolated", "unseen")
 
 
@@ -40,7 +42,21 @@ def contenders(experiment: Experiment) -> dict[str, Experiment]:
         models[name] = match_size(other, count(experiment.model), count)
     if experiment.model.position_channels:
         models["CAPE, no position channels"] = dataclasses.replace(experiment.model, position_channels=False)
-    return {name: dataclasses.replace(experiment, model=model) for name, model in models.items()}
+    found = {name: dataclasses.replace(experiment, model=model) for name, model in models.items()}
+    return found | {
+        f"{name}, no equation": plain for name, one in found.items() if (plain := without_equation(one))
+    }
+
+
+def without_equation(experiment: Experiment) -> Experiment | None:
+    """Return an experiment of the same cost that identifies no equation, or None if it identifies none anyway."""
+    if not experiment.model.identify:
+        return None
+    epochs = EPOCHS_WITHOUT_EQUATION[experiment.data.simulation.equation]
+    model = dataclasses.replace(experiment.model, identify=False)
+    return dataclasses.replace(
+        experiment, model=model, training=dataclasses.replace(experiment.training, epochs=epochs)
+    )
 
 
 def main() -> None:

@@ -141,7 +141,9 @@ class Metric:
         return self.reduce(np.asarray(self.of_samples(prediction, target)))
 
 
-METRICS: Registry[Metric] = Registry("metric", Metric, ["cape.evaluation.metrics"])
+METRICS: Registry[Metric] = Registry(
+    "metric", Metric, ["cape.evaluation.metrics", "cape.evaluation.flow_metrics"]
+)
 
 
 def error_names() -> tuple[str, ...]:

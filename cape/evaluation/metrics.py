@@ -42,12 +42,12 @@ PerSample = Float[Array, "batch time channel"]
 
 def rmse(prediction: Fields, target: Fields) -> PerSample:
     """Compute √⟨e²⟩."""
-    return jnp.sqrt(_mean((prediction - target) ** 2))
+    return jnp.sqrt(mean_over_space((prediction - target) ** 2))
 
 
 def nrmse(prediction: Fields, target: Fields) -> PerSample:
     """Compute √⟨e²⟩ / √(⟨target²⟩ + ε)."""
-    return rmse(prediction, target) / jnp.sqrt(_mean(target**2) + EPSILON)
+    return rmse(prediction, target) / jnp.sqrt(mean_over_space(target**2) + EPSILON)
 
 
 def vrmse(prediction: Fields, target: Fields) -> PerSample:
@@ -57,7 +57,7 @@ def vrmse(prediction: Fields, target: Fields) -> PerSample:
 
 def mean_error(prediction: Fields, target: Fields) -> PerSample:
     """Compute ⟨e⟩, with its sign."""
-    return _mean(prediction - target)
+    return mean_over_space(prediction - target)
 
 
 def max_error(prediction: Fields, target: Fields) -> PerSample:
@@ -118,7 +118,8 @@ def _space(field: Fields) -> tuple[int, ...]:
     return tuple(range(2, field.ndim - 1))
 
 
-def _mean(field: Fields) -> PerSample:
+def mean_over_space(field: Fields) -> PerSample:
+    """Return ⟨field⟩ of each frame and channel."""
     return jnp.mean(field, axis=_space(field))
 
 

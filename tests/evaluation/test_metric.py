@@ -55,7 +55,15 @@ def registered():
 def test_the_files_have_the_keys_they_always_had(tmp_path):
     """Programs of users read evaluation.json and evaluation.csv: names and order are part of the interface."""
     frames = ["RMSE", "nRMSE", "VRMSE", "conserved_RMSE", "max_error", "boundary_RMSE"]
-    frames += ["Fourier_low", "Fourier_mid", "Fourier_high", "persistence_RMSE", "persistence_nRMSE"]
+    frames += [
+        "Fourier_low",
+        "Fourier_mid",
+        "Fourier_high",
+        "correlation",
+        "correlated_fraction",
+        "energy_error",
+    ]
+    frames += ["persistence_RMSE", "persistence_nRMSE"]
     values = [*frames[:2], "nRMSE_median", *frames[2:]]
     assert list(error_names()) == values
     path, table = files.write(evaluate(decaying(0.9), still(("u", "v")), TRAINED), tmp_path)
