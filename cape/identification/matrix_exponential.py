@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 _SMALL = 1e-2
-_SQUARINGS = 4
+_SQUARINGS = 16
 
 
 def matrix_exponential(
