@@ -62,7 +62,7 @@ def surrogates(owner: str = "", api: HubApi | None = None) -> list[RemoteSurroga
         api: the hub; None: that of the package huggingface_hub.
 
     Raises:
-        ValueError: the owner's name is none.
+        ValueError: the owner is not a name.
         OSError: the hub cannot be reached, or refuses.
         ImportError: the package huggingface_hub is not installed.
     """
@@ -92,7 +92,7 @@ def upload(
         api: the hub; None: that of the package huggingface_hub.
 
     Raises:
-        ValueError: the address is none, or the folder is not a published one.
+        ValueError: the address has another form, or the folder was not published.
         FileExistsError: the repository has other files, and `overwrite` is false or they are not of a surrogate.
         PermissionError: there is no token, or it may not write there.
         OSError: the hub cannot be reached, or refuses.
@@ -149,7 +149,7 @@ def _published_files(folder: Path) -> dict[str, Path]:
     files = {file.name: file for pattern in FILES for file in folder.glob(pattern)}
     if missing := {CONFIG, WEIGHTS, "README.md"} - set(files):
         raise ValueError(
-            f"{folder}: expected a folder written by `cape publish`, without {', '.join(sorted(missing))} it is none"
+            f"{folder}: expected a folder written by `cape publish`, but {', '.join(sorted(missing))} is missing"
         )
     return files
 
