@@ -55,6 +55,12 @@ SURROGATES = {
         {"resolution": 128, "frames": 21, "t_end": 400.0},
         ("error_by_value", "fields_interpolated"),
     ),
+    "navierstokes2d": (
+        "navier-stokes-eddies",
+        {"nu": "0.001,0.0015,0.003,0.006,0.012", "forcing": "0,1,1.5,2"},
+        {"resolution": 32, "frames": 21, "t_end": 4.0},
+        ("error_by_value", "fields_interpolated"),
+    ),
 }
 
 
