@@ -19,12 +19,14 @@ def with_choices(config: Any, hidden: Collection[str] = ()) -> Any:
     Args:
         hidden: names of settings that are no options; they keep their values.
     """
-    cls, hints, values = type(config), typing.get_type_hints(type(config)), {}
-    chosen = {}
+    cls, values = type(config), {}
+    hints: dict[str, Any] = typing.get_type_hints(cls)
+    chosen: dict[str, Any] = {}
+    suppress: Any = tyro.conf.Suppress  # of a type that is known at run time only
     for field in dataclasses.fields(cls):
         value, registry = getattr(config, field.name), registry_of(hints[field.name])
         if field.name in hidden:
-            chosen[field.name] = tyro.conf.Suppress[hints[field.name]]
+            chosen[field.name] = suppress[hints[field.name]]
         elif registry is not None:
             chosen[field.name] = _union(registry)
         elif dataclasses.is_dataclass(value):

@@ -25,11 +25,11 @@ def sorted_runs(runs: Sequence[RunSummary], order: str) -> tuple[RunSummary, ...
 
 def table_of_runs(runs: Sequence[RunSummary]) -> Table:
     """Return a table with a line for each run; what is not known is "-". A column names starts if there are any."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (run.name, run.date, run.data, run.model, run.state, *_results(run), duration(run.seconds))
         for run in runs
     ]
-    head = _HEAD
+    head: tuple[str, ...] = _HEAD
     if any(run.starts for run in runs):
         head = (*head, "from")
         rows = [(*row, " > ".join(run.starts) or "-") for row, run in zip(rows, runs, strict=True)]

@@ -74,9 +74,10 @@ def fine_tuning(training: TrainingConfig, *, new_data: bool) -> TrainingConfig:
     There is no warm-up, and rollouts are autoregressive from the first epoch on. The learning rate rises, stays far
     below that of random weights, and decays. For new data, epochs and batch size are left to the package.
     """
-    sizes = {"epochs": 0, "batch": 0} if new_data else {}
+    if new_data:
+        training = dataclasses.replace(training, epochs=0, batch=0)
     return dataclasses.replace(
-        training, warmup_epochs=0, curriculum=Autoregressive(), optimiser=Muon(_LEARNING_RATE), **sizes
+        training, warmup_epochs=0, curriculum=Autoregressive(), optimiser=Muon(_LEARNING_RATE)
     )
 
 

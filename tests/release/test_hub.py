@@ -145,7 +145,9 @@ def test_an_owner_of_nothing_is_refused(hub, owner):
 
 
 def test_a_folder_that_was_not_published_is_not_uploaded(run, hub):
-    with pytest.raises(ValueError, match="expected a folder written by `cape publish`, but README.md is missing"):
+    with pytest.raises(
+        ValueError, match="expected a folder written by `cape publish`, but README.md is missing"
+    ):
         upload(run / "model", "someone/waves")
 
 
