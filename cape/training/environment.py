@@ -6,8 +6,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import jax
-
 Environment = dict[str, Any]
 X64 = "jax_enable_x64"
 _PACKAGES = ("cape-jax", "jax", "jaxlib", "flax", "optax", "numpy")
@@ -24,6 +22,8 @@ _HARMLESS_FLAGS = ("--xla_dump", "--xla_gpu_dump")
 
 def environment() -> Environment:
     """Return the environment of this process as plain data, for checkpoints."""
+    import jax  # here, so that runs are listed without it
+
     devices = jax.devices()
     found: Environment = versions() | {
         "platform": devices[0].platform,
