@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from cape.commands.distributed import connected
+from cape.commands.dry_run import dry_run
 from cape.commands.session import prepare_jax, print_evaluation_folder
 from cape.commands.settings import with_choices, without_choices
 from cape.commands.start import FROM, FROM_HELP, run_name, settings_from, split_start
@@ -32,6 +33,10 @@ def train(arguments: Sequence[str]) -> None:
         "Train a surrogate and evaluate it at parameter values it has never seen: cape train [PRESET | CONFIG] "
         f"[--from MODEL] [options]. {FROM_HELP}",
     )
+    if options.dry_run:
+        prepare_jax()
+        dry_run(options.experiment)
+        return
     with connected(options.coordinator, options.processes, options.process_index) as first:
         from cape.evaluation.error_tables import evaluation_text
         from cape.experiment import run
@@ -107,11 +112,13 @@ def _options(defaults: "Experiment", folder: str) -> type[Any]:
 
 
 def _options_of_train(defaults: "Experiment", folder: str) -> type[Any]:
-    """Return the options of `cape train`: those of a training, and the processes that it runs in."""
+    """Return the options of `cape train`: those of a training, a trial, and the processes that it runs in."""
     options = _options(defaults, folder)
 
     @dataclasses.dataclass(frozen=True)
     class TrainOptions(options):  # type: ignore[misc,valid-type]
+        dry_run: bool = False
+        """print weights, memory of a device, seconds of an update and the whole time, and write nothing"""
         coordinator: str = os.environ.get("JAX_COORDINATOR_ADDRESS", "")
         """HOST:PORT of the first of several processes, or `auto` to ask the launcher (Slurm, Open MPI, Kubernetes,
         Cloud TPU); the default is the environment variable JAX_COORDINATOR_ADDRESS"""
