@@ -51,6 +51,7 @@ def parsed(here, monkeypatch):
 
     monkeypatch.setattr(experiment, "run", run)
     monkeypatch.setattr("cape.training.processes.connect", lambda *arguments: None)
+    monkeypatch.setattr("cape.commands.train.dry_run", run)
     monkeypatch.setattr("cape.runs.sweep.sweep", sweep)
     for name, command in cli.COMMANDS.items():
         if name not in ("train", "sweep"):
