@@ -16,8 +16,11 @@ _README_PART = re.compile(r"^<!-- README: (.+) -->$", re.MULTILINE)
 _LINKED = {"datasets": "datasets", "solvers": "solvers", "configs": "configs", "shipped": "pretrained"}
 
 
-def on_config(config):
-    """Lay the sources out as they are in the wheel, where `solvers` and `datasets` are inside `cape`."""
+def on_startup(command, dirty):
+    """Lay the sources out as they are in the wheel, where `solvers` and `datasets` are inside `cape`.
+
+    mkdocstrings looks for the folder when it reads its configuration.
+    """
     package = PACKAGE / "cape"
     package.mkdir(parents=True, exist_ok=True)
     sources = {path.name: path for path in (ROOT / "cape").iterdir() if path.name != "__pycache__"}
@@ -26,7 +29,6 @@ def on_config(config):
         old.unlink()
     for name, source in sources.items():
         (package / name).symlink_to(source)
-    return config
 
 
 def on_files(files, config):
