@@ -22,7 +22,8 @@ def unmodulated(i: int, h: Float[Array, "channel batch *space"]) -> Float[Array,
 class BaseSolver(Protocol):
     """A neural one-step map: channels in, channels out. It never sees the PDE parameters.
 
-    An implementation is an `nnx.Module`. `check_contract` in solvers/fitted.py checks it when it is built.
+    An implementation is an `nnx.Module`. `check_contract` in solvers/fitted.py checks it when it is built. A solver whose
+    hidden maps contain displacements has the attribute `displacement_maps`, see the function of this name.
     """
 
     @property
@@ -44,7 +45,16 @@ class BaseSolver(Protocol):
         ...
 
 
-MOST = {"layers": 256, "levels": 16, "radius": 16, "expansion": 64}
+def displacement_maps(solver: BaseSolver) -> tuple[int, ...]:
+    """Return the numbers of the hidden feature maps that are displacements, or () for a solver that has none.
+
+    A displacement over one step is a velocity times the time step. Conditionings can make it a simple function of the
+    PDE parameters (see `ParameterPowers`), instead of a perceptron's.
+    """
+    return tuple(getattr(solver, "displacement_maps", ()))
+
+
+MOST = {"layers": 256, "largest": 16, "levels": 16, "radius": 16, "expansion": 64}
 MOST_OTHERWISE = 2**16
 
 

@@ -2,7 +2,7 @@
 
 from flax import nnx
 
-from cape.solvers.solver import BaseSolver
+from cape.solvers.solver import BaseSolver, displacement_maps
 
 
 class SolverWrapper(nnx.Module):
@@ -17,6 +17,10 @@ class SolverWrapper(nnx.Module):
     @property
     def hidden_channels(self) -> tuple[int, ...]:
         return self.solver.hidden_channels
+
+    @property
+    def displacement_maps(self) -> tuple[int, ...]:
+        return displacement_maps(self.solver)
 
     def scale_output(self, factor: float) -> None:
         self.solver.scale_output(factor)

@@ -1,7 +1,10 @@
 """Steps between the grids of a U-Net: maximum pooling, pairs to channels, and transposed convolution."""
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 from flax import nnx
+from jax import lax
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.convolution import mix
@@ -34,6 +37,21 @@ def pairs_to_channels(h: Features) -> Float[Array, "more_channels batch *coarse"
     cells, corners = range(2, 2 + 2 * dimension, 2), range(3, 3 + 2 * dimension, 2)
     corners_first = split.transpose(*corners, 0, 1, *cells)
     return corners_first.reshape(2**dimension * h.shape[0], h.shape[1], *(n // 2 for n in h.shape[2:]))
+
+
+def to_even(h: Features, boundaries: Sequence[str]) -> Float[Array, "channel batch *even"]:
+    """Continue every axis with an odd number of points by one point at its end, according to its boundary."""
+    for axis, boundary in enumerate(boundaries, start=2):
+        n = h.shape[axis]
+        if n % 2:
+            first = 0 if boundary == "periodic" else n - 1
+            h = jnp.concatenate([h, lax.slice_in_dim(h, first, first + 1, axis=axis)], axis)
+    return h
+
+
+def cut(h: Features, space: Sequence[Size]) -> Float[Array, "channel batch *space"]:
+    """Keep the first points of every axis, as many as `space` says: the opposite of `to_even`."""
+    return h[(slice(None), slice(None), *(slice(n) for n in space))]
 
 
 class Doubling(nnx.Module):

@@ -11,9 +11,10 @@ from cape.model.attention import ChannelAttention, modulation
 from cape.model.conditioning import CONDITIONINGS, BuildSolver, Conditioning, ConditioningConfig, Prediction
 from cape.model.conditionings.unconditioned import OUTPUT_SCALE
 from cape.model.embedding import EmbeddingName
+from cape.model.parameter_powers import ParameterPowers
 from cape.model.propagator import Propagator
 from cape.problem import Problem
-from cape.solvers.solver import check_settings
+from cape.solvers.solver import check_settings, displacement_maps
 
 
 class CAPE(Conditioning):
@@ -22,7 +23,8 @@ class CAPE(Conditioning):
         u', heads = Propagator(u; p);   u(t + dt) = u' + base(concat(u, heads); attention(p))
 
     The auxiliary loss trains u' on the next frame, and the warm-up trains nothing else. The heads are linear in u; the
-    base solver learns everything that is not. Its last layer starts small.
+    base solver learns everything that is not. Its last layer starts small. Hidden maps of the base solver that are
+    displacements get powers of the parameters (`ParameterPowers`) instead of the attention.
 
     Args:
         heads, max_displacement: see `Propagator`.
@@ -46,11 +48,22 @@ class CAPE(Conditioning):
         self.propagator = Propagator(problem, heads=heads, max_displacement=max_displacement, rngs=rngs)
         self.base = build_solver(channels * (1 + heads), channels)
         self.base.scale_output(OUTPUT_SCALE)
-        hidden = self.base.hidden_channels
-        self.attention = ChannelAttention(problem, hidden, width=width, embedding=embedding, rngs=rngs)
+        hidden, self.moved = self.base.hidden_channels, displacement_maps(self.base)
+        attended = tuple(channels for i, channels in enumerate(hidden) if i not in self.moved)
+        self.attention = ChannelAttention(problem, attended, width=width, embedding=embedding, rngs=rngs)
+        displaced = tuple(hidden[i] for i in self.moved)
+        self.powers = ParameterPowers(problem, displaced) if displaced else None
 
     def prepare(self, p: Float[Array, "batch parameter"]) -> tuple[Any, Any]:
-        return self.propagator.rates(p), self.attention.vectors(p)
+        return self.propagator.rates(p), self._vectors(p)
+
+    def _vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch _"], ...]:
+        """Compute gains and offsets of every hidden map: powers for displacements, attention for all others."""
+        if self.powers is None:
+            return self.attention.vectors(p)
+        attended, displaced = iter(self.attention.vectors(p)), iter(self.powers.vectors(p))
+        maps = range(len(self.base.hidden_channels))
+        return tuple(next(displaced if i in self.moved else attended) for i in maps)
 
     def __call__(self, u: Float[Array, "batch *space channel"], prepared: tuple[Any, Any]) -> Prediction:
         rates, vectors = prepared
