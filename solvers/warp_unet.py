@@ -3,13 +3,12 @@
 import dataclasses
 
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.activation import gelu
 from cape.solvers.layers.boundaries import check_boundaries
-from cape.solvers.layers.convolution import Pointwise, check_sizes, mix
+from cape.solvers.layers.convolution import Pointwise, check_sizes
 from cape.solvers.layers.initialisation import uniform
 from cape.solvers.layers.layout import Features, channels_first, channels_last
 from cape.solvers.layers.normalisation import LayerNorm
@@ -19,19 +18,20 @@ from cape.solvers.solver import SOLVERS, Domain, Modulate, SolverConfig, check_s
 
 
 class WarpBlock(nnx.Module):
-    """Add W₂ gelu(modulate(W₁ [n, n(x - s(x))])) to h, with n = norm(h) and a displacement s = modulate(V n) a head.
+    """Add W₂ gelu(modulate(W₁ [n, w])) to h, with n = norm(h) and w the warp of n by displacements s = modulate(V n).
 
-    Every head moves its share of the channels. `V` starts with displacements of up to a cell in random directions, so
-    that an untrained block sees neighbouring points, like a convolution.
+    One axis after the other, the channels are mixed linearly and head j is moved along this axis:
+    w = M_y A_y M_x A_x n, with (M_x w)(x) = w(x - s_x(x)). `V` starts with displacements of up to a cell in random
+    directions, so that an untrained block sees neighbouring points, like a convolution.
 
     Args:
-        channels: channels of h; heads get equal shares of them.
+        channels: channels of h, a multiple of `heads`; head j has the channels j, j + heads, j + 2 heads, ...
         heads: number of displacement fields.
         largest: bound of the displacements in cells, or 0 for none. Bounded warps are sums of shifts; others gather.
         expansion: hidden channels of the perceptron, in multiples of `channels`.
         boundaries: one per axis.
 
-    `modulate` is called with number i for the displacements in cells, [heads * axes, batch, *space], before they are
+    `modulate` is called with number i for the displacements in cells, [axes * heads, batch, *space], before they are
     bounded, and with i + 1 for the hidden channels.
     """
 
@@ -46,11 +46,12 @@ class WarpBlock(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.boundaries, self.heads, self.largest = boundaries, heads, largest
-        dimension = len(boundaries)
-        self.hidden_channels = (heads * dimension, expansion * channels)
+        displacements = len(boundaries) * heads
+        self.hidden_channels = (displacements, expansion * channels)
         self.norm = LayerNorm(channels, rngs=rngs)
-        self.displacement = Pointwise(channels, heads * dimension, rngs=rngs)
-        self.displacement.bias = uniform(rngs, (heads * dimension,), -1.0, 1.0)
+        self.displacement = Pointwise(channels, displacements, rngs=rngs)
+        self.displacement.bias = uniform(rngs, (displacements,), -1.0, 1.0)
+        self.mixes = nnx.List(Pointwise(channels, channels, bias=False, rngs=rngs) for _ in boundaries)
         self.first = Pointwise(2 * channels, expansion * channels, rngs=rngs)
         self.second = Pointwise(expansion * channels, channels, rngs=rngs)
 
@@ -60,34 +61,37 @@ class WarpBlock(nnx.Module):
         hidden = self.first(jnp.concatenate([normal, warped]))
         return h + self.second(gelu(modulate(i + 1, hidden)))
 
-    def _warp(self, h: Features, s: Float[Array, "head_axis batch *space"]) -> Features:
-        """Move h by the displacements s of the heads, [heads of the first axis, heads of the second axis, ...]."""
+    def _warp(self, h: Features, s: Float[Array, "axis_head batch *space"]) -> Features:
+        """Mix the channels and move them by the displacements s of the heads, one axis after the other."""
         if self.largest:
             s = bounded(s, self.largest)
-        # a matrix product and not a repetition: its gradient is a product too, and not a slow sum over a middle axis
-        repeat = jnp.asarray(np.repeat(np.eye(self.heads), len(h) // self.heads, axis=1), h.dtype)
-        axes = [
-            mix(s[axis * self.heads : (axis + 1) * self.heads], repeat)
-            for axis in range(len(self.boundaries))
-        ]
-        if self.largest:
-            return warp_by_shifts(h, axes, self.boundaries, self.largest)
-        return warp_by_gather(h, axes, self.boundaries)
+        repeats = h.shape[0] // self.heads
+        for axis, mix in enumerate(self.mixes):
+            # copies, because the gradient of a broadcast is a sum over a middle axis, which is slow on a CPU
+            along = jnp.concatenate([s[axis * self.heads : (axis + 1) * self.heads]] * repeats)
+            if self.largest:
+                h = warp_by_shifts(mix(h), along, axis, self.boundaries[axis], self.largest)
+            else:
+                h = warp_by_gather(mix(h), along, axis, self.boundaries[axis])
+        return h
 
 
 class WarpUNet(nnx.Module):
     """Map u(t) to u(t + dt) through a pyramid of grids with a block of warps on each.
 
-    Pointwise map -> `levels` times down (block, linear map of every cell of 2 points per axis) -> block -> `levels` times
-    up (transposed convolution 2, concatenate the encoder's features, pointwise map, block) -> pointwise map. Features
-    double at every level down. A displacement of one cell on the coarsest grid is one of 2 ** levels cells of the field.
-    An axis with an odd number of points is continued by one point before it is halved, so every grid will do.
+    Halve the grid `coarsening` times without loss, the points of a cell becoming channels -> pointwise map -> `levels`
+    times down (block, linear map of every cell of 2 points per axis) -> block -> `levels` times up (transposed
+    convolution 2, concatenate the encoder's features, pointwise map, block) -> `coarsening` transposed convolutions,
+    add a pointwise map of u, gelu, pointwise map. Features double at every level down. A displacement of one cell on
+    the coarsest grid is one of 2 ** (coarsening + levels) cells of the field. An axis with an odd number of points is
+    continued by one point before it is halved, so every grid will do.
 
     Args:
         in_channels, out_channels: channels of the input and the output field.
         boundaries: "periodic", "outgoing" or "wall", one per axis.
         width: channels of each head on the first level.
-        levels: number of halvings.
+        levels: number of halvings between blocks.
+        coarsening: number of halvings before the first block.
         heads, largest, expansion: see `WarpBlock`.
 
     `hidden_channels`: two entries for each block, encoder from fine to coarse, bottleneck, decoder from coarse to fine:
@@ -102,8 +106,9 @@ class WarpUNet(nnx.Module):
         out_channels: int,
         *,
         boundaries: tuple[str, ...],
-        width: int = 6,
+        width: int = 5,
         levels: int = 3,
+        coarsening: int = 1,
         heads: int = 4,
         largest: int = 2,
         expansion: int = 2,
@@ -120,13 +125,18 @@ class WarpUNet(nnx.Module):
             settings = {"heads": heads, "largest": largest, "expansion": expansion}
             return WarpBlock(channels, **settings, boundaries=self.boundaries, rngs=rngs)
 
-        self.lift = Pointwise(in_channels, widths[0], rngs=rngs)
+        cells = 2 ** (dimension * coarsening)
+        self.lift = Pointwise(cells * in_channels, widths[0], rngs=rngs)
         self.encoders = nnx.List(block(w) for w in finer)
         self.halvings = nnx.List(Pointwise(2**dimension * w, 2 * w, rngs=rngs) for w in finer)
         self.bottleneck = block(widths[-1])
         self.doublings = nnx.List(Doubling(2 * w, w, dimension=dimension, rngs=rngs) for w in reversed(finer))
         self.merges = nnx.List(Pointwise(2 * w, w, rngs=rngs) for w in reversed(finer))
         self.decoders = nnx.List(block(w) for w in reversed(finer))
+        self.refinements = nnx.List(
+            Doubling(widths[0], widths[0], dimension=dimension, rngs=rngs) for _ in range(coarsening)
+        )
+        self.direct = Pointwise(in_channels, widths[0], bias=False, rngs=rngs)
         self.out = Pointwise(widths[0], out_channels, rngs=rngs)
         blocks = [*self.encoders, self.bottleneck, *self.decoders]
         self.hidden_channels = tuple(channels for each in blocks for channels in each.hidden_channels)
@@ -135,7 +145,12 @@ class WarpUNet(nnx.Module):
     def __call__(
         self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
     ) -> Float[Array, "batch *space out"]:
-        h, skips, i = self.lift(channels_first(u, len(self.boundaries), self.in_channels)), [], 0
+        field = channels_first(u, len(self.boundaries), self.in_channels)
+        h, grids, skips, i = field, [], [], 0
+        for _ in self.refinements:
+            grids.append(h.shape[2:])
+            h = pairs_to_channels(to_even(h, self.boundaries))
+        h = self.lift(h)
         for encoder, halving in zip(self.encoders, self.halvings, strict=True):
             h = encoder(h, i, modulate)
             skips.append(h)
@@ -145,7 +160,9 @@ class WarpUNet(nnx.Module):
             finer = skips.pop()
             h, i = merge(jnp.concatenate([cut(doubling(h), finer.shape[2:]), finer])), i + 2
             h = decoder(h, i, modulate)
-        return channels_last(self.out(h))
+        for refinement in self.refinements:
+            h = cut(refinement(h), grids.pop())
+        return channels_last(self.out(gelu(h + self.direct(field))))
 
     def scale_output(self, factor: float) -> None:
         self.out.scale(factor)
@@ -158,21 +175,23 @@ class WarpUNetConfig(SolverConfig):
 
     Attributes:
         width: channels of each head on the first level; they double at every level down.
-        levels: number of halvings of the grid.
+        levels: number of halvings of the grid between blocks.
+        coarsening: number of halvings before the first block. 0 is more accurate at small scales and slower.
         heads: displacement fields of a block.
         largest: bound of the displacements in cells of each grid; 0: no bound. Without a bound, the warps gather, which
             is slower on a CPU.
         expansion: hidden channels of the pointwise perceptrons, in multiples of a block's channels.
     """
 
-    width: int = 4
+    width: int = 5
     levels: int = 3
+    coarsening: int = 1
     heads: int = 4
     largest: int = 2
     expansion: int = 2
 
     def __post_init__(self):
-        check_settings(self, width=1, levels=1, heads=1, largest=0, expansion=1)
+        check_settings(self, width=1, levels=1, coarsening=0, heads=1, largest=0, expansion=1)
 
     def build(self, in_channels: int, out_channels: int, domain: Domain, *, rngs: nnx.Rngs) -> WarpUNet:
         settings = {"boundaries": domain.boundaries} | dataclasses.asdict(self)

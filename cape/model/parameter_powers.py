@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from cape.model.embedding import linear, logarithmic
 from cape.problem import Problem
+from cape.solvers.layers.initialisation import ElementwiseParam
 
 _LARGEST_LOG_GAIN = 6.0
 
@@ -29,8 +30,8 @@ class ParameterPowers(nnx.Module):
     def __init__(self, problem: Problem, channels: tuple[int, ...]):
         self.scale, self.channels = problem.scale, tuple(channels)
         shape = (len(problem.parameters), sum(channels))
-        self.exponent = nnx.Param(jnp.zeros(shape, jnp.float32))
-        self.drift = nnx.Param(jnp.zeros(shape, jnp.float32))
+        self.exponent = ElementwiseParam(jnp.zeros(shape, jnp.float32))
+        self.drift = ElementwiseParam(jnp.zeros(shape, jnp.float32))
 
     @jax.default_matmul_precision("highest")
     def vectors(self, p: Float[Array, "batch parameter"]) -> tuple[Float[Array, "batch _"], ...]:

@@ -2,10 +2,12 @@
 
 from math import gcd
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
+from cape.solvers.layers.convolution import mix
 from cape.solvers.layers.layout import Features, over_points
 
 
@@ -29,7 +31,8 @@ class GroupNorm(nnx.Module):
 class LayerNorm(nnx.Module):
     """Normalise over the channels of each point: y = (u - mean) / √(var + 1e-5) · scale + bias.
 
-    Points do not affect each other, so the layer is the same function on every grid.
+    Points do not affect each other, so the layer is the same function on every grid. Means over channels are matrix
+    products: XLA's reduction over the leading axis takes ten times as long on a CPU.
     Source: Ba et al., Layer Normalization, arXiv 1607.06450.
     """
 
@@ -40,8 +43,11 @@ class LayerNorm(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(channels, jnp.float32))
 
     def __call__(self, u: Features) -> Features:
-        centred = u - u.mean(0, keepdims=True)
-        var = jnp.square(centred).mean(0, keepdims=True)
+        channels = len(u)
+        with jax.default_matmul_precision("highest"):
+            average = jnp.full((channels, channels), 1 / channels, u.dtype)
+            centred = u - mix(u, average)
+            var = mix(jnp.square(centred), average)
         y = centred * lax.rsqrt(var + self.epsilon)
         return y * over_points(self.scale[...], u.ndim) + over_points(self.bias[...], u.ndim)
 
