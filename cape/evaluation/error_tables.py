@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from cape.evaluation.evaluation import Evaluation
+from cape.evaluation.flow import SPECTRUM_ERROR, largest_change
+from cape.evaluation.flow_quantities import DIVERGENCE, ENSTROPHY, KINETIC_ENERGY
+from cape.evaluation.horizon import correlation_horizon
 from cape.evaluation.metric import METRICS, Metric
 from cape.evaluation.protocols import PROTOCOLS
 from cape.evaluation.text_table import Table, number
@@ -22,10 +25,12 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     """Lay out the rows of an evaluation and the means over the values of each kind.
 
     With several channels a second table shows selected errors of each channel. The mean over channels can hide a
-    large error: a pressure with a small relative error hides a velocity with a large one.
+    large error: a pressure with a small relative error hides a velocity with a large one. A flow has a table of its own.
     """
     tables = [_errors(evaluation)]
-    return [*tables, _channels(evaluation)] if evaluation.rows[0].channels else tables
+    if evaluation.rows[0].channels:
+        tables.append(_channels(evaluation))
+    return [*tables, _flows(evaluation)] if evaluation.flows else tables
 
 
 def protocol_tables(protocols: Mapping[str, list[dict]]) -> list[Table | str]:
@@ -74,6 +79,31 @@ def _channels(evaluation: Evaluation) -> Table:
     ]
     head = [*evaluation.parameter_names, "kind", *channels]
     return Table(head, rows, means, f"{' | '.join(shown)} of each channel")
+
+
+def _flows(evaluation: Evaluation) -> Table:
+    """Lay out what is usual for flows: correlation horizon, spectra, energy, enstrophy, divergence, totals."""
+    known = evaluation.flows[0].histories
+    compared = [name for name in (KINETIC_ENERGY, ENSTROPHY) if name in known]
+    totals = [name for name in known if name not in (KINETIC_ENERGY, ENSTROPHY, DIVERGENCE)]
+    divergence = ["divergence"] * (DIVERGENCE in known)
+    rows = []
+    for row, first, flow in zip(evaluation.rows, _values(evaluation), evaluation.flows, strict=True):
+        cells = [correlation_horizon(row, evaluation.times), row.values.get(SPECTRUM_ERROR, float("nan"))]
+        cells += [largest_change(flow.histories[name]) for name in compared]
+        texts = [*first, *map(number, cells)]
+        if divergence:
+            texts.append(" | ".join(number(float(curve[-1])) for curve in flow.histories[DIVERGENCE]))
+        changes = (
+            abs(prediction - truth).max() for truth, prediction in map(flow.histories.__getitem__, totals)
+        )
+        rows.append([*texts, " | ".join(number(float(change)) for change in changes)])
+    head = ["correlated for", "error of spectra", *compared, *divergence, " | ".join(totals)]
+    title = (
+        "Flow: time until the correlation falls below 0.8; |log10| of the ratio of spectra; largest error of energy and "
+        "enstrophy over the largest value; divergence of truth | prediction in the last frame; largest error of totals"
+    )
+    return Table([*evaluation.parameter_names, "kind", *head], rows, title=title)
 
 
 def _values(evaluation: Evaluation) -> list[list[str]]:

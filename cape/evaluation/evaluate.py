@@ -15,6 +15,8 @@ from jaxtyping import Array, Bool, Float
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation.batches import MOST_SAMPLES, batches, samples_at_once
 from cape.evaluation.evaluation import Evaluation, Example, Row
+from cape.evaluation.flow import Flow, flow_of
+from cape.evaluation.flow_quantities import FlowBox
 from cape.evaluation.grouping import group_by_value
 from cape.evaluation.metric import METRICS, SampleErrors, error_names
 from cape.evaluation.metrics import rmse
@@ -61,19 +63,30 @@ def evaluate(
     at_once = min(samples_at_once(trajectories, batch), max(len(samples) for _, _, samples in groups))
     compare = _comparison(step_at, window, steps)
 
-    rows, kept = [], []
+    box = FlowBox(
+        trajectories.channel_names, trajectories.lengths, set(trajectories.boundaries) == {"periodic"}
+    )
+
+    rows, kept, flows = [], [], []
     for value, kind, samples in groups:
         named = dict(zip(trajectories.parameter_names, value.tolist(), strict=True))
         parts: list[list] = []  # of each batch: errors, and which samples diverged
+        of_batches: list[tuple[Flow, int]] = []
         for numbers, frames, count in batches(trajectories, samples, at_once):
             parameters = trajectories.parameters[numbers].astype(np.float32)
             prediction, *found = compare(jnp.asarray(parameters), jnp.asarray(frames))
             if examples and not parts:
                 kept.append(_example(named, kind, frames[0], np.asarray(prediction[0]), trajectories))
+            if box.is_flow:
+                u = np.asarray(prediction[:count])
+                of_batches.append((flow_of(box, frames[:count, window.history :], u), count))
             parts.append(jax.tree.map(lambda of_sample, n=count: np.asarray(of_sample)[:n], found))
         errors, diverged = jax.tree.map(lambda *x: np.concatenate(x), *parts)
         rows.append(_row(named, kind, errors, diverged, trajectories.channel_names))
-    return Evaluation(tuple(rows), trajectories.times[window.history :], training_values, tuple(kept))
+        if of_batches:
+            flows.append(Flow.of_batches(*zip(*of_batches, strict=True)))
+    times = trajectories.times[window.history :]
+    return Evaluation(tuple(rows), times, training_values, tuple(kept), tuple(flows))
 
 
 def _comparison(step_at: StepAt, window: Window, steps: int) -> Callable:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from cape.evaluation.flow import Flow
+
 KINDS = ("seen", "interpolated", "extrapolated")
 
 
@@ -54,12 +56,16 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Rows sorted by parameter value, times of the predicted frames, and one example for each row (or none)."""
+    """Rows sorted by parameter value, times of the predicted frames, and one example for each row (or none).
+
+    `flows` has one entry for each row if the data are a flow (see `FlowBox.is_flow`), and none otherwise.
+    """
 
     rows: tuple[Row, ...]
     times: Float[np.ndarray, " time"]
     training_values: Float[np.ndarray, "value parameter"]
     examples: tuple[Example, ...] = ()
+    flows: tuple[Flow, ...] = ()
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from cape.atomic import write_text
 from cape.datasets.bounded_text import read_json
 from cape.evaluation.evaluation import Evaluation, Row
+from cape.evaluation.flow import Flow
 from cape.evaluation.metric import RESERVED
 from cape.evaluation.metrics import METRICS_VERSION
 
@@ -37,6 +38,7 @@ def write(
         "times": evaluation.times.tolist(),
         "summary": evaluation.summary,
         "rows": [_row_to_json(row) for row in evaluation.rows],
+        **({"flows": [_flow_to_json(flow) for flow in evaluation.flows]} if evaluation.flows else {}),
         **({"protocols": protocols} if protocols is not None else {}),
     }
     text = json.dumps(finite(content), indent=1, allow_nan=False)
@@ -63,7 +65,8 @@ def read(folder: str | Path) -> Evaluation:
         if version == METRICS_VERSION:
             rows = tuple(_row_from_json(row) for row in content["rows"])
             times, values = (np.array(content[key], np.float64) for key in ("times", "training_values"))
-            return Evaluation(rows, times, values)
+            flows = tuple(_flow_from_json(flow) for flow in content.get("flows", ()))
+            return Evaluation(rows, times, values, flows=flows)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: damaged ({error!r}); evaluate again") from error
     raise ValueError(
@@ -99,6 +102,28 @@ def _row_from_json(row: dict) -> Row:
         over_time={name: np.array([number(v) for v in curve]) for name, curve in row["over_time"].items()},
         channels={c: {k: number(v) for k, v in errors.items()} for c, errors in row["channels"].items()},
     )
+
+
+def _flow_to_json(flow: Flow) -> dict:
+    return {
+        part: {
+            name: {"truth": truth.tolist(), "prediction": prediction.tolist()}
+            for name, (truth, prediction) in pairs.items()
+        }
+        for part, pairs in (("histories", flow.histories), ("spectra", flow.spectra))
+    }
+
+
+def _flow_from_json(flow: dict) -> Flow:
+    """Read what `_flow_to_json` wrote; null, of a diverged prediction, becomes NaN."""
+    histories, spectra = (
+        {
+            name: (np.array(pair["truth"], np.float64), np.array(pair["prediction"], np.float64))
+            for name, pair in flow[part].items()
+        }
+        for part in ("histories", "spectra")
+    )
+    return Flow(histories, spectra)
 
 
 def _csv(evaluation: Evaluation) -> str:

@@ -142,7 +142,9 @@ class Metric:
 
 
 METRICS: Registry[Metric] = Registry(
-    "metric", Metric, ["cape.evaluation.metrics", "cape.evaluation.flow_metrics"]
+    "metric",
+    Metric,
+    ["cape.evaluation.metrics", "cape.evaluation.flow_metrics", "cape.evaluation.spectrum_error"],
 )
 
 

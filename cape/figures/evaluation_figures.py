@@ -12,6 +12,8 @@ from cape.figures.error_over_parameter import error_over_parameter, varying
 from cape.figures.error_over_time import error_over_time
 from cape.figures.field_panels import field_panels
 from cape.figures.field_series import FieldSeries
+from cape.figures.flow_panels import flow_histories, flow_spectra
+from cape.figures.horizon_by_value import horizon_by_value
 from cape.figures.space_time import space_time, space_time_panels
 from cape.figures.spectrum_panels import spectrum_panels
 from cape.figures.style import save
@@ -51,7 +53,7 @@ def evaluation_figures(evaluation: Evaluation) -> Iterator[tuple[str, "Figure"]]
 
     Errors are drawn of the metrics with `Metric.in_figures`. Fields and spectra are drawn of the examples, if there
     are any: in 1D over space and time at several parameter values, with one figure per channel, and in 2D and 3D as
-    snapshots at one parameter value of each kind.
+    snapshots at one parameter value of each kind. Flows have figures of their histories, spectra and horizons.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -65,6 +67,10 @@ def evaluation_figures(evaluation: Evaluation) -> Iterator[tuple[str, "Figure"]]
             yield f"error_over_parameter{suffix}", error_over_parameter(evaluation, metric=metric)
         if evaluation.rows[0].channels or len(varying(evaluation)) > 1:
             yield f"error_by_value{suffix}", error_by_value(evaluation, metric)
+    if evaluation.flows:
+        yield "correlation_horizon", horizon_by_value(evaluation)
+        yield "flow_histories", flow_histories(evaluation)
+        yield "flow_spectra", flow_spectra(evaluation)
     if evaluation.examples:
         yield from _example_figures(evaluation.examples)
 

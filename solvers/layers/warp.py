@@ -22,7 +22,9 @@ def bounded(s: Float[Array, "*shape"], largest: float) -> Float[Array, "*shape"]
 
     Any finite s gives a finite value and gradient.
     """
-    ratio = jnp.clip(s / largest, -_LARGEST_RATIO, _LARGEST_RATIO)  # the square of a larger number may overflow
+    ratio = jnp.clip(
+        s / largest, -_LARGEST_RATIO, _LARGEST_RATIO
+    )  # the square of a larger number may overflow
     return largest * ratio * lax.rsqrt(1.0 + jnp.square(ratio))
 
 
@@ -79,9 +81,7 @@ def sum_of_shifts(
         y, s = lax.pad(y, zero, around), lax.pad(s, zero, around)
         shifts = [(largest + i, i) for i in range(-largest, largest + 1)]
         size = y.shape[axis] - 2 * largest
-        terms = [
-            _hat(_view(s, start, size, axis) - i) * _view(y, start, size, axis) for start, i in shifts
-        ]
+        terms = [_hat(_view(s, start, size, axis) - i) * _view(y, start, size, axis) for start, i in shifts]
         return sum(terms[1:], terms[0])
 
     apply = jax.custom_jvp(lambda padded, s: linear(s, padded))

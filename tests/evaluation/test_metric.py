@@ -62,6 +62,7 @@ def test_the_files_have_the_keys_they_always_had(tmp_path):
         "correlation",
         "correlated_fraction",
         "energy_error",
+        "spectrum_error",
     ]
     frames += ["persistence_RMSE", "persistence_nRMSE"]
     values = [*frames[:2], "nRMSE_median", *frames[2:]]
