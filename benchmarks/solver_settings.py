@@ -15,6 +15,7 @@ UNREFINED = {"refinement": 1, "points": 1}
 # Arguments that trade accuracy for speed, and the values to try, given the default.
 CHEAPER = {
     "courant": lambda default: (default, 2 * default),
+    "max_displacement": lambda default: (default, 2 * default),
     "step": lambda default: (default, 4 * default, 16 * default, 64 * default),
     "dtype": lambda default: (np.float32,),
 }

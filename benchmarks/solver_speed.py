@@ -1,6 +1,6 @@
 """Compare the speed of a surrogate with that of the solver that made its data, at the surrogate's accuracy.
 
-    python benchmarks/solver_speed.py MODEL [--parameter Nu=0.01 ...] [--batch 1 256] [--out FILE.json]
+    python benchmarks/solver_speed.py MODEL [--parameter Nu=0.01 ...] [--batch 1 256] [--out FILE.json] [--into PAGE]
 
 Errors are nRMSE against the same solver on a much finer grid, over a rollout as long as in training, on the surrogate's
 grid, from initial conditions that no training has. The solver runs without its usual internal refinement, on finer and
@@ -9,7 +9,8 @@ error, the fastest counts.
 
 The comparison favours the solver. It starts from the exact initial functions. Its result is brought to the surrogate's
 grid by the better of two interpolations. Neither is timed. Both contenders are compiled beforehand; they alternate, and
-the median time counts. JAX's threads and device are not changed.
+the median time counts. JAX's threads and device are not changed. `--into` replaces the table of a page that follows the
+mark <!-- solver speed MODEL -->.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 from solver_comparison import Comparison
+from table_text import replace_table
 
 import cape
 from cape.datasets.assignment import numbers
@@ -94,6 +96,7 @@ def main() -> None:
     parser.add_argument("--finer", type=int, default=5, help="how many times finer the reference is, odd")
     parser.add_argument("--seconds", type=float, default=5.0, help="duration of each timing")
     parser.add_argument("--out", help="JSON file to write")
+    parser.add_argument("--into", type=Path, help="page whose table is replaced")
     arguments = parser.parse_args()
     surrogate = cape.load(arguments.model)
     problem = surrogate.problem
@@ -115,6 +118,8 @@ def main() -> None:
     what = f"{problem.steps} steps of {problem.dt:g} on {' x '.join(map(str, problem.resolution))} points"
     print(f"{arguments.model} ({problem.equation}), {what}; {machine}, jax {jax.__version__}\n")
     print(table(rows))
+    if arguments.into:
+        replace_table(arguments.into, f"<!-- solver speed {arguments.model} -->", table(rows))
     report = {
         "model": arguments.model,
         "rollout": what,

@@ -22,8 +22,8 @@ def unmodulated(i: int, h: Float[Array, "channel batch *space"]) -> Float[Array,
 class BaseSolver(Protocol):
     """A neural one-step map: channels in, channels out. It never sees the PDE parameters.
 
-    An implementation is an `nnx.Module`. `check_contract` in solvers/fitted.py checks it when it is built. A solver whose
-    hidden maps contain displacements has the attribute `displacement_maps`, see the function of this name.
+    An implementation is an `nnx.Module`. `check_contract` in solvers/fitted.py checks it when it is built. A solver
+    whose hidden maps contain displacements has the attribute `displacement_maps`, see the function of this name.
     """
 
     @property

@@ -106,8 +106,8 @@ class WarpUNet(nnx.Module):
         out_channels: int,
         *,
         boundaries: tuple[str, ...],
-        width: int = 5,
-        levels: int = 3,
+        width: int = 6,
+        levels: int = 2,
         coarsening: int = 1,
         heads: int = 4,
         largest: int = 2,
@@ -183,8 +183,8 @@ class WarpUNetConfig(SolverConfig):
         expansion: hidden channels of the pointwise perceptrons, in multiples of a block's channels.
     """
 
-    width: int = 5
-    levels: int = 3
+    width: int = 6
+    levels: int = 2
     coarsening: int = 1
     heads: int = 4
     largest: int = 2

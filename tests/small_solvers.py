@@ -11,6 +11,7 @@ from cape.solvers.fno import FNOConfig
 from cape.solvers.message_passing import MessagePassingConfig
 from cape.solvers.solver import Domain
 from cape.solvers.unet import UNetConfig
+from cape.solvers.warp_unet import WarpUNetConfig
 
 SMALL = {
     "fno": FNOConfig(width=4, modes=2, layers=2, projection=4),
@@ -18,6 +19,7 @@ SMALL = {
     "u-net": UNetConfig(features=4, levels=2),
     "convnext-u-net": ConvNextUNetConfig(features=4, levels=2, kernel=3, expansion=2),
     "message-passing": MessagePassingConfig(width=4, layers=2, radius=1),
+    "warp-u-net": WarpUNetConfig(width=2, levels=2, heads=2),
     "paper-fno": PaperFNOConfig(width=4, modes=2, layers=2, projection=4),
     "paper-u-net": PaperUNetConfig(features=4, levels=2),
 }

@@ -25,7 +25,8 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table]:
     """Lay out the rows of an evaluation and the means over the values of each kind.
 
     With several channels a second table shows selected errors of each channel. The mean over channels can hide a
-    large error: a pressure with a small relative error hides a velocity with a large one. A flow has a table of its own.
+    large error: a pressure with a small relative error hides a velocity with a large one. A flow has a further
+    table.
     """
     tables = [_errors(evaluation)]
     if evaluation.rows[0].channels:
@@ -100,8 +101,8 @@ def _flows(evaluation: Evaluation) -> Table:
         rows.append([*texts, " | ".join(number(float(change)) for change in changes)])
     head = ["correlated for", "error of spectra", *compared, *divergence, " | ".join(totals)]
     title = (
-        "Flow: time until the correlation falls below 0.8; |log10| of the ratio of spectra; largest error of energy and "
-        "enstrophy over the largest value; divergence of truth | prediction in the last frame; largest error of totals"
+        "Flow: time until the correlation falls below 0.8; |log10| of the ratio of spectra; largest error of energy "
+        "and enstrophy over the largest value; divergence of truth | prediction at the end; largest error of totals"
     )
     return Table([*evaluation.parameter_names, "kind", *head], rows, title=title)
 

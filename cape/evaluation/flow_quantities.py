@@ -1,7 +1,7 @@
 """Quantities of a flow, computed from its fields: velocity, vorticity, energy, enstrophy, divergence, totals.
 
-A flow has channels of a velocity (Vx, Vy or velocity_x, velocity_y), or in two dimensions a channel "vorticity". With ⟨.⟩
-the mean over space, v the velocity and ω the vorticity:
+A flow has channels of a velocity (Vx, Vy or velocity_x, velocity_y), or in two dimensions a channel "vorticity". With
+⟨.⟩ the mean over space, v the velocity and ω the vorticity:
 
     kinetic energy  ½⟨|v|²⟩, per mass and without the density
     enstrophy       ½⟨|ω|²⟩,  ω = ∇×v

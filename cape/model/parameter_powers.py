@@ -17,10 +17,10 @@ class ParameterPowers(nnx.Module):
 
         s <- Π_q q^E_q s + Σ_q O_q q/q̂
 
-    A displacement over one step is a velocity times the time step, so it is a product of powers of the parameters, as in
-    dimensional analysis, or the sum of such a product and a uniform drift that is proportional to the parameters. This
-    structure holds at values that were never trained on. The product is exp(E z) with z the logarithm of q, scaled to
-    the trained range as in `cape.model.embedding.logarithmic`, which is finite at q = 0. All E and O start at zero.
+    A displacement over one step is a velocity times the time step, so it is a product of powers of the parameters, as
+    in dimensional analysis, plus a uniform drift that is proportional to the parameters. This structure holds at values
+    that were never trained on. The product is exp(E z) with z the logarithm of q, scaled to the trained range as in
+    `cape.model.embedding.logarithmic`, which is finite at q = 0. All E and O start at zero.
 
     Args:
         problem: gives the trained range of the parameters; statistics of the frame are among them.

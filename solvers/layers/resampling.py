@@ -49,7 +49,7 @@ def to_even(h: Features, boundaries: Sequence[str]) -> Float[Array, "channel bat
     return h
 
 
-def cut(h: Features, space: Sequence[Size]) -> Float[Array, "channel batch *space"]:
+def cut(h: Features, space: Sequence[Size]) -> Float[Array, "channel batch *smaller"]:
     """Keep the first points of every axis, as many as `space` says: the opposite of `to_even`."""
     return h[(slice(None), slice(None), *(slice(n) for n in space))]
 

@@ -71,10 +71,10 @@ def sum_of_shifts(
     The gradient is given here. That of JAX is a sum of padded arrays, which takes twice as long on a CPU.
     """
 
-    def linear(s: Features, padded: Features) -> Features:
+    def linear(s: Array, padded: Array) -> Array:
         return _weighted(s, padded, axis, [(largest - i, i) for i in range(-largest, largest + 1)])
 
-    def transposed(s: Features, y: Features) -> Features:
+    def transposed(s: Array, y: Array) -> Array:
         around = [(0, 0, 0)] * y.ndim
         around[axis] = (2 * largest, 2 * largest, 0)
         zero = jnp.zeros((), y.dtype)
@@ -100,15 +100,15 @@ def sum_of_shifts(
     return apply(padded, s)
 
 
-def _weighted(s: Features, h: Features, axis: int, shifts: list[tuple[int, int]]) -> Features:
+def _weighted(s: Array, h: Array, axis: int, shifts: list[tuple[int, int]]) -> Array:
     """Sum the views of h from each start, with the weight hat(s - i)."""
     terms = [_hat(s - i) * _view(h, start, s.shape[axis], axis) for start, i in shifts]
     return sum(terms[1:], terms[0])
 
 
-def _hat(s: Features) -> Features:
+def _hat(s: Array) -> Array:
     return jnp.maximum(1.0 - jnp.abs(s), 0.0)
 
 
-def _view(h: Features, start: int, size: int, axis: int) -> Features:
+def _view(h: Array, start: int, size: int, axis: int) -> Array:
     return lax.slice_in_dim(h, start, start + size, axis=axis)

@@ -16,7 +16,7 @@ from cape.solvers.fno import FNO
 from cape.solvers.position_channels import PositionChannels
 from cape.solvers.solver import BaseSolver, SolverConfig, unmodulated
 
-BOUNDED = {"fno", "factorised-fno", "u-net", "convnext-u-net", "message-passing"}
+BOUNDED = {"fno", "factorised-fno", "u-net", "convnext-u-net", "message-passing", "warp-u-net"}
 
 
 @pytest.mark.parametrize("boundaries", [("periodic",), ("wall",), ("outgoing", "periodic")])

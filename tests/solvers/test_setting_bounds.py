@@ -6,6 +6,7 @@ from cape.solvers.convnext_unet import ConvNextUNetConfig
 from cape.solvers.fno import FNOConfig
 from cape.solvers.message_passing import MessagePassingConfig
 from cape.solvers.unet import UNetConfig
+from cape.solvers.warp_unet import WarpUNetConfig
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,7 @@ from cape.solvers.unet import UNetConfig
         (UNetConfig, {"levels": 17}, "levels: expected at most 16, got 17"),
         (ConvNextUNetConfig, {"expansion": 65}, "expansion: expected at most 64, got 65"),
         (MessagePassingConfig, {"radius": 17}, "radius: expected at most 16, got 17"),
+        (WarpUNetConfig, {"largest": 17}, "largest: expected at most 16, got 17"),
         (FNOConfig, {"width": 0}, "width: expected at least 1, got 0"),
     ],
 )

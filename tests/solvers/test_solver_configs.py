@@ -14,6 +14,7 @@ from cape.solvers.fno import FNOConfig
 from cape.solvers.message_passing import MessagePassingConfig
 from cape.solvers.solver import SOLVERS
 from cape.solvers.unet import UNetConfig
+from cape.solvers.warp_unet import WarpUNetConfig
 
 
 def test_every_solver_is_registered_under_its_name():
@@ -54,6 +55,7 @@ def test_size_settings_grow_the_solver(name):
         (ConvNextUNetConfig(levels=2, kernel=1), 4, 4),
         (MessagePassingConfig(radius=9), 1, 9),
         (MessagePassingConfig(radius=1), 1, 2),
+        (WarpUNetConfig(levels=3), 1, 1),
         (PaperFNOConfig(modes=7), 1, 14),
         (PaperUNetConfig(levels=2), 4, 4),
     ],

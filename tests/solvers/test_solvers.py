@@ -14,6 +14,7 @@ from cape.solvers.layers.convolution import Convolution, DepthwiseConvolution
 from cape.solvers.layers.spectral import SpectralConvolution
 from cape.solvers.message_passing import MessagePassing
 from cape.solvers.unet import UNet
+from cape.solvers.warp_unet import WarpUNet
 
 SOLVERS = [
     (FNO, {"width": 8, "modes": 3, "layers": 2, "projection": 16}),
@@ -22,6 +23,7 @@ SOLVERS = [
     (FactorisedFNO, {"width": 4, "modes": 3, "layers": 2, "projection": 8, "kernel": 3}),
     (ConvNextUNet, {"features": 4, "levels": 2, "kernel": 3, "expansion": 2}),
     (MessagePassing, {"width": 4, "layers": 2, "radius": 1}),
+    (WarpUNet, {"width": 2, "levels": 1, "heads": 2}),
 ]
 
 
@@ -100,6 +102,8 @@ def spectral_of(modes, dimension=1, channels=1):
         (solver_of(ConvNextUNet, levels=0), "levels"),
         (solver_of(ConvNextUNet, features=1, kernel=4), "odd kernel"),
         (solver_of(MessagePassing, radius=0), "radius"),
+        (solver_of(WarpUNet, heads=0), "heads"),
+        (solver_of(WarpUNet, width=0), "width"),
         (solver_of(MessagePassing, boundaries=("open",)), "boundary"),
     ],
 )
@@ -125,6 +129,7 @@ def test_wrong_inputs_are_refused():
         solver_of(FactorisedFNO, width=1, layers=1, projection=1)(),
         solver_of(ConvNextUNet, features=1, levels=1)(),
         solver_of(MessagePassing, width=1, layers=1)(),
+        solver_of(WarpUNet, width=1, levels=1)(),
     ]
     for solver in solvers:
         with pytest.raises(ValueError, match=r"expected u of shape \(batch, points, 1 channels\)"):
