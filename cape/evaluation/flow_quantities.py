@@ -131,7 +131,7 @@ class FlowBox(NamedTuple):
         """Return the vorticity [..., *space, component], with one component in two dimensions."""
         channels = velocity_channels(self.channel_names, len(self.lengths))
         if not channels:
-            return u[..., [self._vorticity]]
+            return u[..., self._vorticity, None]
         g = self._gradient(u[..., list(channels)])
         pairs = [(1, 0)] if len(self.lengths) == 2 else [(2, 1), (0, 2), (1, 0)]
         return np.stack([g[..., i, j] - g[..., j, i] for i, j in pairs], -1)
@@ -159,4 +159,4 @@ class FlowBox(NamedTuple):
         for n, length in zip(space, self.lengths, strict=True):
             k = np.fft.fftfreq(n, 1 / n)
             waves.append(2 * np.pi / length * k * (nyquist | (2 * np.abs(k) != n)))
-        return np.meshgrid(*waves, indexing="ij")
+        return list(np.meshgrid(*waves, indexing="ij"))

@@ -1,7 +1,7 @@
 """Histories and spectra of flows, truth beside prediction, at several parameter values."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def _name_lines(figure: "Figure", axes: "Axes", rows: Sequence[Row]) -> None:
     handles = [axes.plot([], [], color="0.45", lw=3.2, alpha=0.6, label="truth")[0]]
     for kind in KINDS:
         if any(row.kind == kind for row in rows):
-            style = {"color": KIND_COLOURS[kind], "lw": 1.4, "ls": "--"}
+            style: dict[str, Any] = {"color": KIND_COLOURS[kind], "lw": 1.4, "ls": "--"}
             handles += axes.plot([], [], label=f"prediction ({kind})", **style)
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
