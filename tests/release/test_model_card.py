@@ -1,5 +1,6 @@
 """Model cards: the facts on them, and the program on them."""
 
+import dataclasses
 import re
 
 import cape
@@ -7,6 +8,8 @@ from cape.datasets.equations.equation import EQUATIONS
 from cape.evaluation import files
 from cape.identification.text import equation_text
 from cape.locate import shipped
+from cape.release.card_errors import errors
+from cape.release.model_card import ModelCard
 
 
 def test_the_card_says_what_was_learnt_from_what(run, published):
@@ -23,6 +26,23 @@ def test_the_card_says_what_was_learnt_from_what(run, published):
         figures = [row.values[name] for name in ("nRMSE", "nRMSE_median", "RMSE", "persistence_nRMSE")]
         shown = " | ".join(f"{figure:.4f}" for figure in figures)
         assert f"| {row.parameters['beta']:.4g} | {row.kind} | 1 | {shown} |" in card
+
+
+def test_the_card_has_horizons_and_errors_of_spectra_if_they_were_measured(run, published, tmp_path):
+    text = (published / "README.md").read_text()
+    (head,) = (line for line in text.splitlines() if line.startswith("|") and "median nRMSE" in line)
+    names = [cell.strip() for cell in head.strip("|").split("|")]
+    assert names.index("error of spectra") == names.index("horizon") + 1
+    assert "at most " in text and "The horizon is the time until the correlation" in text
+    evaluation = files.read(run / "evaluation")
+    older = [
+        dataclasses.replace(row, values={k: v for k, v in row.values.items() if k != "spectrum_error"})
+        for row in evaluation.rows
+    ]
+    card = object.__new__(ModelCard)  # of an evaluation of an older version; nothing else is read
+    object.__setattr__(card, "evaluation", dataclasses.replace(evaluation, rows=tuple(older)))
+    text = errors(card)
+    assert "horizon" not in text and "error of spectra" not in text
 
 
 def test_the_program_on_the_card_runs(published, shelf):
