@@ -118,6 +118,11 @@ class SolverConfig(abc.ABC):
         return 1
 
     @property
+    def open_grid_multiple(self) -> int:
+        """The multiple for an exported program that accepts many grids, which can branch on no grid's size."""
+        return self.grid_multiple
+
+    @property
     def grid_minimum(self) -> int:
         """The fewest points along an axis on which the solver still works as on finer grids."""
         return 2

@@ -198,5 +198,12 @@ class WarpUNetConfig(SolverConfig):
         return WarpUNet(in_channels, out_channels, **settings, rngs=rngs)
 
     @property
+    def open_grid_multiple(self) -> int:
+        halvings = self.levels + self.coarsening
+        return 2 ** (
+            halvings + max(self.largest - 1, 0).bit_length()
+        )  # the coarsest grid has `largest` points
+
+    @property
     def grid_minimum(self) -> int:
         return 1
