@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
 
 from cape.config import to_dict
 from cape.datasets.trajectories import Trajectories
@@ -26,6 +25,7 @@ from cape.training.inputs import Schedule
 from cape.training.interruption import Interruption
 from cape.training.notebook import live_trackers
 from cape.training.phases import Phases, plan_phases
+from cape.training.programs import Programs
 from cape.training.progress import Progress
 from cape.training.run_output import RunOutput
 from cape.training.running_epoch import RunningEpoch
@@ -120,7 +120,10 @@ def _attempt(
     transitions = surrogate.window.transitions(training.frames)
     pause = functools.partial(_must_save, interruption, output, config.checkpoint_minutes, running)
     shown = Progress(phases, config.validate_every, first, shown=progress)
-    with contextlib.closing(shown):
+    counts = [-(-training.frames // stride) for stride in config.augmentation.strides]  # of frames
+    lengths = [surrogate.window.transitions(count) + 1 for count in counts]
+    updates = (warm_up_update, update)
+    with contextlib.closing(shown), Programs(phases, updates, state_std, validate, lengths) as programs:
         for epoch in range(start, config.epochs):
             last = epoch + 1 == config.epochs
             due = last or (epoch + 1) % config.validate_every == 0
@@ -129,7 +132,7 @@ def _attempt(
                 _begin_epoch(phases.progress(epoch), state, running, sampler)
             shown.begin_epoch(epoch)
             while True:
-                state = _train_epoch(phases, epoch, plan, state_std, state, batches, running, pause, shown)
+                state = _train_epoch(programs, epoch, plan, state, batches, running, pause, shown)
                 finite.losses(epoch, running)
                 if not pause():
                     break
@@ -143,7 +146,7 @@ def _attempt(
             if due:
                 finite.state(state)
             if due and not phases.warming(epoch):
-                record |= _validate(validate, state, best, averaged=config.ema > 0)
+                record |= _validate(programs, state, best, averaged=config.ema > 0)
             if record.get("kept"):
                 output.save_model(_with_weights(surrogate, best))
             output.log(record | {"seconds": running.seconds})
@@ -185,10 +188,9 @@ def _must_save(interruption: Interruption, output: RunOutput, minutes: float, ru
 
 
 def _train_epoch(
-    phases: Phases,
+    programs: Programs,
     epoch: int,
     plan: Plan,
-    state_std: Float[Array, " channel"],
     state: TrainingState,
     batches: Iterator[Batch],
     running: RunningEpoch,
@@ -200,11 +202,10 @@ def _train_epoch(
     Stop earlier if `pause` says so after an update, and after a loss that is not finite.
     """
     schedule = Schedule(jnp.int32(plan.autoregressive), jnp.int32(plan.pushes) if plan.pushes else None)
-    apply, settings = (warm_up_update, phases.warm_up) if phases.warming(epoch) else (update, phases.training)
-    while running.updates < phases.updates_per_epoch:
-        frames, parameters = next(batches)
-        state, measures = apply(settings, state_std, state, frames, parameters, schedule)
-        running.add(measures, steps=frames.shape[1] - 1)
+    while not running.ended:
+        batch = next(batches)
+        state, measures = programs.update(epoch, state, batch, schedule)
+        running.add(measures, steps=batch[0].shape[1] - 1)
         shown.update()
         if pause():
             break
@@ -214,11 +215,11 @@ def _train_epoch(
 
 
 def _validate(
-    validate: Validation, state: TrainingState, best: BestWeights, *, averaged: bool
+    programs: Programs, state: TrainingState, best: BestWeights, *, averaged: bool
 ) -> dict[str, Any]:
     """Offer the present weights to `best`; return their validation error, and whether they are kept."""
     params, model_state = state["ema"] if averaged else state["params"], state["model_state"]
-    errors = validate(params, model_state)
+    errors = programs.validate(params, model_state)
     return {
         "validation_error": float(errors.mean()),
         "kept": best.offer(errors, params, model_state),

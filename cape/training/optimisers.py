@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import math
 from typing import Any
 
 import jax
@@ -11,9 +10,11 @@ import optax
 import optax.contrib
 
 from cape.registry import Registry
+from cape.training.packing import clipped_by_global_norm, is_matrix, packed
 
 # Coefficients of Newton and Schulz in the source of Muon. Plain numbers would become float64 in JAX's 64-bit mode.
 _NEWTON_SCHULZ = (np.float32(3.4445), np.float32(-4.7750), np.float32(2.0315))
+_ITERATIONS = 5  # of Newton and Schulz
 
 WeightPath = tuple[str, ...]  # such as ("conditioning", "base", "lift", "weight")
 
@@ -76,7 +77,7 @@ class ScheduledOptimiser(OptimiserConfig):
             max(updates, rising + 1),
             self.final * self.learning_rate,
         )
-        clip = optax.clip_by_global_norm(self.clip or math.inf)
+        clip = clipped_by_global_norm(self.clip) if self.clip else optax.identity()
         return optax.chain(clip, self.unclipped(schedule, elementwise))
 
 
@@ -88,7 +89,7 @@ class AdamW(ScheduledOptimiser):
     def unclipped(
         self, learning_rate: optax.Schedule, elementwise: frozenset[WeightPath]
     ) -> optax.GradientTransformation:
-        return optax.adamw(learning_rate, b2=self.b2, weight_decay=self.weight_decay)
+        return packed(optax.adamw(learning_rate, b2=self.b2, weight_decay=self.weight_decay))
 
 
 @OPTIMISERS.register("muon")
@@ -108,15 +109,19 @@ class Muon(ScheduledOptimiser):
     def unclipped(
         self, learning_rate: optax.Schedule, elementwise: frozenset[WeightPath]
     ) -> optax.GradientTransformation:
-        return optax.contrib.muon(
+        axes = optax.contrib.MuonDimensionNumbers(1, 2)
+        inner = optax.contrib.muon(
             learning_rate,
-            ns_coeffs=_NEWTON_SCHULZ,
+            ns_coeffs=(_NEWTON_SCHULZ,)
+            * _ITERATIONS,  # one for each iteration: a loop, and no unrolled iterations
+            ns_steps=_ITERATIONS,
             weight_decay=self.weight_decay,
             adam_b2=self.b2,
             adam_weight_decay=self.weight_decay,
-            muon_weight_dimension_numbers=lambda params: matrices(params, elementwise),
+            muon_weight_dimension_numbers=lambda groups: {n: axes if is_matrix(n) else None for n in groups},
             consistent_rms=0.2,
         )
+        return packed(inner, lambda params: matrices(params, elementwise))
 
 
 def matrices(params: Any, elementwise: frozenset[WeightPath] = frozenset()) -> Any:

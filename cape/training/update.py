@@ -17,6 +17,7 @@ from cape.training.inputs import Schedule, UpdateInput
 from cape.training.mesh import divided_where_possible, replicated
 from cape.training.objective import Losses, Objective, evaluate_first_guess, value_and_gradient
 from cape.training.optimisers import OptimiserConfig, WeightPath
+from cape.training.packing import global_norm
 
 TrainingState = dict[str, Any]
 
@@ -112,7 +113,7 @@ def update(
     )
     changes, optimiser = settings.transformation.update(grads, state["optimiser"], state["params"])
     params = optax.apply_updates(state["params"], _slowed(changes, settings))
-    measures = Measures(losses, _norm(grads), _norm(before))
+    measures = Measures(losses, global_norm(grads), global_norm(before))
     changed = {
         "step": state["step"] + 1,
         "params": params,
@@ -145,7 +146,7 @@ def warm_up_update(
     guess = _first_guess(params, settings.first_guess)
     (_, (losses, model_state)), grads = jax.value_and_grad(objective, has_aux=True)(guess)
     changes, optimiser = settings.transformation.update(grads, state["warm_up"], guess)
-    measures = Measures(losses, _norm(grads), _norm(guess))
+    measures = Measures(losses, global_norm(grads), global_norm(guess))
     params = with_guess(optax.apply_updates(guess, _slowed(changes, settings)))
     changed = {
         "step": state["step"] + 1,
@@ -167,11 +168,6 @@ def average(averaged, params, decay: float, step):
     count = step.astype(jnp.float32)
     kept = jnp.minimum(decay, (1.0 + count) / (10.0 + count))
     return jax.tree.map(lambda a, b: kept * a + (1.0 - kept) * b, averaged, params)
-
-
-def _norm(arrays: Any) -> Float[Array, ""]:
-    """Return the global norm of a pytree of arrays."""
-    return jnp.sqrt(sum(jnp.sum(jnp.square(jnp.abs(each))) for each in jax.tree.leaves(arrays)))
 
 
 def _slowed(changes: Any, settings: UpdateSettings) -> Any:

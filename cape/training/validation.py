@@ -52,18 +52,27 @@ class Validation:
             return frame_errors(objective, prediction, truth[:, given:], channel_std).mean(1)
 
         each = on_each_device(mesh, errors, (P(), P(), P(AXIS), P(AXIS)), P(AXIS))
-        self._errors = jax.jit(lambda *arguments: replicated(mesh, each(*arguments)))
+
+        def validate(*arguments):
+            return replicated(mesh, each(*arguments))
+
+        self._errors = jax.jit(validate)
 
     def __call__(self, params: Any, model_state: Any) -> Float[np.ndarray, " trajectory"]:
         samples = len(self.truth)
         each = []
         for first in range(0, samples, self.batch):
-            chosen = (
-                np.arange(first, first + self.batch) % samples
-            )  # fills the last batch; the surplus is cut off
-            errors = self._errors(params, model_state, self.truth[chosen], self.parameters[chosen])
-            each.append(np.asarray(errors))
+            each.append(np.asarray(self._errors(params, model_state, *self._part(first))))
         return np.concatenate(each)[:samples]
+
+    def first_call(self, params: Any, model_state: Any) -> tuple[Any, ...]:
+        """Return the program and the arguments of its first call, so that it can be compiled before."""
+        return self._errors, params, model_state, *self._part(0)
+
+    def _part(self, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return fields and parameters of the trajectories from `first` on. The first ones fill the last part."""
+        chosen = np.arange(first, first + self.batch) % len(self.truth)
+        return self.truth[chosen], self.parameters[chosen]
 
 
 def no_worse(errors: Float[np.ndarray, " trajectory"], lowest: Float[np.ndarray, " trajectory"]) -> bool:

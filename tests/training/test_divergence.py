@@ -19,6 +19,7 @@ from cape.training.divergence import Diverged
 from cape.training.log import read
 from cape.training.optimisers import AdamW
 from cape.training.update import update, warm_up_update
+from cape.training.validation import Validation
 
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
 
@@ -106,10 +107,11 @@ def test_weights_that_are_not_finite_are_neither_validated_nor_saved(tmp_path, m
 def test_a_training_without_a_finite_validation_keeps_nothing_however_often_it_is_started(
     tmp_path, monkeypatch
 ):
-    def not_finite(*_, **__):
-        return lambda *_: np.full(VALIDATION.samples, np.inf, np.float32)
+    class NotFinite(Validation):
+        def __call__(self, *_):
+            return np.full(VALIDATION.samples, np.inf, np.float32)
 
-    monkeypatch.setattr(fitting, "Validation", not_finite)
+    monkeypatch.setattr(fitting, "Validation", NotFinite)
     for _ in range(2):
         with pytest.raises(
             Diverged, match=r"every validation became infinite until update 48 .*no weights are kept"

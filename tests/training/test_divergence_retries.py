@@ -12,6 +12,7 @@ from cape.training import fit as fitting
 from cape.training.divergence import Diverged
 from cape.training.log import read
 from cape.training.update import update
+from cape.training.validation import Validation
 
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
 TWICE = dataclasses.replace(CONFIG, epochs=6, divergence_retries=2)
@@ -102,21 +103,17 @@ def _after_one_update(config, factor):
 
 def test_validations_that_blow_up_do_not_spoil_the_choice_of_the_best_weights(tmp_path, monkeypatch):
     """Two of ten validations have infinite errors, for one trajectory or for all; the others choose as without them."""
-    make, calls = fitting.Validation, []
+    calls = []
 
-    def make_spoilt(*arguments, **settings):
-        validate = make(*arguments, **settings)
-
-        def spoilt(*given):
+    class Spoilt(Validation):
+        def __call__(self, *given):
             calls.append(1)
-            errors = np.array(validate(*given))
+            errors = np.array(super().__call__(*given))
             if len(calls) in (1, 5):
                 errors[: None if len(calls) == 1 else 1] = np.nan if len(calls) == 1 else np.inf
             return errors
 
-        return spoilt
-
-    monkeypatch.setattr(fitting, "Validation", make_spoilt)
+    monkeypatch.setattr(fitting, "Validation", Spoilt)
     best = train(CONFIG, tmp_path)
     records = [record for record in read(tmp_path / "metrics.jsonl") if "kept" in record]
     assert [n for n, record in enumerate(records, 1) if record["validation_error"] is None] == [1, 5]

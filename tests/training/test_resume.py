@@ -17,6 +17,7 @@ from cape.training import run_output
 from cape.training.checkpoint import Checkpoints
 from cape.training.log import read
 from cape.training.sampling import Weighted
+from cape.training.validation import Validation
 
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
 
@@ -27,20 +28,16 @@ class Killed(Exception):
 
 def killed_at(monkeypatch, validation):
     """Let a training die in its validation number `validation`, counted from 1."""
-    make, calls = fitting.Validation, []
+    calls = []
 
-    def make_killer(*arguments, **settings):
-        validate = make(*arguments, **settings)
-
-        def killer(*weights):
+    class Killer(Validation):
+        def __call__(self, *weights):
             calls.append(1)
             if len(calls) == validation:
                 raise Killed
-            return validate(*weights)
+            return super().__call__(*weights)
 
-        return killer
-
-    monkeypatch.setattr(fitting, "Validation", make_killer)
+    monkeypatch.setattr(fitting, "Validation", Killer)
 
 
 @pytest.mark.parametrize("validation", [1, 2, pytest.param(10, marks=pytest.mark.slow)])
