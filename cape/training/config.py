@@ -31,6 +31,12 @@ class TrainingConfig:
             storage = "stream".
         augmentation: exact images of the trajectories under the equation's symmetries, drawn anew for every batch.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0: no average.
+        accumulate: number of equal parts of a batch that are processed one after another, which takes less memory; the
+            update is that of the whole batch. Layers with statistics over the batch take those of each part.
+        rematerialise: keep only the hidden feature maps of each layer for the gradient, and compute what is between
+            them again, which takes less memory and more time.
+        products: "bfloat16" rounds the factors of the network's matrix products in updates to bfloat16 and adds in
+            float32. Weights, all other operations, validation and prediction stay in float32. CPUs compute in float32.
         mesh: the devices that share the work.
         validate_every: epochs between two checkpoints, and between two validations after the warm-up.
         storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from disk, one
@@ -57,6 +63,9 @@ class TrainingConfig:
     sampling: Sampling = EveryTrajectory()
     augmentation: Augmentation = Augmentation()
     ema: float = 0.0
+    accumulate: int = 1
+    rematerialise: bool = False
+    products: Literal["float32", "bfloat16"] = "float32"
     mesh: MeshConfig = MeshConfig()
     validate_every: int = 1
     storage: Literal["device", "stream"] = "device"
@@ -65,7 +74,7 @@ class TrainingConfig:
     divergence_retries: int = 0
 
     def __post_init__(self):
-        for name, least in (("epochs", 0), ("batch", 0), ("validate_every", 1)):
+        for name, least in (("epochs", 0), ("batch", 0), ("validate_every", 1), ("accumulate", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"training.{name}: expected at least {least}, got {getattr(self, name)}")
         for name in ("checkpoint_minutes", "divergence_retries"):

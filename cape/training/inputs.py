@@ -19,6 +19,28 @@ class Schedule(NamedTuple):
     pushes: Int[Array, ""] | None = None
 
 
+class Part(NamedTuple):
+    """One of several equal parts of a batch, of which every device has an equal share.
+
+    Attributes:
+        number: of the part, from 0; jax can trace it.
+        parts: number of parts.
+        devices: number of devices that the batch is divided between.
+    """
+
+    number: Int[Array, ""]
+    parts: int
+    devices: int
+
+    def of(self, array: Array, axis: int) -> Array:
+        """Return the part of an array along its axis of trajectories."""
+        before, after = array.shape[:axis], array.shape[axis + 1 :]
+        share = array.shape[axis] // (self.parts * self.devices)
+        divided = array.reshape(*before, self.devices, self.parts, share, *after)
+        chosen = jax.lax.dynamic_index_in_dim(divided, self.number, axis + 1, keepdims=False)
+        return chosen.reshape(*before, self.devices * share, *after)
+
+
 class UpdateInput(NamedTuple):
     """Everything one update is computed from, besides the weights. T transitions need T + 1 frames.
 
@@ -28,6 +50,7 @@ class UpdateInput(NamedTuple):
         schedule: which inputs are the model's own predictions.
         key: random key of the noise.
         channel_std: standard deviation of each channel, the unit of the noise and of the error floor.
+        part: which part of a batch this is; None: all of it.
     """
 
     frames: Float[Array, "frame batch *space channel"]
@@ -35,16 +58,24 @@ class UpdateInput(NamedTuple):
     schedule: Schedule
     key: PRNGKeyArray
     channel_std: Float[Array, " channel"]
+    part: Part | None = None
 
     @property
     def transitions(self) -> int:
         return self.frames.shape[0] - 1
 
     def noise(self, level: float, t: Array | int, shape: tuple[int, ...]) -> Float[Array, "..."]:
-        """Draw Gaussian noise of `level` standard deviations of each channel; `t` selects the random stream."""
+        """Draw Gaussian noise of `level` standard deviations of each channel; `t` selects the random stream.
+
+        The shape is that of frames with or without their axis of time. A part of a batch gets its part of the noise.
+        """
         if level == 0:
             return jnp.zeros((1,) * len(shape), jnp.float32)
-        drawn = jax.random.normal(jax.random.fold_in(self.key, t), shape, jnp.float32)
+        key, axis = jax.random.fold_in(self.key, t), 1 + len(shape) - self.frames.ndim
+        if self.part is not None:
+            shape = (*shape[:axis], self.part.parts * shape[axis], *shape[axis + 1 :])
+        drawn = jax.random.normal(key, shape, jnp.float32)
+        drawn = drawn if self.part is None else self.part.of(drawn, axis)
         return level * self.channel_std.reshape((1,) * (len(shape) - 1) + (-1,)) * drawn
 
     def noisy_frames(self, level: float) -> Float[Array, "time batch *space channel"]:

@@ -10,6 +10,7 @@ Frames have the time axis first here: [time, batch, *space, channel].
 """
 
 import dataclasses
+import functools
 import math
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cape.model.conditioning import Prediction
+from cape.training.accumulation import accumulated
 from cape.training.functional_model import FunctionalModel
 from cape.training.inputs import UpdateInput, make_inputs, noise_of_new_frames
 from cape.training.losses import relative_l2
@@ -80,7 +82,13 @@ def evaluate(
     objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
 ) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
     """Compute the objective on a batch of trajectories: (total, (losses, new model state))."""
-    params = model.per_device(params)
+    return _evaluate(objective, model, model.per_device(params), model_state, given)
+
+
+def _evaluate(
+    objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
+) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
+    """Compute `evaluate` with one copy of the weights for each device."""
     if objective.gradients == "stop_gradient":
         fixed = jax.lax.stop_gradient(params)
         inputs = make_inputs(objective.noise, model, fixed, model_state, given)
@@ -93,9 +101,21 @@ def evaluate(
 
 
 def value_and_gradient(
+    objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput, parts: int = 1
+) -> tuple[Losses, Any, Any]:
+    """Compute (losses, new model state, gradient with respect to params) of `evaluate`, in parts of the batch.
+
+    Every device adds the gradients of its trajectories. They are summed over the devices once.
+    """
+    gradient = functools.partial(_gradient_on_devices, objective, model, model.per_device(params))
+    losses, model_state, grads = accumulated(parts, model.devices, gradient, model_state, given)
+    return losses, model_state, model.over_devices(grads)
+
+
+def _gradient_on_devices(
     objective: Objective, model: FunctionalModel, params, model_state, given: UpdateInput
 ) -> tuple[Losses, Any, Any]:
-    """Compute (losses, new model state, gradient with respect to params) of `evaluate`.
+    """Compute `value_and_gradient` with one copy of the weights for each device, and a gradient for each copy.
 
     With stopped gradients the steps are independent once the inputs are known. On a CPU they are then processed a
     few at a time, which keeps them in its cache and is twice as fast. An accelerator processes all steps at once.
@@ -107,11 +127,10 @@ def value_and_gradient(
     points = batch // devices * math.prod(given.frames.shape[2:-1])
     together = _steps_together(time, points) if jax.default_backend() == "cpu" else time
     if objective.gradients != "stop_gradient" or together == time:
-        whole = jax.value_and_grad(evaluate, argnums=2, has_aux=True)
+        whole = jax.value_and_grad(_evaluate, argnums=2, has_aux=True)
         (_, (losses, model_state)), grads = whole(objective, model, params, model_state, given)
         return losses, model_state, grads
 
-    params = model.per_device(params)
     inputs = make_inputs(objective.noise, model, params, model_state, given)
 
     def loss_of_chunk(params, model_state, inputs, targets, weights):
@@ -131,7 +150,7 @@ def value_and_gradient(
     zero = Losses(*(jnp.zeros((), jnp.float32) for _ in Losses._fields))
     start = (zero, model_state, jax.tree.map(jnp.zeros_like, params))
     (losses, model_state, grads), _ = jax.lax.scan(add_chunk, start, chunks)
-    return losses, model_state, model.over_devices(grads)
+    return losses, model_state, grads
 
 
 def evaluate_first_guess(

@@ -11,6 +11,9 @@ from cape.training.functional_model import FunctionalModel, split
 from cape.training.mesh import make_mesh
 from cape.training.update import UpdateSettings, elementwise_weights
 
+# names of JAX; None leaves the precision to its settings
+_PRODUCTS = {"float32": None, "bfloat16": "BF16_BF16_F32"}
+
 
 class Phases(NamedTuple):
     """The warm-up and the training after it.
@@ -64,9 +67,15 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     """Return the phases of a training on `samples` trajectories.
 
     Raises:
-        ValueError: the devices that are asked for cannot share a batch (see `make_mesh`).
+        ValueError: the devices that are asked for cannot share a batch (see `make_mesh`), or a part of it.
     """
     mesh = make_mesh(config.mesh, config.batch)
+    devices = 1 if mesh is None else mesh.size
+    if config.batch % (config.accumulate * devices):
+        raise ValueError(
+            f"training.accumulate: expected a divisor of {config.batch // devices}, the trajectories of a batch on a "
+            f"device, got {config.accumulate}"
+        )
     per_epoch = steps_per_epoch(samples, config.batch)
     first_guess = surrogate.conditioning.first_guess_modules
     warmup_epochs = config.warmup_epochs if first_guess else 0
@@ -74,7 +83,7 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     graphdef, _, _ = split(surrogate)
     surrogate.eval()
     training = UpdateSettings(
-        model=FunctionalModel(graphdef, surrogate.new_channels, mesh),
+        model=FunctionalModel(graphdef, surrogate.new_channels, mesh, rematerialise=config.rematerialise),
         objective=config.objective,
         optimiser=config.optimiser,
         updates=(config.epochs - warmup_epochs) * per_epoch,
@@ -84,6 +93,8 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
         first_guess=first_guess,
         elementwise=elementwise_weights(surrogate),
         divide_weights=config.mesh.weights == "divided",
+        accumulate=config.accumulate,
+        products=_PRODUCTS[config.products],
     )
     warm_up = training._replace(optimiser=config.warmup, updates=max(warmup_epochs, 1) * per_epoch)
     return Phases(warm_up, training, warmup_epochs, config.epochs, per_epoch)

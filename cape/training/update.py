@@ -1,5 +1,6 @@
 """The jitted updates of a training: of all weights, or in the warm-up of the first guess only."""
 
+import contextlib
 import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float
 
 from cape.solvers.layers.initialisation import ElementwiseParam
 from cape.surrogate import Surrogate
+from cape.training.accumulation import accumulated
 from cape.training.functional_model import FunctionalModel
 from cape.training.inputs import Schedule, UpdateInput
 from cape.training.mesh import divided_where_possible, replicated
@@ -43,6 +45,8 @@ class UpdateSettings(NamedTuple):
         elementwise: paths of the weights that are not maps between channels, see `OptimiserConfig.build`.
         slowdown: factor of every change of the weights, and so of the learning rate.
         divide_weights: see `MeshConfig.weights`.
+        accumulate: number of parts of a batch that are processed one after another.
+        products: precision of matrix products, for `jax.default_matmul_precision`; None: that of JAX's settings.
     """
 
     model: FunctionalModel
@@ -56,6 +60,15 @@ class UpdateSettings(NamedTuple):
     elementwise: frozenset[WeightPath] = frozenset()
     slowdown: float = 1.0
     divide_weights: bool = False
+    accumulate: int = 1
+    products: str | None = None
+
+    @property
+    def precision(self) -> contextlib.AbstractContextManager[Any]:
+        """A context in which matrix products are traced in the precision of the settings."""
+        return (
+            contextlib.nullcontext() if self.products is None else jax.default_matmul_precision(self.products)
+        )
 
     @property
     def transformation(self) -> optax.GradientTransformation:
@@ -108,9 +121,10 @@ def update(
     """Apply one update of all weights. The state passed in is donated: use the one returned."""
     given = _input(settings, channel_std, state, frames, p, schedule)
     before, model_state = replicated(settings.model.mesh, (state["params"], state["model_state"]))
-    losses, model_state, grads = value_and_gradient(
-        settings.objective, settings.model, before, model_state, given
-    )
+    with settings.precision:
+        losses, model_state, grads = value_and_gradient(
+            settings.objective, settings.model, before, model_state, given, settings.accumulate
+        )
     changes, optimiser = settings.transformation.update(grads, state["optimiser"], state["params"])
     params = optax.apply_updates(state["params"], _slowed(changes, settings))
     measures = Measures(losses, global_norm(grads), global_norm(before))
@@ -140,11 +154,18 @@ def warm_up_update(
     def with_guess(guess):
         return params | {"conditioning": params["conditioning"] | guess}
 
-    def objective(guess):
-        return evaluate_first_guess(settings.objective, settings.model, with_guess(guess), model_state, given)
+    def gradient(model_state, given):
+        def objective(guess):
+            weights = with_guess(guess)
+            return evaluate_first_guess(settings.objective, settings.model, weights, model_state, given)
+
+        (_, (losses, model_state)), grads = jax.value_and_grad(objective, has_aux=True)(guess)
+        return losses, model_state, grads
 
     guess = _first_guess(params, settings.first_guess)
-    (_, (losses, model_state)), grads = jax.value_and_grad(objective, has_aux=True)(guess)
+    parts, devices = settings.accumulate, settings.model.devices
+    with settings.precision:
+        losses, model_state, grads = accumulated(parts, devices, gradient, model_state, given)
     changes, optimiser = settings.transformation.update(grads, state["warm_up"], guess)
     measures = Measures(losses, global_norm(grads), global_norm(guess))
     params = with_guess(optax.apply_updates(guess, _slowed(changes, settings)))
