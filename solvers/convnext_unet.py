@@ -10,7 +10,6 @@ from jaxtyping import Array, Float
 from cape.solvers.layers.activation import gelu
 from cape.solvers.layers.boundaries import check_boundaries
 from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_sizes
-from cape.solvers.layers.kept import kept
 from cape.solvers.layers.layout import Features, channels_first, channels_last
 from cape.solvers.layers.normalisation import LayerNorm
 from cape.solvers.layers.resampling import Doubling, check_halvings, pairs_to_channels
@@ -31,7 +30,7 @@ class ConvNextBlock(nnx.Module):
         self.second = Pointwise(expansion * channels, channels, rngs=rngs)
 
     def __call__(self, h: Features, i: int, modulate: Modulate) -> Features:
-        return h + self.second(gelu(self.first(kept(modulate(i, self.norm(self.depthwise(h)))))))
+        return h + self.second(gelu(self.first(modulate(i, self.norm(self.depthwise(h))))))
 
 
 class ConvNextUNet(nnx.Module):

@@ -10,7 +10,6 @@ from jaxtyping import Array, Float
 from cape.solvers.layers.activation import gelu
 from cape.solvers.layers.boundaries import check_boundaries
 from cape.solvers.layers.convolution import DepthwiseConvolution, Pointwise, check_sizes
-from cape.solvers.layers.kept import kept
 from cape.solvers.layers.layout import Features, channels_first, channels_last
 from cape.solvers.layers.spectral import SpectralConvolution, modes_per_axis, unused_modes
 from cape.solvers.solver import SOLVERS, Domain, Modulate, SolverConfig, check_settings, unmodulated
@@ -100,7 +99,7 @@ class FactorisedFNO(nnx.Module):
             linear = spectral(h)
             if self.local:
                 linear = linear + self.local[i](h)
-            h = h + self.second[i](gelu(self.first[i](kept(modulate(i, linear)))))
+            h = h + self.second[i](gelu(self.first[i](modulate(i, linear))))
         return channels_last(self.out(gelu(self.project(h))))
 
     def scale_output(self, factor: float) -> None:

@@ -11,7 +11,6 @@ from cape.solvers.layers.activation import gelu
 from cape.solvers.layers.boundaries import check_boundaries, pad
 from cape.solvers.layers.convolution import Pointwise, check_sizes, shifts
 from cape.solvers.layers.initialisation import torch_uniform
-from cape.solvers.layers.kept import kept
 from cape.solvers.layers.layout import Features, channels_first, channels_last, over_points
 from cape.solvers.layers.normalisation import LayerNorm
 from cape.solvers.solver import SOLVERS, Domain, Modulate, SolverConfig, check_settings, unmodulated
@@ -52,7 +51,7 @@ class MessageLayer(nnx.Module):
     ) -> Features:
         normal = self.norm(h)
         received = jnp.concatenate([normal, self._messages(normal, self.difference(u))])
-        return h + self.last(gelu(kept(modulate(i, self.update(received)))))
+        return h + self.last(gelu(modulate(i, self.update(received))))
 
     def _messages(self, h: Features, cu: Features) -> Features:
         """Compute the mean message from the points within the radius; the boundaries continue h beyond the domain."""

@@ -58,6 +58,11 @@ def divided_weights() -> dict[str, Any]:
     return _compared(MeshConfig(weights="divided"), **_muon(), ema=0.9)
 
 
+def accumulated() -> dict[str, Any]:
+    """Each device adds the gradients of two parts of its trajectories."""
+    return _compared(**_muon(), accumulate=2)
+
+
 def through_time() -> dict[str, Any]:
     from cape.training.objective import Objective
 

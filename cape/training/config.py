@@ -33,8 +33,6 @@ class TrainingConfig:
         ema: decay of the exponential moving average of the weights that is validated and kept; 0: no average.
         accumulate: number of equal parts of a batch that are processed one after another, which takes less memory; the
             update is that of the whole batch. Layers with statistics over the batch take those of each part.
-        rematerialise: keep only the hidden feature maps of each layer for the gradient, and compute what is between
-            them again, which takes less memory and more time.
         products: "bfloat16" rounds the factors of the network's matrix products in updates to bfloat16 and adds in
             float32. Weights, all other operations, validation and prediction stay in float32. CPUs compute in float32.
         mesh: the devices that share the work.
@@ -64,7 +62,6 @@ class TrainingConfig:
     augmentation: Augmentation = Augmentation()
     ema: float = 0.0
     accumulate: int = 1
-    rematerialise: bool = False
     products: Literal["float32", "bfloat16"] = "float32"
     mesh: MeshConfig = MeshConfig()
     validate_every: int = 1

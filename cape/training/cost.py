@@ -32,6 +32,7 @@ class Cost(NamedTuple):
         compilation: seconds in which the update was compiled.
         update: mean seconds of an update.
         updates: number of updates, the warm-up included.
+        settings: those of the memory and the precision, in words.
     """
 
     weights: int
@@ -42,6 +43,7 @@ class Cost(NamedTuple):
     compilation: float
     update: float
     updates: int
+    settings: str = ""
 
     def __str__(self) -> str:
         total = self.data_bytes + self.state_bytes + self.update_bytes
@@ -52,11 +54,12 @@ class Cost(NamedTuple):
         lines = {
             "weights": f"{self.weights:,}",
             "memory of a device": f"{_megabytes(total)} ({parts})",
+            "memory and precision": self.settings,
             "compiling an update": f"{self.compilation:.1f} s",
             "an update": f"{self.update:.3g} s on {self.devices} device(s), mean over the curriculum",
             f"{self.updates:,} updates": f"{duration(self.update * self.updates)}, and validations and the evaluation",
         }
-        return "\n".join(f"{name:<22}{text}" for name, text in lines.items())
+        return "\n".join(f"{name:<22}{text}" for name, text in lines.items() if text)
 
 
 def measure_cost(surrogate: Surrogate, training: Trajectories, config: TrainingConfig) -> Cost:
@@ -93,7 +96,15 @@ def measure_cost(surrogate: Surrogate, training: Trajectories, config: TrainingC
         compilation=compilation,
         update=sum(seconds) / len(seconds),
         updates=phases.updates,
+        settings=describe_settings(config),
     )
+
+
+def describe_settings(config: TrainingConfig) -> str:
+    """Describe what a training does to need less memory or time, or return nothing."""
+    parts = [f"a batch in {config.accumulate} parts"] if config.accumulate > 1 else []
+    parts += ["matrix products in bfloat16"] if config.products == "bfloat16" else []
+    return ", ".join(parts)
 
 
 def _channel_std(surrogate: Surrogate) -> Any:

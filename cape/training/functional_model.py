@@ -11,7 +11,6 @@ from jaxtyping import Array, Float
 
 from cape.model.conditioning import Prediction
 from cape.solvers.layers.devices import mean_over_devices
-from cape.solvers.layers.kept import only_kept
 from cape.training.mesh import AXIS, divided, on_each_device
 
 
@@ -38,13 +37,11 @@ class FunctionalModel(NamedTuple):
         graphdef: the structure of the surrogate.
         new_channels: how many of the last channels of a state are predicted; 0: all. The others are known frames.
         mesh: the devices that the batch is divided between; None: one device.
-        rematerialise: keep only hidden feature maps for the gradient (see `cape.solvers.layers.kept`).
     """
 
     graphdef: Any
     new_channels: int = 0
     mesh: Mesh | None = None
-    rematerialise: bool = False
 
     @property
     def devices(self) -> int:
@@ -104,10 +101,6 @@ class FunctionalModel(NamedTuple):
         return self._surrogate(params, model_state).prepare(p)
 
     def _predict(self, params, model_state, u, prepared) -> tuple[Prediction, Any]:
-        advance = only_kept(self._advance) if self.rematerialise else self._advance
-        return advance(params, model_state, u, prepared)
-
-    def _advance(self, params, model_state, u, prepared) -> tuple[Prediction, Any]:
         surrogate = self._surrogate(params, model_state)
         prediction = surrogate.predict(u, prepared)
         return prediction, jax.tree.map(

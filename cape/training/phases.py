@@ -83,7 +83,7 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     graphdef, _, _ = split(surrogate)
     surrogate.eval()
     training = UpdateSettings(
-        model=FunctionalModel(graphdef, surrogate.new_channels, mesh, rematerialise=config.rematerialise),
+        model=FunctionalModel(graphdef, surrogate.new_channels, mesh),
         objective=config.objective,
         optimiser=config.optimiser,
         updates=(config.epochs - warmup_epochs) * per_epoch,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 from cape.solvers.layers.activation import gelu
-from cape.solvers.layers.kept import kept
 from cape.solvers.layers.layout import Features
 from cape.solvers.solver import Modulate
 
@@ -13,7 +12,7 @@ def apply_fourier_layers(
 ) -> Features:
     """Apply h = gelu(modulate(i, L_i h)) for every linear map L_i, without the gelu after the last."""
     for i, linear in enumerate(maps):
-        h = kept(modulate(i, linear(h)))
+        h = modulate(i, linear(h))
         if i < len(maps) - 1:
             h = gelu(h)
     return h

@@ -7,7 +7,6 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.convolution import Convolution, Pointwise, check_sizes
-from cape.solvers.layers.kept import kept
 from cape.solvers.layers.layout import Features, channels_first, channels_last
 from cape.solvers.layers.resampling import Doubling, check_halvings, halve
 from cape.solvers.solver import Modulate, unmodulated
@@ -42,7 +41,7 @@ class Block(nnx.Module):
 
     def __call__(self, h: Features, i: int, modulate: Modulate) -> Float[Array, "out batch *space"]:
         h = self.activation(self.norm1(self.convolution1(h)))
-        return self.activation(kept(modulate(i, self.norm2(self.convolution2(h)))))
+        return self.activation(modulate(i, self.norm2(self.convolution2(h))))
 
 
 class UNetPyramid(nnx.Module):

@@ -6,7 +6,8 @@ import pytest
 from command_line import TINY
 
 from cape.cli import main
-from cape.training.cost import Cost
+from cape.training.config import TrainingConfig
+from cape.training.cost import Cost, describe_settings
 
 
 @pytest.mark.usefixtures("standard_promotion")
@@ -27,3 +28,11 @@ def test_the_memory_of_a_device_is_the_sum_of_its_parts():
     text = str(Cost(1000, 2, 5_000_000, 1_000_000, 3_000_000, 1.5, 0.25, 480))
     assert "memory of a device    9.0 MB (training data 5.0 MB" in text
     assert "480 updates           2:00, and" in text
+    assert "precision" not in text
+
+
+def test_settings_of_memory_and_precision_are_named():
+    config = TrainingConfig(accumulate=4, products="bfloat16")
+    text = str(Cost(1000, 2, 5_000_000, 1_000_000, 3_000_000, 1.5, 0.25, 480, describe_settings(config)))
+    line = "a batch in 4 parts, matrix products in bfloat16"
+    assert f"memory and precision  {line}\n" in text

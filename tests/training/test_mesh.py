@@ -61,6 +61,8 @@ def test_one_device_has_no_mesh():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["divided_weights", "through_time", "streamed", "batch_normalisation"])
+@pytest.mark.parametrize(
+    "case", ["divided_weights", "through_time", "accumulated", "streamed", "batch_normalisation"]
+)
 def test_other_settings_on_four_devices_give_what_one_device_gives(compiled_programs, case):
     assert_equal_to_one_device(results(case, folder=compiled_programs)[case])
