@@ -34,19 +34,19 @@ def step(
     waves = wave_numbers(grid, on.periodic)
     modes = rfftn(jnp.moveaxis(whole, -1, 1), tuple(axis + 1 for axis in axes))  # [batch, channel, *modes]
     pieces = jnp.asarray(substeps, c.dtype)
-    half = _linear_part(terms, waves, on, c, 2 * pieces, u.shape[-1])
+    half = linear_part(terms, waves, on, c, 2 * pieces, u.shape[-1])
     if all(term.linear for term in terms):
-        modes = _apply(half, _apply(half, modes))
+        modes = apply_to_modes(half, apply_to_modes(half, modes))
     else:
-        rate = functools.partial(_products, terms, waves, grid, c=c / pieces)
+        rate = functools.partial(products, terms, waves, grid, c=c / pieces)
 
         def substep(_, modes):
             first = rate(modes)
-            start = _apply(half, modes)
-            second = rate(start + 0.5 * _apply(half, first))
+            start = apply_to_modes(half, modes)
+            second = rate(start + 0.5 * apply_to_modes(half, first))
             third = rate(start + 0.5 * second)
-            fourth = rate(_apply(half, start + third))
-            return _apply(half, start + (_apply(half, first) + 2 * (second + third)) / 6) + fourth / 6
+            fourth = rate(apply_to_modes(half, start + third))
+            return apply_to_modes(half, start + (apply_to_modes(half, first) + 2 * (second + third)) / 6) + fourth / 6
 
         modes = jax.lax.fori_loop(0, substeps, substep, modes)
     after = irfftn(modes, grid, tuple(axis + 1 for axis in axes))
@@ -88,7 +88,7 @@ def _derivative(factor: Factor, waves: list[Array]) -> Complex[Array, "*modes"]:
     return jax.lax.complex(nothing, size) if order % 2 else jax.lax.complex(size, nothing)
 
 
-def _linear_part(
+def linear_part(
     terms: tuple[Term, ...],
     waves: list[Array],
     on: Axes,
@@ -120,14 +120,14 @@ def over_grid(values: Float[Array, " batch"], dimension: int) -> Float[Array, "b
     return values.reshape(-1, *(1,) * dimension)
 
 
-def _apply(multiplier: Array, modes: Array) -> Array:
-    """Multiply the modes [batch, channel, *modes] by the result of `_linear_part`."""
+def apply_to_modes(multiplier: Array, modes: Array) -> Array:
+    """Multiply the modes [batch, channel, *modes] by the result of `linear_part`."""
     if multiplier.shape[2] == 1:
         return multiplier[:, :, 0] * modes
     return (multiplier * modes[:, None]).sum(2)
 
 
-def _products(
+def products(
     terms: tuple[Term, ...], waves: list[Array], grid: tuple[int, ...], modes: Array, c: Array
 ) -> Array:
     """Return the contribution [batch, channel, *modes] of products and forces with coefficients c."""

@@ -144,13 +144,13 @@ def _tendency(u: Float[Array, "sample x"], dx: float) -> Float[Array, "sample x"
     """Return −∂ₓ(u²/2) of cell averages, from the fluxes through the right face of each cell."""
     backward = u - jnp.roll(u, 1, axis=-1)
     forward = jnp.roll(backward, -1, axis=-1)
-    left = u + _limited(backward, forward)
-    right = jnp.roll(u - _limited(forward, backward), -1, axis=-1)
+    left = u + limited_step(backward, forward)
+    right = jnp.roll(u - limited_step(forward, backward), -1, axis=-1)
     flux = 0.5 * jnp.maximum(jnp.maximum(left, 0.0), -jnp.minimum(right, 0.0)) ** 2
     return (jnp.roll(flux, 1, axis=-1) - flux) / dx
 
 
-def _limited(
+def limited_step(
     upwind: Float[Array, "sample x"], downwind: Float[Array, "sample x"]
 ) -> Float[Array, "sample x"]:
     """Return Koren's limited step from a cell's average to its face: third order if smooth, zero at extrema."""
