@@ -74,7 +74,7 @@ class ProductFit:
         included: Bool[np.ndarray, " pair"],
     ) -> Float[np.ndarray, "term function"]:
         """Return the coefficients with the least misfit on the included pairs; those not free stay as they are."""
-        damping, at = _FIRST_DAMPING, self._at(x, substeps, included)
+        damping, at = _FIRST_DAMPING, self.normal_equations(x, substeps, included)
         if not np.isfinite(at[0]):
             return x
         for _ in range(_ITERATIONS):
@@ -88,7 +88,7 @@ class ProductFit:
             if expected < _ENOUGH * misfit:
                 break
             following = x + change.reshape(self.shape)
-            trial = self._at(following, substeps, included)
+            trial = self.normal_equations(following, substeps, included)
             if not trial[0] < misfit:
                 damping *= 10
                 if damping > _LARGEST_DAMPING:
@@ -104,14 +104,17 @@ class ProductFit:
 
         The rise is estimated from the quadratic model of the misfit around its minimum.
         """
-        misfit, _, hessian = self._at(x, substeps, included)
+        misfit, _, hessian = self.normal_equations(x, substeps, included)
         if not np.isfinite(misfit):
             return x, free
         allowed = max(_NEGLIGIBLE * misfit, _SMALLEST)
         y, kept = eliminate(x.ravel(), free.ravel(), hessian, allowed)
         return y.reshape(self.shape), kept.reshape(self.shape)
 
-    def _at(self, x: np.ndarray, substeps: int, included: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    def normal_equations(
+        self, x: np.ndarray, substeps: int, included: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the misfit of the included pairs, half its gradient, and half its second derivative."""
         share = jnp.asarray(included / included.sum(), jnp.float32)
         found = _normal_equations(
             self.form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), share, self.data
