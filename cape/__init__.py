@@ -6,6 +6,7 @@
     check = cape.check("runs/mine")                               # does the model of a run obey its parameters?
     surrogate = cape.load("burgers1d")                            # a shipped surrogate, a run's folder, or hf://owner/name
     frames = surrogate.rollout(u0, {"Nu": 0.03}, steps=10)        # [batch, steps, *space, channel]
+    adapted = cape.adapt("burgers1d", few)                        # to a new regime, from a few trajectories
     found = cape.infer(surrogate, observed)                       # which parameters explain observed frames?
 
 Modules are imported when a name is first used, so `import cape` alone imports neither jax nor flax.
@@ -15,6 +16,7 @@ import importlib
 
 TYPE_CHECKING = False  # without `typing`, whose import takes longer than that of this package
 if TYPE_CHECKING:
+    from cape.adaptation.adapt import adapt
     from cape.checking.check import check
     from cape.datasets.arrays import from_arrays
     from cape.datasets.open_data import open_data as open
@@ -38,6 +40,7 @@ __all__ = [
     "Surrogate",
     "TrainingConfig",
     "Trajectories",
+    "adapt",
     "check",
     "evaluate",
     "from_arrays",
@@ -54,6 +57,7 @@ _FOUND_IN = {
     "Surrogate": "cape.surrogate:Surrogate",
     "TrainingConfig": "cape.training.config:TrainingConfig",
     "Trajectories": "cape.datasets.trajectories:Trajectories",
+    "adapt": "cape.adaptation.adapt:adapt",
     "check": "cape.checking.check:check",
     "evaluate": "cape.report:evaluate",
     "from_arrays": "cape.datasets.arrays:from_arrays",

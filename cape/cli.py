@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
+from cape.commands.adapt import adapt
 from cape.commands.calibrate import calibrate
 from cape.commands.check import check
 from cape.commands.convert import convert
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable] = {
     "sweep": sweep,
     "runs": runs,
     "evaluate": evaluate,
+    "adapt": adapt,
     "check": check,
     "calibrate": calibrate,
     "report": report,

@@ -6,15 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
+from cape.adaptation.adaptation import Adaptation
 from cape.atomic import write_bytes
 from cape.config import from_dict, to_dict
 from cape.datasets.bounded_text import read_json
 from cape.datasets.initial_conditions import ConditionRecord
-from cape.datasets.names import printable
 from cape.datasets.split_file import FILE as SPLIT
 from cape.datasets.split_file import read_record, read_split, write_split
 from cape.identification.equation import IdentifiedEquation
@@ -23,6 +21,7 @@ from cape.model import weights as weights_file
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.config import ModelConfig
 from cape.model.lineage import read_lineage
+from cape.model.stored_state import check_fit, fill, weight_bytes
 from cape.problem import Problem
 from cape.solvers.solver import SOLVERS
 from cape.surrogate import Surrogate
@@ -43,14 +42,9 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
     Raises:
         ValueError: an array is not finite. Nothing is then written.
     """
-    arrays = {name: np.asarray(array) for name, array in _flat(surrogate).items()}
-    if bad := _not_finite(arrays):
-        raise ValueError(
-            f"cannot save the surrogate: NaN or infinity in {_some(bad)}; the training has diverged"
-        )
+    weights = weight_bytes(surrogate)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = weights_file.to_bytes(arrays)
     write_bytes(folder / WEIGHTS, weights)
     config = {
         "format": FORMAT,
@@ -59,6 +53,8 @@ def save(surrogate: Surrogate, folder: Path, *, publication: dict[str, Any] | No
     }
     if surrogate.equation is not None:
         config["equation"] = dataclasses.asdict(surrogate.equation)
+    if surrogate.adaptation is not None:
+        config["adaptation"] = dataclasses.asdict(surrogate.adaptation)
     if surrogate.lineage:
         config["lineage"] = [dataclasses.asdict(stage) for stage in surrogate.lineage]
     if publication is not None:
@@ -91,9 +87,11 @@ def load(path: str | Path) -> Surrogate:
     config = read_config(folder)
     problem, model = _read_problem(folder, config), _read_model(folder, config)
     header = weights_file.read_header(folder / WEIGHTS)
-    surrogate = _build(problem, model, _read_equation(folder, config), folder)
-    _check_fit(surrogate, header, folder)
-    _fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder)
+    equation = _read_part(IdentifiedEquation, "equation", folder, config)
+    adaptation = _read_part(Adaptation, "adaptation", folder, config)
+    surrogate = _build(problem, model, folder, equation=equation, adaptation=adaptation)
+    check_fit(surrogate, header, folder / WEIGHTS)
+    fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder / WEIGHTS)
     surrogate.lineage = read_lineage(config.get("lineage", []), f"{folder / CONFIG}: lineage")
     surrogate.trained_on, surrogate.condition_record = read_conditions(folder)
     surrogate.uncertainty = read_uncertainty(folder, problem)
@@ -129,8 +127,8 @@ def read_config(folder: Path) -> dict[str, Any]:
             old = "train the surrogate again with the command on its model card, or use cape-jax 0.1"
             advice = "upgrade cape-jax" if version > FORMAT else old
         raise ValueError(f"{file}: format {version!r}, this version of cape reads {FORMAT}; {advice}")
-    for key, required in (("problem", True), ("model", True), ("equation", False), ("publication", False)):
-        if (required or key in config) and not isinstance(config.get(key), dict):
+    for key in ("problem", "model", "equation", "adaptation", "publication"):
+        if (key in ("problem", "model") or key in config) and not isinstance(config.get(key), dict):
             raise ValueError(f"{file}: expected a table {key!r}, got {config.get(key)!r}")
     return config
 
@@ -182,69 +180,15 @@ def _published_digest(config: dict[str, Any], folder: Path) -> str | None:
     return digest
 
 
-def _read_equation(folder: Path, config: dict[str, Any]) -> IdentifiedEquation | None:
-    if "equation" not in config:
-        return None
-    return from_dict(IdentifiedEquation, config["equation"], f"{folder / CONFIG}: equation")
+def _read_part(part: type, name: str, folder: Path, config: dict[str, Any]) -> Any:
+    """Read a part that not every surrogate has, or None."""
+    return from_dict(part, config[name], f"{folder / CONFIG}: {name}") if name in config else None
 
 
-def _build(
-    problem: Problem, model: ModelConfig, equation: IdentifiedEquation | None, folder: Path
-) -> Surrogate:
+def _build(problem: Problem, model: ModelConfig, folder: Path, **parts: Any) -> Surrogate:
     """Build a surrogate without allocating its arrays."""
     try:
-        return nnx.eval_shape(lambda: Surrogate(problem, model, equation=equation, rngs=nnx.Rngs(0)))
+        return nnx.eval_shape(lambda: Surrogate(problem, model, **parts, rngs=nnx.Rngs(0)))
     except Exception as error:  # the parts of a model, which may be a user's, raise errors of many types
         why = " ".join(str(error).split())[:300]
         raise ValueError(f"{folder / CONFIG}: describes a model that cannot be built ({why})") from error
-
-
-def _flat(surrogate: Surrogate) -> dict[str, Any]:
-    """List all arrays of a surrogate under dotted names."""
-    state = nnx.to_flat_state(nnx.state(surrogate))
-    return {".".join(map(str, path)): variable[...] for path, variable in state}
-
-
-def _check_fit(surrogate: Surrogate, header: dict[str, tuple[str, tuple[int, ...]]], folder: Path) -> None:
-    """Raise ValueError unless the header of the weights names the arrays of the surrogate, with dtypes and shapes."""
-    expected = {
-        ".".join(map(str, path)): (np.dtype(variable.dtype).name, tuple(variable.shape))
-        for path, variable in nnx.to_flat_state(nnx.state(surrogate))
-    }
-    missing, unknown = sorted(set(expected) - set(header)), sorted(set(header) - set(expected))
-    if missing or unknown:
-        raise ValueError(
-            f"{folder / WEIGHTS}: does not match config.json, of another surrogate; missing {_some(missing)}, "
-            f"unknown {_some(unknown)}"
-        )
-    for name, array in expected.items():
-        if array != header[name]:
-            raise ValueError(
-                f"{folder / WEIGHTS}: does not match config.json, of another surrogate; {name}: expected "
-                f"{_shape(*array)}, got {_shape(*header[name])}"
-            )
-
-
-def _fill(surrogate: Surrogate, weights: dict[str, np.ndarray], folder: Path) -> None:
-    if bad := _not_finite(weights):
-        raise ValueError(
-            f"{folder / WEIGHTS}: NaN or infinity in {_some(bad)}; copy the folder again or train anew"
-        )
-    state = nnx.state(surrogate)
-    for path, variable in nnx.to_flat_state(state):
-        variable.set_value(jnp.asarray(weights[".".join(map(str, path))]))
-    nnx.update(surrogate, state)
-
-
-def _not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
-    """Return the names of the arrays that hold NaN or infinity."""
-    return [name for name, array in arrays.items() if not np.isfinite(array).all()]
-
-
-def _some(names: list[str]) -> str:
-    shown = printable(", ".join(name[:100] for name in names[:3]))
-    return (shown + (f", ... ({len(names)} in all)" if names[3:] else "")) or "none"
-
-
-def _shape(dtype: str, shape: tuple[int, ...]) -> str:
-    return f"{printable(dtype[:20])} {list(shape)}"

@@ -13,11 +13,13 @@ from flax import nnx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from cape.adaptation.adaptation import Adaptation, adapted_step, regime_coefficients, weight_of_regime
 from cape.datasets.initial_conditions import ConditionRecord
 from cape.identification.equation import IdentifiedEquation, advance, coefficients
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
 from cape.model.lineage import Stage
+from cape.model.precision import single_precision
 from cape.model.tracing import all_finite, at_once_unless_traced, traced
 from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
@@ -41,6 +43,7 @@ class Surrogate(nnx.Module):
         problem: names, grid, time step, statistics and trained range.
         config: the architecture.
         equation: the equation identified in the training data, or None. The network then corrects its steps.
+        adaptation: the regime that it was adapted to (`cape.adapt`), or None.
 
     Attributes:
         trained_on, condition_record: numbers of the initial conditions used for training or validation, and what
@@ -61,6 +64,7 @@ class Surrogate(nnx.Module):
         config: ModelConfig,
         *,
         equation: IdentifiedEquation | None = None,
+        adaptation: Adaptation | None = None,
         rngs: nnx.Rngs,
     ):
         if config.history > problem.steps:
@@ -74,9 +78,12 @@ class Surrogate(nnx.Module):
                     "an identified equation advances one frame; set model.history and model.bundle to 1"
                 )
             equation.check(problem)
-        self.problem, self.config, self.equation = problem, config, equation
+        self.problem, self.config, self.equation, self.adaptation = problem, config, equation, adaptation
+        if adaptation is not None:
+            adaptation.check(problem)
+            problem = adaptation.network_problem(problem)
         self.normalisation, self.conditioning = config.build(problem, rngs=rngs)
-        nnx.update(self, jax.tree.map(_single, nnx.state(self)))
+        nnx.update(self, jax.tree.map(single_precision, nnx.state(self)))
         self.eval()  # only a training calls train(), see `plan_phases`
 
     @property
@@ -103,7 +110,11 @@ class Surrogate(nnx.Module):
         """Compute everything that depends on the parameters only: a pytree whose leaves start with the batch axis."""
         p = parameters.astype(jnp.float32)
         rates = () if self.equation is None else coefficients(self.equation, self.problem, p)
-        return rates, self.normalisation.prepare(self.conditioning, p)
+        prepared = rates, self.normalisation.prepare(self.conditioning, p)
+        if self.adaptation is None:
+            return prepared
+        regime = (f(self.adaptation, self.problem, p) for f in (regime_coefficients, weight_of_regime))
+        return *prepared, *regime
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
         """Advance u by one step. The first guess returned is that of the last substep.
@@ -117,22 +128,29 @@ class Surrogate(nnx.Module):
                 f"got shape {u.shape}"
             )
         dtype = u.dtype
-        start = u = u.astype(jnp.float32)
-        rates, prepared = prepared
-        if self.equation is not None:
-            u = advance(self.equation, self.problem, u, rates)
-        advanced = u
+        u = u.astype(jnp.float32)
+        rates, network, *regime = prepared
+        advanced = u if self.equation is None else advance(self.equation, self.problem, u, rates)
+        following, first_guess = self.corrected(advanced, network)
+        old = u.shape[-1] - self.new_channels
+        if old:  # frames of the next state that are known
+            following = jnp.concatenate([u[..., -old:], following[..., old:]], -1)
+        if self.adaptation is not None:
+            correct = None if self.equation is None else lambda u: self.corrected(u, network).next
+            following = adapted_step(self.adaptation, self.problem, u, *regime, following, correct)
+        return jax.tree.map(lambda a: a.astype(dtype), Prediction(following, first_guess))
+
+    def corrected(self, advanced: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
+        """Apply the network, in all its substeps, to u or to a step of the equation."""
+        u = advanced
         for _ in range(self.config.substeps - 1):
             u = self._substep(u, prepared).next
         prediction = self._substep(u, prepared)
-        if self.equation is not None:  # the network's changes are in units of the equation's errors
-            error = jnp.asarray(self.equation.error, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
-            prediction = jax.tree.map(lambda a: advanced + error * (a - advanced), prediction)
-        following, first_guess = prediction
-        old = u.shape[-1] - self.new_channels
-        if old:  # frames of the next state that are known
-            following = jnp.concatenate([start[..., -old:], following[..., old:]], -1)
-        return jax.tree.map(lambda a: a.astype(dtype), Prediction(following, first_guess))
+        if self.equation is None:
+            return prediction
+        # the changes are in units of the equation's errors
+        error = jnp.asarray(self.equation.error, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
+        return jax.tree.map(lambda a: advanced + error * (a - advanced), prediction)
 
     def at(self, parameters: Float[Array, "batch parameter"]) -> Step:
         """Bind the surrogate to parameters: return the one-step map u -> u(t + dt).
@@ -238,11 +256,6 @@ class Surrogate(nnx.Module):
 def _rollout(graphdef, state, given, parameters, steps: int):
     surrogate = nnx.merge(graphdef, state)
     return surrogate.window.rollout(surrogate.at(parameters), given, steps)
-
-
-def _single(array: Array) -> Array:
-    """Return weights of float64 as float32. Parts of users make such weights in JAX's 64-bit mode."""
-    return array.astype(jnp.float32) if array.dtype == np.float64 else array
 
 
 def count_weights(module: nnx.Module) -> int:

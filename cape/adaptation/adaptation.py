@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cape.adaptation.conservative_step import applies, conservative_step
 from cape.adaptation.bands import BANDS, blend
+from cape.adaptation.conservative_step import applies, conservative_step
 from cape.identification.equation import IdentifiedEquation, coefficients
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import axes_of
@@ -72,7 +72,9 @@ class Adaptation:
         numbers = [*self.low, *self.high, *self.deviation, self.error_before, self.error_after]
         numbers += [number for row in (*self.values, *self.trained, *self.share) for number in row]
         if not fits or not all(map(math.isfinite, numbers)):
-            raise ValueError("adaptation: its entries do not fit each other or the problem, or are not finite")
+            raise ValueError(
+                "adaptation: its entries do not fit each other or the problem, or are not finite"
+            )
 
     def network_problem(self, problem: Problem) -> Problem:
         """Return the problem that the network was trained for, with the trained range of the original."""
@@ -152,9 +154,7 @@ def adapted_step(
         unadapted: the step of the original surrogate.
         corrected: the network's correction of a step of an equation; None: the network makes whole steps.
     """
-    by_equation = equation_step(
-        adaptation.equation, adaptation.scheme, adaptation.conserved, problem, u, c
-    )
+    by_equation = equation_step(adaptation.equation, adaptation.scheme, adaptation.conserved, problem, u, c)
     by_network = unadapted if corrected is None else corrected(by_equation)
     share = jnp.asarray(adaptation.share, u.dtype)
     inside = blend(by_equation, by_network, share, problem.boundaries)

@@ -17,7 +17,9 @@ _SMALLEST = 1e-12
 Field = Float[Array, "batch *space channel"]
 
 
-def blend(by_equation: Field, by_network: Field, share: Float[Array, "channel band"], boundaries: Sequence[str]) -> Field:
+def blend(
+    by_equation: Field, by_network: Field, share: Float[Array, "channel band"], boundaries: Sequence[str]
+) -> Field:
     """Return the step of an equation, plus a share of what a network changes in each octave of wave numbers."""
     difference, grid = _modes(by_network - by_equation, boundaries)
     per_mode = share.T[jnp.asarray(_bands(grid, tuple(boundaries)))]  # [*modes, channel]
@@ -31,11 +33,16 @@ def posterior_share(
     by_equation: Float[np.ndarray, "pair *space channel"],
     by_network: Float[np.ndarray, "pair *space channel"],
     boundaries: Sequence[str],
+    *,
+    together: bool,
 ) -> Float[np.ndarray, "channel band"]:
     """Return the posterior mean of the shares, between 0 and 1, by linear regression in closed form.
 
-    The prior of every share is a normal distribution of mean 1/2 and standard deviation 1/2. The errors of the points of
-    a pair are not independent, so a pair counts as one observation.
+    The prior of every share is a normal distribution of mean 1/2 and standard deviation 1/2. The errors of the points
+    of a pair are not independent, so a pair counts as one observation.
+
+    Args:
+        together: one share for all octaves.
     """
     right, left = (
         np.asarray(_modes(jnp.asarray(a - by_equation, jnp.float32), boundaries)[0])
@@ -44,16 +51,16 @@ def posterior_share(
     axes = tuple(range(1, truth.ndim - 1))
     grid = _mirrored(truth.shape[1:-1], boundaries)
     band = _bands(grid, tuple(boundaries))
+    groups = [list(range(BANDS))] if together else [[number] for number in range(BANDS)]
     found = np.full((truth.shape[-1], BANDS), _PREFERENCE)
-    for number in range(BANDS):
-        inside = (band == number)[None, ..., None]
-        if not inside.any():
-            continue
-        squares, products, rest = (
+    for group in groups:
+        inside = np.isin(band, group)[None, ..., None]
+        sums = [
             (a * inside).sum((0, *axes), dtype=np.float64)
             for a in (np.abs(left) ** 2, (left.conj() * right).real, np.abs(right) ** 2)
-        )
-        found[:, number] = [_share(len(truth), *of_channel) for of_channel in zip(squares, products, rest, strict=True)]
+        ]
+        for channel, (squares, products, rest) in enumerate(zip(*sums, strict=True)):
+            found[channel, group] = _share(len(truth), squares, products, rest)
     return found
 
 

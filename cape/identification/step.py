@@ -46,7 +46,10 @@ def step(
             second = rate(start + 0.5 * apply_to_modes(half, first))
             third = rate(start + 0.5 * second)
             fourth = rate(apply_to_modes(half, start + third))
-            return apply_to_modes(half, start + (apply_to_modes(half, first) + 2 * (second + third)) / 6) + fourth / 6
+            return (
+                apply_to_modes(half, start + (apply_to_modes(half, first) + 2 * (second + third)) / 6)
+                + fourth / 6
+            )
 
         modes = jax.lax.fori_loop(0, substeps, substep, modes)
     after = irfftn(modes, grid, tuple(axis + 1 for axis in axes))

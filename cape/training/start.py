@@ -91,6 +91,11 @@ def open_start(start: StartConfig, training: Trajectories) -> Surrogate:
         ValueError: the data do not fit the start (see `joined_problem`), or its weights fit its own grid only.
     """
     origin = load(start.model)
+    if origin.adaptation is not None:
+        raise ValueError(
+            f"start: {start.model} is an adapted surrogate, which is not trained further; give the one that it was "
+            "adapted from"
+        )
     problem = joined_problem(start.model, origin, training)
     surrogate = Surrogate(problem, origin.config, equation=origin.equation, rngs=nnx.Rngs(0))
     state, weights = nnx.state(surrogate), nnx.state(origin)

@@ -1,0 +1,232 @@
+"""The search for the step of a regime: from the simplest to richer ones, each judged by its rollouts."""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from cape.adaptation import conservative_step
+from cape.adaptation.adaptation import CONSERVATIVE, SPECTRAL, equation_step
+from cape.adaptation.bands import BANDS, blend, posterior_share
+from cape.adaptation.few import Few
+from cape.adaptation.posterior import Form, Posterior, misfit, posterior
+from cape.identification.elimination import eliminate
+from cape.identification.equation import IdentifiedEquation, coefficients
+from cape.identification.terms import force_terms
+from cape.problem import Problem
+from cape.surrogate import Surrogate
+
+_BETTER = 0.95  # ratio of errors from which a richer candidate is preferred
+_ALIKE = 1.2  # ratio of misfits up to which fewer substeps are as good
+_MOST_SUBSTEPS, _MOST_CONSERVATIVE = 64, 512
+_COURANT, _FASTER = 0.7, 1.3  # cells in a substep, and how much larger than in the data the fields may be
+_FIXED = (
+    0.1  # of a coefficient: the standard deviation of the prior of one that is the same at all trained values
+)
+_EVIDENCE = 10.0  # by how much twice the logarithm of the posterior must fall when a force is left out
+
+
+class Candidate(NamedTuple):
+    """A step of a regime.
+
+    Attributes:
+        form: its equation with the final coefficients, and how that is discretised.
+        share: of the network, [channel][octave].
+        deviation: of the coefficients.
+        error: of rollouts on the few trajectories.
+    """
+
+    form: Form
+    share: Float[np.ndarray, "channel band"]
+    deviation: Float[np.ndarray, " term"]
+    error: float
+
+
+def search(
+    surrogate: Surrogate, equation: IdentifiedEquation | None, few: Few
+) -> tuple[float, Candidate | None]:
+    """Return the error of the surrogate itself, and the best step of the regime; None if none is better.
+
+    Candidates are the equation with the coefficients that the trained values let expect, with their posterior, and with
+    forces; in Fourier modes and, where there is transport, as a conservation law; without the network's correction,
+    with all of it, and with a share of it in each octave. A richer candidate has to be better by 5 %.
+    """
+    plain = few.error(lambda u, p, steps: surrogate.window.rollout(surrogate.at(p), u[:, None], steps))
+    nothing = np.zeros((len(surrogate.problem.channels), BANDS))
+    best: Candidate | None = None
+    for form in _forms(surrogate.problem, equation, few):
+        for changed, deviation in _equations(form, few):
+            best = _better(surrogate, few, Candidate(changed, nothing, deviation, np.inf), best)
+    if best is None:
+        empty = IdentifiedEquation.of("constant", (), np.zeros((0, 1)), 1, 0.0)
+        empty = dataclasses.replace(empty, error=(0.0,) * len(surrogate.problem.channels))
+        start = Candidate(
+            Form(empty, SPECTRAL, few.conserved, surrogate.problem), nothing, np.zeros(0), np.inf
+        )
+    else:
+        best = _with_enough_substeps(surrogate, few, best)
+        start = best
+    shares = [np.ones_like(nothing)] if surrogate.equation is not None and best is not None else []
+    for share in [*shares, _fitted_share(surrogate, start.form, few)]:
+        best = _better(surrogate, few, start._replace(share=share), best)
+    return plain, best if best is not None and best.error < _BETTER * plain else None
+
+
+def _forms(problem: Problem, equation: IdentifiedEquation | None, few: Few) -> list[Form]:
+    """Return the discretisations of an equation, each with enough substeps for the data."""
+    if equation is None:
+        return []
+    form = Form(equation, SPECTRAL, few.conserved, problem)
+    c = coefficients(equation, problem, jnp.asarray(few.pairs.parameters))
+    tried = [equation.substeps]
+    while 2 * tried[-1] <= _MOST_SUBSTEPS:
+        tried.append(2 * tried[-1])
+    misfits = [misfit(form, few.pairs, c, substeps) for substeps in tried]
+    enough = next(n for n, m in zip(tried, misfits, strict=True) if not m > _ALIKE * min(misfits))
+    forms = [form._replace(equation=dataclasses.replace(equation, substeps=enough))]
+    periodic = tuple(boundary == "periodic" for boundary in problem.boundaries)
+    if conservative_step.applies(equation.terms, periodic):
+        size = _FASTER * float(np.abs(few.u / np.asarray(problem.channel_std)).max())
+        cells = conservative_step.largest_courant(equation.terms, c, size, problem.resolution)
+        substeps = int(np.ceil(cells / _COURANT))
+        if 1 <= substeps <= _MOST_CONSERVATIVE:
+            changed = dataclasses.replace(equation, substeps=substeps)
+            forms.append(form._replace(equation=changed, scheme=CONSERVATIVE))
+    return forms
+
+
+def _equations(form: Form, few: Few):
+    """Yield the equation that is expected, that of the posterior, and one with forces, with their deviations."""
+    spread = prior_spread(form.equation, form.problem)
+    yield form, spread
+    yield _with_offsets(form, found := _posterior(form, few, spread)), found.deviation
+    known = set(form.equation.terms)
+    periodic = tuple(boundary == "periodic" for boundary in form.problem.boundaries)
+    forces = tuple(t for t in force_terms(len(form.problem.channels), periodic) if t not in known)
+    if forces:
+        forced = _with_terms(form, forces)
+        spread = np.concatenate([spread, np.full(len(forces), max(few.change, 1e-6))])
+        found = _posterior(forced, few, spread)
+        is_force = np.arange(len(spread)) >= len(known)
+        _, kept = eliminate(found.mean, is_force, found.precision, _EVIDENCE)
+        if kept.any():
+            chosen = tuple(forced.equation.terms[number] for number in np.flatnonzero(kept))
+            forced, spread = _with_terms(form, chosen), spread[~is_force | kept]
+            yield _with_offsets(forced, found := _posterior(forced, few, spread)), found.deviation
+
+
+def prior_spread(equation: IdentifiedEquation, problem: Problem) -> Float[np.ndarray, " term"]:
+    """Return the standard deviation of the prior of each coefficient: how it differs between the trained values.
+
+    Of a coefficient that is the same at all of them, it is a tenth of its size.
+    """
+    trained = np.asarray(coefficients(equation, problem, jnp.asarray(problem.training_values, jnp.float32)))
+    return trained.std(0) + _FIXED * np.abs(trained).max(0) + 1e-9
+
+
+def _posterior(form: Form, few: Few, spread: np.ndarray) -> Posterior:
+    c = coefficients(form.equation, form.problem, jnp.asarray(few.pairs.parameters))
+    return posterior(form, few.pairs, c, spread, form.equation.substeps)
+
+
+def _with_offsets(form: Form, found: Posterior) -> Form:
+    """Add offsets to the part of each coefficient that does not depend on the parameters."""
+    rows = [
+        (row[0] + float(d), *row[1:]) for row, d in zip(form.equation.coefficients, found.mean, strict=True)
+    ]
+    changed = dataclasses.replace(form.equation, coefficients=tuple(rows), misfit=float(found.misfit))
+    return form._replace(equation=changed)
+
+
+def _with_terms(form: Form, terms) -> Form:
+    nothing = (0.0,) * len(form.equation.coefficients[0])
+    changed = dataclasses.replace(
+        form.equation,
+        terms=(*form.equation.terms, *terms),
+        coefficients=(*form.equation.coefficients, *(nothing for _ in terms)),
+    )
+    return form._replace(equation=changed)
+
+
+def _better(surrogate: Surrogate, few: Few, tried: Candidate, best: Candidate | None) -> Candidate | None:
+    """Return the candidate with its error, if it is better than the best one by enough, and else the best one."""
+    found = tried._replace(error=_error(surrogate, few, tried))
+    if np.isfinite(found.error) and (best is None or found.error < _BETTER * best.error):
+        return found
+    return best
+
+
+def _with_enough_substeps(surrogate: Surrogate, few: Few, best: Candidate) -> Candidate:
+    """Double the substeps in Fourier modes as long as rollouts become better."""
+    while best.form.scheme == SPECTRAL and 2 * best.form.equation.substeps <= _MOST_SUBSTEPS:
+        equation = dataclasses.replace(best.form.equation, substeps=2 * best.form.equation.substeps)
+        following = _better(surrogate, few, best._replace(form=best.form._replace(equation=equation)), best)
+        if following is best or following is None:
+            break
+        best = following
+    return best
+
+
+def _fitted_share(surrogate: Surrogate, form: Form, few: Few) -> Float[np.ndarray, "channel band"]:
+    pairs = few.pairs
+    graphdef, state = nnx.split(surrogate)
+    found = _both_steps(
+        graphdef, _shape_of(form), state, *map(jnp.asarray, pairs[::2]), *_numbers(form, pairs[2])
+    )
+    by_equation, by_network = map(np.asarray, found)
+    return posterior_share(pairs.after, by_equation, by_network, form.problem.boundaries)
+
+
+def _error(surrogate: Surrogate, few: Few, candidate: Candidate) -> float:
+    graphdef, state = nnx.split(surrogate)
+    share = jnp.asarray(candidate.share, jnp.float32)
+
+    def rollout(u, p, steps):
+        numbers = _numbers(candidate.form, p)
+        return _rollout(graphdef, _shape_of(candidate.form), steps, state, u, p, *numbers, share)
+
+    return few.error(rollout)
+
+
+def _shape_of(form: Form) -> Form:
+    """Return a form without coefficients and substeps, so that equations of the same terms share a program."""
+    equation = dataclasses.replace(form.equation, coefficients=(), substeps=1, misfit=0.0)
+    return form._replace(equation=equation)
+
+
+def _numbers(form: Form, p) -> tuple[Array, Array]:
+    p = jnp.asarray(p, jnp.float32)
+    if not form.equation.terms:
+        return jnp.zeros((len(p), 0), jnp.float32), jnp.int32(1)
+    return coefficients(form.equation, form.problem, p), jnp.int32(form.equation.substeps)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _both_steps(graphdef, form: Form, state, u, p, c, substeps):
+    surrogate = nnx.merge(graphdef, state)
+    return _steps(surrogate, form, surrogate.prepare(p), u, c, substeps)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _rollout(graphdef, form: Form, steps: int, state, u0, p, c, substeps, share):
+    surrogate = nnx.merge(graphdef, state)
+    prepared = surrogate.prepare(p)
+
+    def step(u):
+        both = _steps(surrogate, form, prepared, u, c, substeps)
+        return blend(*both, share, form.problem.boundaries)
+
+    return surrogate.window.rollout(step, u0[:, None], steps)
+
+
+def _steps(surrogate: Surrogate, form: Form, prepared, u, c, substeps):
+    """Return the step of the equation, and that of the network."""
+    after = equation_step(form.equation, form.scheme, form.conserved, form.problem, u, c, substeps)
+    if surrogate.equation is None:
+        return after, surrogate.predict(u, prepared).next
+    return after, surrogate.corrected(after, prepared[1]).next
