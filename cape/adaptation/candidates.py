@@ -28,6 +28,7 @@ _COURANT, _FASTER = 0.7, 1.3  # cells in a substep, and how much larger than in 
 _FIXED = (
     0.1  # of a coefficient: the standard deviation of the prior of one that is the same at all trained values
 )
+_FEWEST_FOR_OCTAVES = 4  # trajectories
 _EVIDENCE = 10.0  # by how much twice the logarithm of the posterior must fall when a force is left out
 
 
@@ -54,7 +55,7 @@ def search(
 
     Candidates are the equation with the coefficients that the trained values let expect, with their posterior, and with
     forces; in Fourier modes and, where there is transport, as a conservation law; without the network's correction,
-    with all of it, and with a share of it in each octave. A richer candidate has to be better by 5 %.
+    with all of it, with one share of it, and with a share in each octave if there are four trajectories or more. A richer candidate has to be better by 5 %.
     """
     plain = few.error(lambda u, p, steps: surrogate.window.rollout(surrogate.at(p), u[:, None], steps))
     nothing = np.zeros((len(surrogate.problem.channels), BANDS))
@@ -63,16 +64,11 @@ def search(
         for changed, deviation in _equations(form, few):
             best = _better(surrogate, few, Candidate(changed, nothing, deviation, np.inf), best)
     if best is None:
-        empty = IdentifiedEquation.of("constant", (), np.zeros((0, 1)), 1, 0.0)
-        empty = dataclasses.replace(empty, error=(0.0,) * len(surrogate.problem.channels))
-        start = Candidate(
-            Form(empty, SPECTRAL, few.conserved, surrogate.problem), nothing, np.zeros(0), np.inf
-        )
-    else:
-        best = _with_enough_substeps(surrogate, few, best)
-        start = best
-    shares = [np.ones_like(nothing)] if surrogate.equation is not None and best is not None else []
-    for share in [*shares, _fitted_share(surrogate, start.form, few)]:
+        return plain, None
+    start = best = _with_enough_substeps(surrogate, few, best)
+    shares = [np.ones_like(nothing)] if surrogate.equation is not None else []
+    shares += [_fitted_share(surrogate, start.form, few, together) for together in (True, False)]
+    for share in shares if few.count >= _FEWEST_FOR_OCTAVES else shares[:-1]:
         best = _better(surrogate, few, start._replace(share=share), best)
     return plain, best if best is not None and best.error < _BETTER * plain else None
 
@@ -172,14 +168,16 @@ def _with_enough_substeps(surrogate: Surrogate, few: Few, best: Candidate) -> Ca
     return best
 
 
-def _fitted_share(surrogate: Surrogate, form: Form, few: Few) -> Float[np.ndarray, "channel band"]:
+def _fitted_share(
+    surrogate: Surrogate, form: Form, few: Few, together: bool
+) -> Float[np.ndarray, "channel band"]:
     pairs = few.pairs
     graphdef, state = nnx.split(surrogate)
     found = _both_steps(
         graphdef, _shape_of(form), state, *map(jnp.asarray, pairs[::2]), *_numbers(form, pairs[2])
     )
     by_equation, by_network = map(np.asarray, found)
-    return posterior_share(pairs.after, by_equation, by_network, form.problem.boundaries)
+    return posterior_share(pairs.after, by_equation, by_network, form.problem.boundaries, together=together)
 
 
 def _error(surrogate: Surrogate, few: Few, candidate: Candidate) -> float:

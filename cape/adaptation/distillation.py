@@ -20,8 +20,8 @@ _FIELDS, _STEPS, _EACH = 12, 8, 16  # random fields, steps of their rollouts, an
 _MOST_VALUES, _MOST_COEFFICIENTS = 12, 60
 _SUBSTEPS = 32
 _NEGLIGIBLE = 0.1  # relative increase of the misfit that the removal of all terms together may cause
-_GOOD, _ACCEPTED = 0.02, 0.1  # mean misfits
-_ATTEMPTS = 3
+_GOOD, _ACCEPTED = 0.005, 0.1  # mean misfits
+_SIZES = ((0.25, 0.75), (0.1, 0.4), (0.5, 1.5))  # of the fields, over the given ones, in each attempt
 
 
 def learnt_equation(
@@ -46,9 +46,9 @@ def learnt_equation(
     if len(terms) * functions.shape[1] > _MOST_COEFFICIENTS:
         return None
     best, least = None, _ACCEPTED
-    for attempt in range(_ATTEMPTS):
+    for attempt, sizes in enumerate(_SIZES):
         random = np.random.default_rng([seed, attempt])
-        frames = _rollouts(surrogate, random_fields(problem, first, _FIELDS, random), values)
+        frames = _rollouts(surrogate, random_fields(problem, first, sizes, random), values)
         if not np.isfinite(frames).all():
             continue
         fit, x = _fitted(frames, functions, terms, problem, random)
@@ -65,23 +65,23 @@ def learnt_equation(
 def random_fields(
     problem: Problem,
     like: Float[np.ndarray, "trajectory *space channel"],
-    count: int,
+    sizes: tuple[float, float],
     random: np.random.Generator,
 ) -> Float[np.ndarray, "field *space channel"]:
-    """Draw normally distributed fields with the spectrum of given ones, half to one and a half times as large."""
+    """Draw normally distributed fields with the spectrum of given ones, times a factor between two sizes."""
     axes, grid = tuple(range(1, like.ndim - 1)), like.shape[1:-1]
     mirror = [axis for axis, b in zip(axes, problem.boundaries, strict=True) if b != "periodic"]
     whole = like
     for axis in mirror:
         whole = np.concatenate([whole, np.flip(whole, axis)], axis)
     size = np.sqrt((np.abs(np.fft.rfftn(whole, axes=axes)) ** 2).mean(0))
-    noise = random.standard_normal((count, *whole.shape[1:]))
+    noise = random.standard_normal((_FIELDS, *whole.shape[1:]))
     for axis in mirror:
         noise = (noise + np.flip(noise, axis)) / np.sqrt(2)
     modes = np.fft.rfftn(noise, axes=axes) / np.sqrt(np.prod(whole.shape[1:-1]))
     fields = np.fft.irfftn(modes * size, whole.shape[1:-1], axes)
     fields = fields[(slice(None), *(slice(n) for n in grid))]
-    amplitude = random.uniform(0.5, 1.5, (count,) + (1,) * (like.ndim - 1))
+    amplitude = random.uniform(*sizes, (_FIELDS,) + (1,) * (like.ndim - 1))
     return (amplitude * fields).astype(np.float32)
 
 
