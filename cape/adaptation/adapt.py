@@ -69,11 +69,7 @@ def adapt(
     equation = original.equation or learnt_equation(original, few.u[:, 0], seed)
     before, found = search(original, equation, few)
     if found is None:
-        why = (
-            "of the candidates, none"
-            if equation
-            else "no equation was found in the surrogate's steps, and nothing else"
-        )
+        why = "no candidate" if equation else "no equation was found in the surrogate's steps, so nothing"
         warnings.warn(
             f"{data.source}: {why} predicts these trajectories better than the surrogate itself (nRMSE {before:.3g})",
             NothingToAdapt,

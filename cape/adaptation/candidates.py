@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -14,10 +15,10 @@ from cape.adaptation import conservative_step
 from cape.adaptation.adaptation import CONSERVATIVE, SPECTRAL, equation_step
 from cape.adaptation.bands import BANDS, blend, posterior_share
 from cape.adaptation.few import Few
-from cape.adaptation.posterior import Form, Posterior, misfit, posterior
+from cape.adaptation.posterior import Form, Posterior, linearised, misfit, posterior
 from cape.identification.elimination import eliminate
 from cape.identification.equation import IdentifiedEquation, coefficients
-from cape.identification.terms import force_terms
+from cape.identification.terms import Term, force_terms
 from cape.problem import Problem
 from cape.surrogate import Surrogate
 
@@ -28,6 +29,7 @@ _COURANT, _FASTER = 0.7, 1.3  # cells in a substep, and how much larger than in 
 _FIXED = (
     0.1  # of a coefficient: the standard deviation of the prior of one that is the same at all trained values
 )
+_TRUST = 0.3  # by how much worse than the network an equation may be on one trajectory
 _FEWEST_FOR_OCTAVES = 4  # trajectories
 _EVIDENCE = 10.0  # by how much twice the logarithm of the posterior must fall when a force is left out
 
@@ -55,7 +57,9 @@ def search(
 
     Candidates are the equation with the coefficients that the trained values let expect, with their posterior, and with
     forces; in Fourier modes and, where there is transport, as a conservation law; without the network's correction,
-    with all of it, with one share of it, and with a share in each octave if there are four trajectories or more. A richer candidate has to be better by 5 %.
+    with all of it, with one share of it, and with a share in each octave if there are four trajectories or more. A
+    richer candidate has to be better by 5 %. The errors of very few trajectories say little about others, so an equation
+    is then preferred to the network, which does not know the regime.
     """
     plain = few.error(lambda u, p, steps: surrogate.window.rollout(surrogate.at(p), u[:, None], steps))
     nothing = np.zeros((len(surrogate.problem.channels), BANDS))
@@ -70,7 +74,7 @@ def search(
     shares += [_fitted_share(surrogate, start.form, few, together) for together in (True, False)]
     for share in shares if few.count >= _FEWEST_FOR_OCTAVES else shares[:-1]:
         best = _better(surrogate, few, start._replace(share=share), best)
-    return plain, best if best is not None and best.error < _BETTER * plain else None
+    return plain, best if best is not None and best.error < plain * (_BETTER + _TRUST / few.count) else None
 
 
 def _forms(problem: Problem, equation: IdentifiedEquation | None, few: Few) -> list[Form]:
@@ -82,7 +86,7 @@ def _forms(problem: Problem, equation: IdentifiedEquation | None, few: Few) -> l
     tried = [equation.substeps]
     while 2 * tried[-1] <= _MOST_SUBSTEPS:
         tried.append(2 * tried[-1])
-    misfits = [misfit(form, few.pairs, c, substeps) for substeps in tried]
+    misfits = [misfit(few.pairs, form, c, substeps) for substeps in tried]
     enough = next(n for n, m in zip(tried, misfits, strict=True) if not m > _ALIKE * min(misfits))
     forms = [form._replace(equation=dataclasses.replace(equation, substeps=enough))]
     periodic = tuple(boundary == "periodic" for boundary in problem.boundaries)
@@ -92,28 +96,34 @@ def _forms(problem: Problem, equation: IdentifiedEquation | None, few: Few) -> l
         substeps = int(np.ceil(cells / _COURANT))
         if 1 <= substeps <= _MOST_CONSERVATIVE:
             changed = dataclasses.replace(equation, substeps=substeps)
-            forms.append(form._replace(equation=changed, scheme=CONSERVATIVE))
+            forms.insert(0, form._replace(equation=changed, scheme=CONSERVATIVE))
     return forms
 
 
-def _equations(form: Form, few: Few):
+def _equations(form: Form, few: Few) -> Iterator[tuple[Form, Float[np.ndarray, " term"]]]:
     """Yield the equation that is expected, that of the posterior, and one with forces, with their deviations."""
     spread = prior_spread(form.equation, form.problem)
     yield form, spread
-    yield _with_offsets(form, found := _posterior(form, few, spread)), found.deviation
-    known = set(form.equation.terms)
-    periodic = tuple(boundary == "periodic" for boundary in form.problem.boundaries)
-    forces = tuple(t for t in force_terms(len(form.problem.channels), periodic) if t not in known)
-    if forces:
-        forced = _with_terms(form, forces)
-        spread = np.concatenate([spread, np.full(len(forces), max(few.change, 1e-6))])
+    found = _posterior(form, few, spread)
+    fitted = _with_offsets(form, found)
+    yield fitted, found.deviation
+    forced, spread = _with_forces(form, fitted, few, spread)
+    if forced != form:
         found = _posterior(forced, few, spread)
-        is_force = np.arange(len(spread)) >= len(known)
-        _, kept = eliminate(found.mean, is_force, found.precision, _EVIDENCE)
-        if kept.any():
-            chosen = tuple(forced.equation.terms[number] for number in np.flatnonzero(kept))
-            forced, spread = _with_terms(form, chosen), spread[~is_force | kept]
-            yield _with_offsets(forced, found := _posterior(forced, few, spread)), found.deviation
+        yield _with_offsets(forced, found), found.deviation
+
+
+def _with_forces(form: Form, fitted: Form, few: Few, spread: np.ndarray) -> tuple[Form, np.ndarray]:
+    """Add the forces that the errors of a fitted equation need, one step of the posterior's maximum away from it."""
+    known, problem = len(form.equation.terms), form.problem
+    periodic = tuple(boundary == "periodic" for boundary in problem.boundaries)
+    forces = [t for t in force_terms(len(problem.channels), periodic) if t not in form.equation.terms]
+    every = np.concatenate([spread, np.full(len(forces), max(few.change, 1e-6))])
+    found = linearised(few.pairs, *_expected(_with_terms(fitted, forces), few), every, form.equation.substeps)
+    is_force = np.arange(len(every)) >= known
+    _, kept = eliminate(found.mean, is_force, found.precision, _EVIDENCE)
+    chosen = [forces[number - known] for number in np.flatnonzero(kept)]
+    return (_with_terms(form, chosen) if chosen else form), every[~is_force | kept]
 
 
 def prior_spread(equation: IdentifiedEquation, problem: Problem) -> Float[np.ndarray, " term"]:
@@ -126,8 +136,12 @@ def prior_spread(equation: IdentifiedEquation, problem: Problem) -> Float[np.nda
 
 
 def _posterior(form: Form, few: Few, spread: np.ndarray) -> Posterior:
-    c = coefficients(form.equation, form.problem, jnp.asarray(few.pairs.parameters))
-    return posterior(form, few.pairs, c, spread, form.equation.substeps)
+    return posterior(few.pairs, *_expected(form, few), spread, form.equation.substeps)
+
+
+def _expected(form: Form, few: Few) -> tuple[Form, Array]:
+    """Return a form, and the coefficients that its equation has at every pair."""
+    return form, coefficients(form.equation, form.problem, jnp.asarray(few.pairs.parameters))
 
 
 def _with_offsets(form: Form, found: Posterior) -> Form:
@@ -139,7 +153,7 @@ def _with_offsets(form: Form, found: Posterior) -> Form:
     return form._replace(equation=changed)
 
 
-def _with_terms(form: Form, terms) -> Form:
+def _with_terms(form: Form, terms: Sequence[Term]) -> Form:
     nothing = (0.0,) * len(form.equation.coefficients[0])
     changed = dataclasses.replace(
         form.equation,
@@ -173,9 +187,7 @@ def _fitted_share(
 ) -> Float[np.ndarray, "channel band"]:
     pairs = few.pairs
     graphdef, state = nnx.split(surrogate)
-    found = _both_steps(
-        graphdef, _shape_of(form), state, *map(jnp.asarray, pairs[::2]), *_numbers(form, pairs[2])
-    )
+    found = _both_steps(graphdef, form.shape, state, *map(jnp.asarray, pairs[::2]), *_numbers(form, pairs[2]))
     by_equation, by_network = map(np.asarray, found)
     return posterior_share(pairs.after, by_equation, by_network, form.problem.boundaries, together=together)
 
@@ -186,15 +198,9 @@ def _error(surrogate: Surrogate, few: Few, candidate: Candidate) -> float:
 
     def rollout(u, p, steps):
         numbers = _numbers(candidate.form, p)
-        return _rollout(graphdef, _shape_of(candidate.form), steps, state, u, p, *numbers, share)
+        return _rollout(graphdef, candidate.form.shape, steps, state, u, p, *numbers, share)
 
     return few.error(rollout)
-
-
-def _shape_of(form: Form) -> Form:
-    """Return a form without coefficients and substeps, so that equations of the same terms share a program."""
-    equation = dataclasses.replace(form.equation, coefficients=(), substeps=1, misfit=0.0)
-    return form._replace(equation=equation)
 
 
 def _numbers(form: Form, p) -> tuple[Array, Array]:

@@ -1,19 +1,21 @@
 """The posterior of an equation's coefficients, given pairs of frames and a normal prior."""
 
+import dataclasses
 import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from cape.adaptation.adaptation import equation_step
 from cape.identification.equation import IdentifiedEquation
 from cape.problem import Problem
 
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
-_ITERATIONS, _REWEIGHTINGS = 15, 3
+_ITERATIONS, _REWEIGHTINGS = 8, 2
+_AT_ONCE = 8  # derivatives
 _ENOUGH = 1e-4  # expected relative decrease of the misfit below which the fit ends
 _SMALLEST = 1e-8  # misfit of rounding
 
@@ -49,20 +51,26 @@ class Form(NamedTuple):
     conserved: tuple[bool, ...]
     problem: Problem
 
+    @property
+    def shape(self) -> "Form":
+        """The form without coefficients and substeps, so that equations of the same terms share a program."""
+        return self._replace(
+            equation=dataclasses.replace(self.equation, coefficients=(), substeps=1, misfit=0.0)
+        )
 
-def misfit(form: Form, pairs: Pairs, c: Float[Array, "pair term"], substeps: int) -> float:
+
+def misfit(pairs: Pairs, form: Form, c: Float[Array, "pair term"], substeps: int) -> float:
     """Return the mean square error of a step over that of persistence, in standard deviations of the channels."""
-    found = float(_squares(form, jnp.zeros(c.shape[1]), jnp.int32(substeps), _data(form, pairs, c)))
+    found = float(_squares(form.shape, jnp.zeros(c.shape[1]), jnp.int32(substeps), _data(form, pairs, c)))
     return found if np.isfinite(found) else np.inf
 
 
 def posterior(
-    form: Form,
     pairs: Pairs,
+    form: Form,
     c: Float[Array, "pair term"],
     spread: Float[np.ndarray, " term"],
     substeps: int,
-    free: Bool[np.ndarray, " term"] | None = None,
 ) -> Posterior:
     """Return the posterior of offsets δ of the coefficients: δ ~ N(0, spread²), after − E(before; c + δ) ~ N(0, σ²).
 
@@ -73,34 +81,47 @@ def posterior(
     Args:
         c: the coefficients of every pair that the prior expects.
         spread: standard deviation of the prior.
-        free: which offsets are not zero; None: all.
     """
-    free = np.ones(len(spread), bool) if free is None else free
-    data, number = _data(form, pairs, c), len(pairs.before)
+    data, scale = _data(form, pairs, c), 1.0
     prior = np.diag(1 / spread**2)
     x = np.zeros(len(spread))
     at = _at(form, x, substeps, data)
     for _ in range(_REWEIGHTINGS if np.isfinite(at[0]) else 0):
-        scale = number / max(at[0], _SMALLEST)
-        x, at = _maximum(form, x, at, scale, prior, substeps, data, free)
-    scale = number / max(at[0], _SMALLEST)
-    precision = scale * at[2] + prior if np.isfinite(at[0]) else prior
-    chosen = np.flatnonzero(free)
-    deviation = np.zeros(len(x))
-    deviation[chosen] = np.sqrt(np.diag(np.linalg.inv(precision[np.ix_(chosen, chosen)])))
-    return Posterior(x, deviation, precision, at[0])
+        scale = len(pairs.before) / max(at[0], _SMALLEST)
+        x, at = _maximum(form, x, at, scale, prior, substeps, data)
+    return _normal(x, at, len(pairs.before), prior)
 
 
-def _maximum(form, x, at, scale, prior, substeps, data, free):
+def linearised(
+    pairs: Pairs,
+    form: Form,
+    c: Float[Array, "pair term"],
+    spread: Float[np.ndarray, " term"],
+    substeps: int,
+) -> Posterior:
+    """Return the posterior of offsets of the step that is linearised at the coefficients c; see `posterior`."""
+    prior = np.diag(1 / spread**2)
+    at = _at(form, np.zeros(len(spread)), substeps, _data(form, pairs, c))
+    found = _normal(np.zeros(len(spread)), at, len(pairs.before), prior)
+    if not np.isfinite(at[0]):
+        return found
+    scale = len(pairs.before) / max(at[0], _SMALLEST)
+    return found._replace(mean=-np.linalg.solve(found.precision, scale * at[1]))
+
+
+def _normal(x: np.ndarray, at, pairs: int, prior: np.ndarray) -> Posterior:
+    """Return the normal distribution around x by the derivatives there."""
+    precision = pairs / max(at[0], _SMALLEST) * at[2] + prior if np.isfinite(at[0]) else prior
+    return Posterior(x, np.sqrt(np.diag(np.linalg.inv(precision))), precision, at[0])
+
+
+def _maximum(form, x, at, scale, prior, substeps, data):
     """Return the offsets that minimise scale · misfit + δᵀ prior δ, and the misfit with its derivatives there."""
-    damping, chosen = _FIRST_DAMPING, np.flatnonzero(free)
+    damping = _FIRST_DAMPING
     for _ in range(_ITERATIONS):
         value = scale * at[0] + x @ prior @ x
         gradient, hessian = scale * at[1] + prior @ x, scale * at[2] + prior
-        matrix = hessian[np.ix_(chosen, chosen)]
-        matrix = matrix + damping * np.diag(np.diag(matrix))
-        change = np.zeros(len(x))
-        change[chosen] = -np.linalg.solve(matrix, gradient[chosen])
+        change = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), gradient)
         if -(gradient @ change) < _ENOUGH * value:
             break
         trial = _at(form, x + change, substeps, data)
@@ -122,7 +143,7 @@ def _data(form: Form, pairs: Pairs, c: Array) -> tuple[Array, ...]:
 
 
 def _at(form: Form, x: np.ndarray, substeps: int, data: tuple[Array, ...]):
-    found = _normal_equations(form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), data)
+    found = _normal_equations(form.shape, jnp.asarray(x, jnp.float32), jnp.int32(substeps), data)
     value, gradient, hessian = (np.asarray(a, np.float64) for a in found)
     finite = np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
     return (float(value) if finite else np.inf), gradient, hessian
@@ -145,6 +166,6 @@ def _squares(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> 
 def _normal_equations(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]):
     """Return the misfit, half its gradient, and half its second derivative in Gauss's approximation."""
     errors, tangent = jax.linearize(lambda x: _errors(form, x, substeps, data), x)
-    columns = jax.lax.map(tangent, jnp.eye(x.size, dtype=x.dtype))
+    columns = jax.lax.map(tangent, jnp.eye(x.size, dtype=x.dtype), batch_size=_AT_ONCE)
     with jax.default_matmul_precision("highest"):
         return jnp.square(errors).sum(), columns @ errors, columns @ columns.T
