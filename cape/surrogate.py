@@ -13,7 +13,7 @@ from flax import nnx
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from cape.adaptation.adaptation import Adaptation, adapted_step, regime_coefficients, weight_of_regime
+from cape.adaptation.adaptation import Adaptation, adapted_step, regime_at
 from cape.datasets.initial_conditions import ConditionRecord
 from cape.identification.equation import IdentifiedEquation, advance, coefficients
 from cape.model.conditioning import Prediction
@@ -67,16 +67,8 @@ class Surrogate(nnx.Module):
         adaptation: Adaptation | None = None,
         rngs: nnx.Rngs,
     ):
-        if config.history > problem.steps:
-            raise ValueError(
-                f"model.history: expected at most {problem.steps} of the {problem.steps + 1} frames of a training "
-                f"trajectory, got {config.history}"
-            )
+        config.check_frames(problem.steps, with_equation=equation is not None)
         if equation is not None:
-            if config.history > 1 or config.bundle > 1:
-                raise ValueError(
-                    "an identified equation advances one frame; set model.history and model.bundle to 1"
-                )
             equation.check(problem)
         self.problem, self.config, self.equation, self.adaptation = problem, config, equation, adaptation
         if adaptation is not None:
@@ -111,10 +103,9 @@ class Surrogate(nnx.Module):
         p = parameters.astype(jnp.float32)
         rates = () if self.equation is None else coefficients(self.equation, self.problem, p)
         prepared = rates, self.normalisation.prepare(self.conditioning, p)
-        if self.adaptation is None:
-            return prepared
-        regime = (f(self.adaptation, self.problem, p) for f in (regime_coefficients, weight_of_regime))
-        return *prepared, *regime
+        return (
+            prepared if self.adaptation is None else (*prepared, *regime_at(self.adaptation, self.problem, p))
+        )
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
         """Advance u by one step. The first guess returned is that of the last substep.
@@ -190,8 +181,7 @@ class Surrogate(nnx.Module):
 
         Warns:
             OutsideTrainedRange: a parameter lies outside the trained range.
-            OtherResolution: the grid is coarser than in training, or finer than the base solver allows
-                (`SolverConfig.finest_grid`: twice as fine for solvers with Fourier modes).
+            OtherResolution: the grid is coarser than in training, or finer than `SolverConfig.finest_grid` times it.
             LongerThanTrained: there are more steps than any rollout of the training had.
             All of these are `cape.out_of_distribution.OutOfDistributionWarning`.
 

@@ -34,7 +34,7 @@ class Adaptation:
         low, high: the trained range of the original, on which its network depends.
         everywhere: the regime holds at all parameters. Otherwise only where a vector of `values` is nearer than all
             trained ones.
-        equation: of the regime; without terms, E(u) = u.
+        equation: of the regime.
         scheme: "spectral" (`step`) or "conservative" (`conservative_step`).
         conserved: whether E conserves the mean over space of each channel.
         share: [channel][octave], from 0 (the equation alone) to 1 (the whole correction of the network).
@@ -63,8 +63,10 @@ class Adaptation:
             self.scheme == CONSERVATIVE
             and applies(self.equation.terms, tuple(b == "periodic" for b in problem.boundaries))
         )
-        fits &= len(self.values) > 0 and all(
-            len(row) == parameters for row in (*self.values, *self.trained, self.low, self.high)
+        fits &= (
+            len(self.values) > 0
+            and len(self.equation.terms) > 0
+            and all(len(row) == parameters for row in (*self.values, *self.trained, self.low, self.high))
         )
         fits &= len(self.conserved) == len(self.share) == channels
         fits &= all(len(row) == BANDS for row in self.share)
@@ -103,13 +105,12 @@ def weight_of_regime(
     return x**2 * (3 - 2 * x)
 
 
-def regime_coefficients(
+def regime_at(
     adaptation: Adaptation, problem: Problem, p: Float[Array, "batch parameter"]
-) -> Float[Array, "batch term"]:
-    """Compute the coefficients of all terms of the regime's equation."""
-    if not adaptation.equation.terms:
-        return jnp.zeros((len(p), 0), p.dtype)
-    return coefficients(adaptation.equation, problem, p)
+) -> tuple[Float[Array, "batch term"], Float[Array, " batch"]]:
+    """Return the coefficients of the regime's equation and the weight of the regime."""
+    c = coefficients(adaptation.equation, problem, p)
+    return c, weight_of_regime(adaptation, problem, p)
 
 
 @jax.default_matmul_precision("highest")
@@ -126,8 +127,6 @@ def equation_step(
 
     A sample whose step is not finite, or changes it by more than ten times its size, is returned as it is.
     """
-    if not equation.terms:
-        return u
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
     on = dataclasses.replace(axes_of(problem.boundaries, problem.resolution), growth=equation.growth)
     advance = conservative_step if scheme == CONSERVATIVE else step
@@ -150,7 +149,7 @@ def adapted_step(
     """Advance u by one step of an adapted surrogate.
 
     Args:
-        c, weight: `regime_coefficients` and `weight_of_regime` at the parameters.
+        c, weight: see `regime_at`.
         unadapted: the step of the original surrogate.
         corrected: the network's correction of a step of an equation; None: the network makes whole steps.
     """

@@ -58,8 +58,8 @@ def search(
     Candidates are the equation with the coefficients that the trained values let expect, with their posterior, and with
     forces; in Fourier modes and, where there is transport, as a conservation law; without the network's correction,
     with all of it, with one share of it, and with a share in each octave if there are four trajectories or more. A
-    richer candidate has to be better by 5 %. The errors of very few trajectories say little about others, so an equation
-    is then preferred to the network, which does not know the regime.
+    richer candidate has to be better by 5 %. The errors of very few trajectories say little about others. An equation is
+    then preferred to the network, which does not know the regime.
     """
     plain = few.error(lambda u, p, steps: surrogate.window.rollout(surrogate.at(p), u[:, None], steps))
     nothing = np.zeros((len(surrogate.problem.channels), BANDS))
@@ -205,8 +205,6 @@ def _error(surrogate: Surrogate, few: Few, candidate: Candidate) -> float:
 
 def _numbers(form: Form, p) -> tuple[Array, Array]:
     p = jnp.asarray(p, jnp.float32)
-    if not form.equation.terms:
-        return jnp.zeros((len(p), 0), jnp.float32), jnp.int32(1)
     return coefficients(form.equation, form.problem, p), jnp.int32(form.equation.substeps)
 
 

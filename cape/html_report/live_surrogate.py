@@ -80,6 +80,7 @@ def reason_against(surrogate: Surrogate) -> str:
         "its position channels": config.position_channels,
         "its equation": coupled,
         "its scale of parameters": bool(problem.scale_low),
+        "its adaptation": surrogate.adaptation is not None,
     }
     return ", ".join(name for name, applies in reasons.items() if applies)
 

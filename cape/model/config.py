@@ -66,6 +66,21 @@ class ModelConfig:
     def window(self) -> Window:
         return Window(self.history, self.bundle)
 
+    def check_frames(self, steps: int, *, with_equation: bool) -> None:
+        """Raise ValueError if a step takes more frames than a training trajectory of `steps` steps has.
+
+        A step of an identified equation takes and gives one frame.
+        """
+        if self.history > steps:
+            raise ValueError(
+                f"model.history: expected at most {steps} of the {steps + 1} frames of a training trajectory, got "
+                f"{self.history}"
+            )
+        if with_equation and (self.history > 1 or self.bundle > 1):
+            raise ValueError(
+                "an identified equation advances one frame; set model.history and model.bundle to 1"
+            )
+
     def build(self, problem: Problem, *, rngs: nnx.Rngs) -> tuple[Normalisation, Conditioning]:
         """Build the normalisation and the conditioned base solver.
 
