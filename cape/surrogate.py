@@ -34,10 +34,8 @@ Parameters = Mapping[str, ArrayLike] | ArrayLike
 class Surrogate(nnx.Module):
     """A neural solver of one PDE: advances u by a time step at any value of the parameters.
 
-    The time step is `problem.dt`, times the number of new frames if a step gives several.
-
-    Fields are in physical units, [batch, *space, channel]. They are normalised inside (`ModelConfig.normalisation`). If
-    a step takes or gives several frames, u is a state of them (see `Window`).
+    The time step is `problem.dt`, times the number of new frames if a step gives several. Fields are in physical units, [batch, *space, channel]. They are normalised inside (`ModelConfig.normalisation`).
+    If a step takes or gives several frames, u is a state of them (see `Window`).
 
     Args:
         problem: names, grid, time step, statistics and trained range.
@@ -118,8 +116,7 @@ class Surrogate(nnx.Module):
                 f"expected a state of {history} frame(s) of the channel(s) {channels}, oldest first, as the last axis, "
                 f"got shape {u.shape}"
             )
-        dtype = u.dtype
-        u = u.astype(jnp.float32)
+        dtype, u = u.dtype, u.astype(jnp.float32)
         rates, network, *regime = prepared
         advanced = u if self.equation is None else advance(self.equation, self.problem, u, rates)
         following, first_guess = self.corrected(advanced, network)
@@ -132,14 +129,13 @@ class Surrogate(nnx.Module):
         return jax.tree.map(lambda a: a.astype(dtype), Prediction(following, first_guess))
 
     def corrected(self, advanced: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
-        """Apply the network, in all its substeps, to u or to a step of the equation."""
+        """Apply the network to u, or to a step of the equation; its changes are in units of the equation's errors."""
         u = advanced
         for _ in range(self.config.substeps - 1):
             u = self._substep(u, prepared).next
         prediction = self._substep(u, prepared)
         if self.equation is None:
             return prediction
-        # the changes are in units of the equation's errors
         error = jnp.asarray(self.equation.error, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
         return jax.tree.map(lambda a: advanced + error * (a - advanced), prediction)
 

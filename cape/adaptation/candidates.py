@@ -15,10 +15,10 @@ from cape.adaptation import conservative_step
 from cape.adaptation.adaptation import CONSERVATIVE, SPECTRAL, equation_step
 from cape.adaptation.bands import BANDS, blend, posterior_share
 from cape.adaptation.few import Few
-from cape.adaptation.posterior import Form, Posterior, linearised, misfit, posterior
-from cape.identification.elimination import eliminate
+from cape.adaptation.forces import forces_in
+from cape.adaptation.posterior import Form, Posterior, misfit, posterior, residuals
 from cape.identification.equation import IdentifiedEquation, coefficients
-from cape.identification.terms import Term, force_terms
+from cape.identification.terms import Term
 from cape.problem import Problem
 from cape.surrogate import Surrogate
 
@@ -31,7 +31,6 @@ _FIXED = (
 )
 _TRUST = 0.3  # by how much worse than the network an equation may be on one trajectory
 _FEWEST_FOR_OCTAVES = 4  # trajectories
-_EVIDENCE = 10.0  # by how much twice the logarithm of the posterior must fall when a force is left out
 
 
 class Candidate(NamedTuple):
@@ -58,8 +57,8 @@ def search(
     Candidates are the equation with the coefficients that the trained values let expect, with their posterior, and with
     forces; in Fourier modes and, where there is transport, as a conservation law; without the network's correction,
     with all of it, with one share of it, and with a share in each octave if there are four trajectories or more. A
-    richer candidate has to be better by 5 %. The errors of very few trajectories say little about others. An equation is
-    then preferred to the network, which does not know the regime.
+    richer candidate has to be better by 5 %. The errors of very few trajectories say little about others. An equation
+    is then preferred to the network, which does not know the regime.
     """
     plain = few.error(lambda u, p, steps: surrogate.window.rollout(surrogate.at(p), u[:, None], steps))
     nothing = np.zeros((len(surrogate.problem.channels), BANDS))
@@ -107,23 +106,14 @@ def _equations(form: Form, few: Few) -> Iterator[tuple[Form, Float[np.ndarray, "
     found = _posterior(form, few, spread)
     fitted = _with_offsets(form, found)
     yield fitted, found.deviation
-    forced, spread = _with_forces(form, fitted, few, spread)
-    if forced != form:
+    errors = residuals(few.pairs, *_expected(fitted, few), form.equation.substeps)
+    periodic = tuple(boundary == "periodic" for boundary in form.problem.boundaries)
+    forces = forces_in(errors, periodic, form.equation.terms)
+    if forces:
+        spread = np.concatenate([spread, np.full(len(forces), max(few.change, 1e-6))])
+        forced = _with_terms(form, forces)
         found = _posterior(forced, few, spread)
         yield _with_offsets(forced, found), found.deviation
-
-
-def _with_forces(form: Form, fitted: Form, few: Few, spread: np.ndarray) -> tuple[Form, np.ndarray]:
-    """Add the forces that the errors of a fitted equation need, one step of the posterior's maximum away from it."""
-    known, problem = len(form.equation.terms), form.problem
-    periodic = tuple(boundary == "periodic" for boundary in problem.boundaries)
-    forces = [t for t in force_terms(len(problem.channels), periodic) if t not in form.equation.terms]
-    every = np.concatenate([spread, np.full(len(forces), max(few.change, 1e-6))])
-    found = linearised(few.pairs, *_expected(_with_terms(fitted, forces), few), every, form.equation.substeps)
-    is_force = np.arange(len(every)) >= known
-    _, kept = eliminate(found.mean, is_force, found.precision, _EVIDENCE)
-    chosen = [forces[number - known] for number in np.flatnonzero(kept)]
-    return (_with_terms(form, chosen) if chosen else form), every[~is_force | kept]
 
 
 def prior_spread(equation: IdentifiedEquation, problem: Problem) -> Float[np.ndarray, " term"]:

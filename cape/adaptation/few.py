@@ -16,7 +16,7 @@ from cape.inference.resampling import in_time_steps, on_training_grid
 from cape.surrogate import Surrogate
 
 _MOST_ROLLOUTS = 16
-_MOST_NUMBERS = 2**17  # of the frames of all pairs
+_MOST_NUMBERS = 2**15  # of the frames of all pairs
 _UNKNOWN = "unknown"
 
 

@@ -59,13 +59,13 @@ def card(name: str, adapted: Surrogate) -> str:
     where = (
         "It replaces what the surrogate did before, at all parameters."
         if adaptation.everywhere
-        else "It holds where the parameters are nearer to these than to all that the surrogate was trained on. At those, "
-        "the surrogate is what it was before."
+        else "It holds where the parameters are nearer to these than to all that the surrogate was trained on. At "
+        "those, the surrogate is what it was before."
     )
     stages = "".join(f"{i}. {stage.text}\n" for i, stage in enumerate(adapted.lineage, 1))
     return (
-        f"# {name}\n\nA surrogate of {problem.equation} that was adapted to {values or 'a new regime'} with `cape adapt`. "
-        f"{where}\n\n"
+        f"# {name}\n\nA surrogate of {problem.equation} that was adapted to {values or 'a new regime'} with "
+        f"`cape adapt`. {where}\n\n"
         f"In the regime, a step is that of this equation, {_scheme(adaptation)}, and {_share(adaptation)}:\n\n"
         f"    {equation_text(adaptation.equation, problem)}\n\n"
         f"Mean nRMSE of rollouts on the few trajectories themselves: {adaptation.error_before:.3g} before, "

@@ -65,6 +65,15 @@ def misfit(pairs: Pairs, form: Form, c: Float[Array, "pair term"], substeps: int
     return found if np.isfinite(found) else np.inf
 
 
+def residuals(
+    pairs: Pairs, form: Form, c: Float[Array, "pair term"], substeps: int
+) -> Float[np.ndarray, "pair *space channel"]:
+    """Return truth minus prediction after one step, in standard deviations of the channels."""
+    before, _, c, _ = _data(form, pairs, c)
+    found = _after(form.shape, before, c, jnp.int32(substeps))
+    return (pairs.after - np.asarray(found, np.float64)) / np.asarray(form.problem.channel_std)
+
+
 def posterior(
     pairs: Pairs,
     form: Form,
@@ -90,23 +99,6 @@ def posterior(
         scale = len(pairs.before) / max(at[0], _SMALLEST)
         x, at = _maximum(form, x, at, scale, prior, substeps, data)
     return _normal(x, at, len(pairs.before), prior)
-
-
-def linearised(
-    pairs: Pairs,
-    form: Form,
-    c: Float[Array, "pair term"],
-    spread: Float[np.ndarray, " term"],
-    substeps: int,
-) -> Posterior:
-    """Return the posterior of offsets of the step that is linearised at the coefficients c; see `posterior`."""
-    prior = np.diag(1 / spread**2)
-    at = _at(form, np.zeros(len(spread)), substeps, _data(form, pairs, c))
-    found = _normal(np.zeros(len(spread)), at, len(pairs.before), prior)
-    if not np.isfinite(at[0]):
-        return found
-    scale = len(pairs.before) / max(at[0], _SMALLEST)
-    return found._replace(mean=-np.linalg.solve(found.precision, scale * at[1]))
 
 
 def _normal(x: np.ndarray, at, pairs: int, prior: np.ndarray) -> Posterior:
@@ -155,6 +147,11 @@ def _errors(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> F
     u = equation_step(form.equation, form.scheme, form.conserved, form.problem, before, c + x[None], substeps)
     errors = (u - after) * weight.reshape((1,) * (u.ndim - 1) + (-1,))
     return errors.ravel() / np.sqrt(errors.size)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _after(form: Form, before: Array, c: Array, substeps: Array) -> Array:
+    return equation_step(form.equation, form.scheme, form.conserved, form.problem, before, c, substeps)
 
 
 @functools.partial(jax.jit, static_argnums=0)
