@@ -34,8 +34,8 @@ Parameters = Mapping[str, ArrayLike] | ArrayLike
 class Surrogate(nnx.Module):
     """A neural solver of one PDE: advances u by a time step at any value of the parameters.
 
-    The time step is `problem.dt`, times the number of new frames if a step gives several. Fields are in physical units, [batch, *space, channel]. They are normalised inside (`ModelConfig.normalisation`).
-    If a step takes or gives several frames, u is a state of them (see `Window`).
+    The time step is `problem.dt`, times the number of new frames if a step gives several. Fields are in physical units,
+    [batch, *space, channel]. If a step takes or gives several frames, u is a state of them (see `Window`).
 
     Args:
         problem: names, grid, time step, statistics and trained range.
