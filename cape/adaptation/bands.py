@@ -24,7 +24,7 @@ def blend(
     difference, grid = _modes(by_network - by_equation, boundaries)
     per_mode = share.T[jnp.asarray(_bands(grid, tuple(boundaries)))]  # [*modes, channel]
     axes = tuple(range(1, by_equation.ndim - 1))
-    change = irfftn(difference * per_mode[None], grid, axes)
+    change = irfftn(difference * per_mode[None].astype(difference.dtype), grid, axes)
     return by_equation + change[tuple(slice(n) for n in by_equation.shape[:-1])]
 
 

@@ -1,0 +1,13 @@
+"""Diffusion at trained and at new viscosities, for the tests of adaptation."""
+
+import exact_equations as exact
+
+TRAINED = [0.002, 0.004, 0.008]
+NEW = 0.04
+
+
+def diffusion(values, *, decay: float = 0.0, samples: int = 6):
+    """Return u_t = nu u_xx − decay u, with the equation's name "unknown"."""
+    u0 = exact.smooth_fields(samples)[..., None]
+    u = [exact.linear_solution(lambda k, nu=nu: [[nu * k**2 - decay]], u0) for nu in values]
+    return exact.trajectories(u, {"nu": values})
