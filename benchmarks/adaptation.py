@@ -26,7 +26,7 @@ from cape.datasets.schemes.incompressible import evolve
 from cape.datasets.simulate.simulation import simulate
 from cape.datasets.trajectories import Trajectories
 
-RESULTS = Path(__file__).with_suffix("") / "results.jsonl"
+RESULTS = Path(__file__).with_name("adaptation") / "results.jsonl"
 MOST, SETS, TESTS, OLD = 16, 3, 20, 5  # given at most, sets of them, tests at the new and at each old value
 BURGERS = {"resolution": 128, "frames": 11, "t_end": 2.0}
 FLOW = {"resolution": 32, "frames": 21, "t_end": 4.0}
@@ -40,7 +40,10 @@ def of_equation(equation: str, settings: dict, values: dict[str, str], samples: 
     """Simulate trajectories of a registered equation."""
     with tempfile.TemporaryDirectory() as folder:
         simulate(equation, folder, values, samples=samples, seed=1, progress=False, **settings)
-        return cape.open(folder).loaded()
+        data = cape.open(folder)
+        fields = {name: data.parameters[:, i] for i, name in enumerate(data.parameter_names)}
+        grid = {"dt": data.dt, "dx": 1 / settings["resolution"]}
+        return cape.from_arrays(data.read(), fields, channels=data.channel_names, equation=equation, **grid)
 
 
 def other_force(samples: int) -> Trajectories:

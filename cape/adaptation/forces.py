@@ -12,6 +12,7 @@ from cape.identification.terms import Term, force_terms
 _SIGNIFICANT = 4.0  # mean of a force over its standard error
 _RELEVANT = 0.02  # share of the mean square error that a force explains
 _MOST = 8
+_NOTHING = 1e-6
 
 
 def forces_in(
@@ -29,6 +30,8 @@ def forces_in(
     grid = errors.shape[1:-1]
     found = []
     for term, field in zip(terms, _fields(terms, grid, periodic), strict=True):
+        if (field**2).mean() < _NOTHING:  # zero at all points of this grid
+            continue
         amplitude = (errors[..., term.output] * field).reshape(len(errors), -1).sum(1) / (field**2).sum()
         mean = float(amplitude.mean())
         error = float(amplitude.std(ddof=1)) / np.sqrt(len(amplitude)) if len(amplitude) > 1 else np.inf

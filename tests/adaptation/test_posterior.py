@@ -45,7 +45,7 @@ def test_noise_leaves_what_the_prior_expects_the_more_the_narrower_the_prior():
         for spread in (1e-3, 0.1, 10.0)
     ]
     assert abs(means[0]) < 0.01 < means[1] < means[2]
-    assert means[2] == pytest.approx(0.8, abs=0.2)
+    assert means[2] == pytest.approx(0.8, abs=0.2)  # -1.0 + 0.8 is the true rate
 
 
 def test_an_unstable_equation_leaves_the_prior():
@@ -53,7 +53,7 @@ def test_an_unstable_equation_leaves_the_prior():
     unstable = expected(pairs, np.nan)
     found = posterior(pairs, form_of((-1.0,)), unstable, np.array([2.0]), 1)
     assert found.mean[0] == 0 and found.deviation[0] == pytest.approx(2.0)
-    assert misfit(pairs, form_of((-1.0,)), unstable, 1) == np.inf
+    assert misfit(pairs, form_of((-1.0,)), unstable, 1) == pytest.approx(1.0)  # its steps change nothing
 
 
 def test_misfit_is_relative_to_persistence():
