@@ -86,7 +86,7 @@ def error(surrogate: cape.Surrogate, data: Trajectories) -> float:
     """Return the mean nRMSE over parameter values."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rows = cape.evaluate(surrogate, data).evaluation.rows
+        rows = cape.evaluate(surrogate, data, all_samples=True).evaluation.rows
     return float(np.mean([row.values["nRMSE"] for row in rows]))
 
 

@@ -39,7 +39,7 @@ def adapt(
     wave numbers, and the share of the network's correction in each octave of wave numbers. The equation is the one that
     was identified in the training data, or else the one that the network has learnt, found in its own rollouts at the
     trained parameter values. The prior of each coefficient is its expected value at the new parameters; its standard
-    deviation is how much the coefficient differs between the trained values. Posteriors are in closed form, of the
+    deviation is how much the coefficient differs between the trained values and the new ones. Posteriors are in closed form, of the
     linearised step for the coefficients. Which of these parts are used is decided by rollouts on the trajectories.
 
     The result holds in the new regime: at parameters that are nearer to those of the trajectories than to all trained
@@ -64,7 +64,7 @@ def adapt(
         ("", surrogate) if isinstance(surrogate, Surrogate) else (str(surrogate), load(surrogate))
     )
     data = number_by_content(checked(original, data))
-    few = read_few(original, data)
+    few = read_few(original, data, replaces=everywhere)
     _check_new(original.problem, few, everywhere, data.source)
     equation = original.equation or learnt_equation(original, few.u[:, 0], seed)
     before, found = search(original, equation, few)

@@ -30,6 +30,7 @@ _FIXED = (
     0.1  # of a coefficient: the standard deviation of the prior of one that is the same at all trained values
 )
 _TRUST = 0.3  # by how much worse than the network an equation may be on one trajectory
+_WIDER = 10.0  # how much wider the prior is if the regime is none of those that the parameters describe
 _FEWEST_FOR_OCTAVES = 4  # trajectories
 
 
@@ -101,7 +102,7 @@ def _forms(problem: Problem, equation: IdentifiedEquation | None, few: Few) -> l
 
 def _equations(form: Form, few: Few) -> Iterator[tuple[Form, Float[np.ndarray, " term"]]]:
     """Yield the equation that is expected, that of the posterior, and one with forces, with their deviations."""
-    spread = prior_spread(form.equation, form.problem)
+    spread = prior_spread(form.equation, form.problem, few.values) * (_WIDER if few.replaces else 1)
     yield form, spread
     found = _posterior(form, few, spread)
     fitted = _with_offsets(form, found)
@@ -116,13 +117,16 @@ def _equations(form: Form, few: Few) -> Iterator[tuple[Form, Float[np.ndarray, "
         yield _with_offsets(forced, found), found.deviation
 
 
-def prior_spread(equation: IdentifiedEquation, problem: Problem) -> Float[np.ndarray, " term"]:
-    """Return the standard deviation of the prior of each coefficient: how it differs between the trained values.
+def prior_spread(
+    equation: IdentifiedEquation, problem: Problem, new: Float[np.ndarray, "value parameter"]
+) -> Float[np.ndarray, " term"]:
+    """Return the standard deviation of the prior of each coefficient: how it differs between trained and new values.
 
-    Of a coefficient that is the same at all of them, it is a tenth of its size.
+    A tenth of its largest size is added, for coefficients that are the same at all of them.
     """
-    trained = np.asarray(coefficients(equation, problem, jnp.asarray(problem.training_values, jnp.float32)))
-    return trained.std(0) + _FIXED * np.abs(trained).max(0) + 1e-9
+    values = np.concatenate([problem.training_values, new])
+    expected = np.asarray(coefficients(equation, problem, jnp.asarray(values, jnp.float32)))
+    return expected.std(0) + _FIXED * np.abs(expected).max(0) + 1e-9
 
 
 def _posterior(form: Form, few: Few, spread: np.ndarray) -> Posterior:

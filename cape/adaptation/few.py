@@ -29,6 +29,7 @@ class Few(NamedTuple):
         values: the distinct parameter vectors of all of them.
         count: number of all trajectories.
         pairs: consecutive frames, evenly spaced over all trajectories and times.
+        replaces: the regime replaces the old one, see `adapt`.
         conserved: whether the mean over space of each channel stays the same in the old and the new data.
     """
 
@@ -36,6 +37,7 @@ class Few(NamedTuple):
     parameters: Float[np.ndarray, "trajectory parameter"]
     values: Float[np.ndarray, "value parameter"]
     count: int
+    replaces: bool
     pairs: Pairs
     conserved: tuple[bool, ...]
 
@@ -98,7 +100,7 @@ def checked(surrogate: Surrogate, data: Trajectories) -> Trajectories:
     return check_values({"data": data}, kept=("data",))["data"]
 
 
-def read_few(surrogate: Surrogate, data: Trajectories) -> Few:
+def read_few(surrogate: Surrogate, data: Trajectories, *, replaces: bool = False) -> Few:
     """Read checked trajectories."""
     problem, u = surrogate.problem, data.read()
     drift = channel_statistics(data).drift.tolist()
@@ -117,6 +119,7 @@ def read_few(surrogate: Surrogate, data: Trajectories) -> Few:
         parameters=p[rolled],
         values=np.unique(data.parameters, axis=0),
         count=data.samples,
+        replaces=replaces,
         pairs=Pairs(u[sample, time], u[sample, time + 1], p[sample]),
         conserved=conserved,
     )

@@ -14,9 +14,10 @@ from cape.identification.equation import IdentifiedEquation
 from cape.problem import Problem
 
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
-_ITERATIONS, _REWEIGHTINGS = 8, 2
+_ITERATIONS, _REWEIGHTINGS = 8, 8
 _AT_ONCE = 8  # derivatives
 _ENOUGH = 1e-4  # expected relative decrease of the misfit below which the fit ends
+_SETTLED = 0.9  # ratio of misfits from which σ² is not estimated again
 _SMALLEST = 1e-8  # misfit of rounding
 
 
@@ -97,7 +98,9 @@ def posterior(
     at = _at(form, x, substeps, data)
     for _ in range(_REWEIGHTINGS if np.isfinite(at[0]) else 0):
         scale = len(pairs.before) / max(at[0], _SMALLEST)
-        x, at = _maximum(form, x, at, scale, prior, substeps, data)
+        before, (x, at) = at[0], _maximum(form, x, at, scale, prior, substeps, data)
+        if at[0] > _SETTLED * before:
+            break
     return _normal(x, at, len(pairs.before), prior)
 
 

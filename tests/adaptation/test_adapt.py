@@ -149,10 +149,10 @@ def test_another_equation_is_refused(original, few):
         adapt(other, dataclasses.replace(few, equation="burgers"))
 
 
-def test_an_adapted_surrogate_is_not_trained_further(adapted, few, tmp_path):
+def test_an_adapted_surrogate_is_not_trained_further(adapted, tmp_path):
     adapted.save(tmp_path / "adapted")
     with pytest.raises(ValueError, match="an adapted surrogate, which is not trained further"):
-        cape.train(few, start=tmp_path / "adapted", progress=False)
+        cape.train(diffusion([NEW], samples=12), start=tmp_path / "adapted", progress=False)
 
 
 def test_a_damaged_adaptation_is_refused(adapted):
