@@ -39,8 +39,9 @@ def adapt(
     wave numbers, and the share of the network's correction in each octave of wave numbers. The equation is the one that
     was identified in the training data, or else the one that the network has learnt, found in its own rollouts at the
     trained parameter values. The prior of each coefficient is its expected value at the new parameters; its standard
-    deviation is how much the coefficient differs between the trained values and the new ones. Posteriors are in closed form, of the
-    linearised step for the coefficients. Which of these parts are used is decided by rollouts on the trajectories.
+    deviation is how much the coefficient differs between the trained and the new values. The posterior of the
+    coefficients is that of the linearised step; the shares have theirs in closed form. Rollouts on the trajectories
+    decide which of these parts are used.
 
     The result holds in the new regime: at parameters that are nearer to those of the trajectories than to all trained
     ones. It is bitwise the old surrogate at all trained values.
