@@ -27,12 +27,12 @@ from table_text import spread
 from cape.commands.train import presets
 from cape.config import load_toml
 from cape.experiment import Experiment
+from cape.model.arrays import count_weights
 from cape.pretrained import load
 from cape.solvers.factorised_fno import FactorisedFNOConfig
 from cape.solvers.fno import FNOConfig
 from cape.solvers.solver import Domain, SolverConfig
 from cape.solvers.warp_unet import WarpUNetConfig
-from cape.surrogate import count_weights
 
 STATES, POINTS, CHANNELS = 80, 32, 9  # 8 trajectories of 10 steps; u, 4 heads and 4 position channels
 TURNS = 10

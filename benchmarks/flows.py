@@ -23,10 +23,10 @@ from cape.commands.train import presets
 from cape.config import load_toml
 from cape.data import prepare
 from cape.experiment import Experiment
+from cape.model.arrays import count_weights
 from cape.model.conditionings.unconditioned import UnconditionedConfig
 from cape.pretrained import load
 from cape.problem import Problem
-from cape.surrogate import count_weights
 
 EPOCHS_WITHOUT_EQUATION = {"navier-stokes-eddies": 40}
 KINDS = ("seen", "interpolated", "extrapolated", "unseen")

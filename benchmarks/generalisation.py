@@ -29,9 +29,9 @@ from cape.evaluation.evaluation import Evaluation
 from cape.experiment import Experiment
 from cape.figures.error_over_parameter import error_over_parameter
 from cape.figures.style import save
+from cape.model.arrays import count_weights
 from cape.pretrained import load
 from cape.problem import Problem
-from cape.surrogate import count_weights
 
 TABLES = {
     "conditionings": conditionings,

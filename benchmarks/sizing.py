@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from flax import nnx
 
+from cape.model.arrays import count_weights
 from cape.model.config import ModelConfig
 from cape.problem import Problem
-from cape.surrogate import Surrogate, count_weights
+from cape.surrogate import Surrogate
 
 Count = Callable[[ModelConfig], int]
 

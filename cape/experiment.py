@@ -183,6 +183,7 @@ def train_on(
     held_out: HeldOut | Sequence[Mapping[str, float]] = (),
     model: ModelConfig | None = None,
     training: TrainingConfig | None = None,
+    members: int | None = None,
     start: str | Path | StartConfig | None = None,
     validation: float = 0.1,
     test: float = 0.1,
@@ -202,6 +203,7 @@ def train_on(
             parameters [{"M": 1, "eta": 0.1}].
         model: the architecture; None: chosen for the data, with an identified equation if there is one.
         training: how it is trained; None: chosen for the data.
+        members: number of members of an ensemble (see `ModelConfig`); None: as in `model`, or 1.
         start: the surrogate whose weights the training starts from (see `StartConfig`): the folder of a run or of a
             pretrained surrogate, the name of a shipped one, or hf://OWNER/NAME. Its architecture is kept, so leave out
             `model`; without `training`, the settings of its own training are used (see `fine_tuning`).
@@ -229,7 +231,9 @@ def train_on(
     start = start if isinstance(start, StartConfig) else StartConfig(str(start or ""))
     if training is None:
         training = _training_from(start) if start.model else AUTOMATIC_TRAINING
-    experiment = Experiment(config, model or AUTOMATIC_MODEL, training, start).settled
+    model = model or AUTOMATIC_MODEL
+    model = model if members is None else dataclasses.replace(model, members=members)
+    experiment = Experiment(config, model, training, start).settled
     record = record_of_start(start)
     parts = leave_out_known(split(data, config), record)
     where = None if folder is None else Path(folder)

@@ -136,8 +136,6 @@ def read_config(folder: Path) -> dict[str, Any]:
 def summary(folder: Path, *, size: int | None = None) -> str:
     """Describe a pretrained folder in one line: equation, ranges of parameters, grid, model, errors and size.
 
-    Reads its config.json, and the size of its weights.
-
     Args:
         size: of the weights in bytes; None: that of the file in the folder.
 
@@ -155,6 +153,7 @@ def summary(folder: Path, *, size: int | None = None) -> str:
         f"{model.window.predicted(problem.steps + 1, problem.equation)} steps of {problem.dt:.4g}"
         + (f" after {model.history} frames" if model.history > 1 else ""),
         f"{CONDITIONINGS.name_of(type(model.conditioning))} around {SOLVERS.name_of(type(model.base))}",
+        f"{model.members} members" if model.members > 1 else "",
         *[f"nRMSE {k} {errors[k]:.3g}" for k in ("seen", "unseen") if isinstance(errors.get(k), float)],
         f"{((folder / WEIGHTS).stat().st_size if size is None else size) / 1000:.0f} kB",
     ]

@@ -16,10 +16,12 @@ from jaxtyping import Array, Float
 from cape.adaptation.adaptation import Adaptation, adapted_step, regime_at
 from cape.datasets.initial_conditions import ConditionRecord
 from cape.identification.equation import IdentifiedEquation, advance, coefficients
+from cape.model.arrays import single
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
+from cape.model.conservation import conserve
 from cape.model.lineage import Stage
-from cape.model.precision import single_precision
+from cape.model.members import member, predict_members, prepare_members, stacked
 from cape.model.tracing import all_finite, at_once_unless_traced, traced
 from cape.out_of_distribution import rollout_warnings
 from cape.problem import Problem
@@ -35,7 +37,8 @@ class Surrogate(nnx.Module):
     """A neural solver of one PDE: advances u by a time step at any value of the parameters.
 
     The time step is `problem.dt`, times the number of new frames if a step gives several. Fields are in physical units,
-    [batch, *space, channel]. If a step takes or gives several frames, u is a state of them (see `Window`).
+    [batch, *space, channel]. If a step takes or gives several frames, u is a state of them (see `Window`). The state of
+    an ensemble (`ModelConfig.members`) has the states of all members as channels; its rollout is the mean of theirs.
 
     Args:
         problem: names, grid, time step, statistics and trained range.
@@ -72,8 +75,9 @@ class Surrogate(nnx.Module):
         if adaptation is not None:
             adaptation.check(problem)
             problem = adaptation.network_problem(problem)
-        self.normalisation, self.conditioning = config.build(problem, rngs=rngs)
-        nnx.update(self, jax.tree.map(single_precision, nnx.state(self)))
+        parts = [config.build(problem, rngs=rngs) for _ in range(config.members)]
+        self.normalisation, self.conditioning = stacked(parts)
+        nnx.update(self, jax.tree.map(single, nnx.state(self)))
         self.eval()  # only a training calls train(), see `plan_phases`
 
     @property
@@ -82,8 +86,17 @@ class Surrogate(nnx.Module):
         return self.config.window
 
     @property
+    def members(self) -> int:
+        """Number of members; 1: a single surrogate."""
+        return self.config.members
+
+    def member(self, index: int) -> "Surrogate":
+        """Return a member of an ensemble as a surrogate by itself, without a calibration (see `member`)."""
+        return member(self, index) if self.members > 1 or index else self
+
+    @property
     def new_channels(self) -> int:
-        """How many of the last channels of a state a step predicts. The others are frames known before."""
+        """How many of the last channels of a member's state a step predicts. The others are known frames."""
         return self.window.bundle * len(self.problem.channels)
 
     @property
@@ -99,23 +112,20 @@ class Surrogate(nnx.Module):
     def prepare(self, parameters: Float[Array, "batch parameter"]) -> Any:
         """Compute everything that depends on the parameters only: a pytree whose leaves start with the batch axis."""
         p = parameters.astype(jnp.float32)
+        if self.members > 1:
+            return prepare_members(self, p)
         rates = () if self.equation is None else coefficients(self.equation, self.problem, p)
-        prepared = rates, self.normalisation.prepare(self.conditioning, p)
-        return (
-            prepared if self.adaptation is None else (*prepared, *regime_at(self.adaptation, self.problem, p))
-        )
+        regime = () if self.adaptation is None else regime_at(self.adaptation, self.problem, p)
+        return rates, self.normalisation.prepare(self.conditioning, p), *regime
 
     def predict(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
         """Advance u by one step. The first guess returned is that of the last substep.
 
         The step is computed in float32. What is returned has the dtype of u.
         """
-        channels, history = self.problem.channels, self.window.history
-        if u.shape[-1] != history * len(channels):
-            raise ValueError(
-                f"expected a state of {history} frame(s) of the channel(s) {channels}, oldest first, as the last axis, "
-                f"got shape {u.shape}"
-            )
+        self.window.check_state(u, self.problem.channels)
+        if self.members > 1:
+            return predict_members(self, u, prepared)
         dtype, u = u.dtype, u.astype(jnp.float32)
         rates, network, *regime = prepared
         advanced = u if self.equation is None else advance(self.equation, self.problem, u, rates)
@@ -125,7 +135,8 @@ class Surrogate(nnx.Module):
             following = jnp.concatenate([u[..., -old:], following[..., old:]], -1)
         if self.adaptation is not None:
             correct = None if self.equation is None else lambda u: self.corrected(u, network).next
-            following = adapted_step(self.adaptation, self.problem, u, *regime, following, correct)
+            c, weight = regime
+            following = adapted_step(self.adaptation, self.problem, u, c, weight, following, correct)
         return jax.tree.map(lambda a: a.astype(dtype), Prediction(following, first_guess))
 
     def corrected(self, advanced: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
@@ -214,8 +225,9 @@ class Surrogate(nnx.Module):
         values = None if traced(parameters) else np.asarray(parameters)
         if values is not None and not np.isfinite(values).all():
             raise ValueError(f"expected finite parameters {self.problem.parameters}, got NaN or infinity")
-        trained = self.trained_steps
-        for warning in rollout_warnings(self.problem, values, resolution, steps, finest_grid, trained):
+        for warning in rollout_warnings(
+            self.problem, values, resolution, steps, finest_grid, self.trained_steps
+        ):
             warnings.warn(warning, stacklevel=3)
 
     def save(self, folder: str | Path) -> None:
@@ -231,19 +243,10 @@ class Surrogate(nnx.Module):
     def _substep(self, u: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:
         """Apply the network once."""
         following, first_guess = self.normalisation(self.conditioning, u, prepared)
-        if any(self.conserved):
-            change = (following - u).mean(tuple(range(1, u.ndim - 1)), keepdims=True)
-            conserved = jnp.asarray(self.conserved * self.config.history, u.dtype)
-            following = following - conserved.reshape((1,) * (u.ndim - 1) + (-1,)) * change
-        return Prediction(following, first_guess)
+        return Prediction(conserve(u, following, self.conserved * self.config.history), first_guess)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
 def _rollout(graphdef, state, given, parameters, steps: int):
     surrogate = nnx.merge(graphdef, state)
     return surrogate.window.rollout(surrogate.at(parameters), given, steps)
-
-
-def count_weights(module: nnx.Module) -> int:
-    """Count the trained numbers. A complex weight counts as two: its real and its imaginary part."""
-    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))

@@ -1,7 +1,8 @@
 """Windows: steps that take several frames (history) and give several frames at once (temporal bundling).
 
 A step maps a state to the next state. A state is the last `history` frames, concatenated as channels, oldest first.
-A step predicts `bundle` new frames. With one frame each, a state is a frame.
+A step predicts `bundle` new frames. With one frame each, a state is a frame. The state of an ensemble is the states of
+all members, concatenated as channels.
 """
 
 import dataclasses
@@ -23,6 +24,7 @@ class Window:
     Attributes:
         history: number of frames that a step takes.
         bundle: number of new frames that a step gives, at most `history`.
+        members: number of members of an ensemble, each of which is rolled out by itself.
 
     Raises:
         ValueError: a number is below 1, or there are more new frames than a state has.
@@ -30,6 +32,7 @@ class Window:
 
     history: int = 1
     bundle: int = 1
+    members: int = 1
 
     def __post_init__(self):
         if not 1 <= self.history <= MOST_FRAMES:
@@ -75,6 +78,15 @@ class Window:
         problem.check_state(u0[:, 0])
         return u0
 
+    def check_state(self, u: Float[Array, "batch *space channel"], channels: tuple[str, ...]) -> None:
+        """Raise ValueError unless u is a state of frames with these channels."""
+        if u.shape[-1] != self.members * self.history * len(channels):
+            of_members = f" for each of {self.members} members" if self.members > 1 else ""
+            raise ValueError(
+                f"expected a state of {self.history} frame(s) of the channel(s) {channels}, oldest first{of_members}, "
+                f"as the last axis, got shape {u.shape}"
+            )
+
     def states(
         self, frames: Float[Array, "batch time *space channel"]
     ) -> Float[Array, "batch state *space history_channel"]:
@@ -92,14 +104,30 @@ class Window:
         Raises:
             ValueError: the number of given frames is not `history`, or see `cape.rollout.rollout`.
         """
-        if given.shape[1] != self.history:
-            raise ValueError(f"expected {self.history} frame(s) to start from, got {given.shape[1]}")
-        states = rollout(step, self.states(given)[:, 0], -(-steps // self.bundle))
+        if self.members > 1:
+            return self.member_rollouts(step, given, steps).mean(1)
+        states = self._rollout_of_states(step, given, steps)
         if self.history == 1:
             return states
         new = jnp.split(states, self.history, -1)[-self.bundle :]
         frames = jnp.stack(new, 2)  # [batch, step, bundle, ...]
         return frames.reshape(frames.shape[0], -1, *frames.shape[3:])[:, :steps]
+
+    def member_rollouts(
+        self, step: Step, given: Float[Array, "batch history *space channel"], steps: int
+    ) -> Float[Array, "batch member steps *space channel"]:
+        """Predict `steps` frames after the given ones with every member of an ensemble, see `rollout`."""
+        states = self._rollout_of_states(step, given, steps)
+        states = states.reshape(*states.shape[:-1], self.members, self.history, -1)
+        frames = jnp.moveaxis(states[..., -self.bundle :, :], (-3, -2), (1, 3))
+        return frames.reshape(frames.shape[0], self.members, -1, *frames.shape[4:])[:, :, :steps]
+
+    def _rollout_of_states(self, step: Step, given: Float[Array, "batch history *space channel"], steps: int):
+        if given.shape[1] != self.history:
+            raise ValueError(f"expected {self.history} frame(s) to start from, got {given.shape[1]}")
+        first = self.states(given)[:, 0]
+        first = jnp.concatenate([first] * self.members, -1) if self.members > 1 else first
+        return rollout(step, first, -(-steps // self.bundle))
 
     def problem(self, problem: Problem) -> Problem:
         """Return the problem whose frames are the states of `problem`; a solver inside a surrogate is built for it."""

@@ -10,10 +10,11 @@ from cape.config import to_dict
 from cape.datasets.equations.equation import EQUATIONS
 from cape.experiment import Experiment
 from cape.identification.text import equation_text
+from cape.model.arrays import count_weights
 from cape.model.conditioning import CONDITIONINGS
 from cape.problem import Problem
 from cape.solvers.solver import SOLVERS
-from cape.surrogate import Surrogate, count_weights
+from cape.surrogate import Surrogate
 
 
 def known_equation(problem: Problem) -> tuple[str, str]:

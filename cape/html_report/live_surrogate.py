@@ -17,12 +17,13 @@ from flax import nnx
 from cape.evaluation.evaluation import Example
 from cape.html_report.field_data import numbers_to_base64
 from cape.identification.terms import axes_of
+from cape.model.arrays import count_weights
 from cape.model.conditionings.cape import CAPEConfig
 from cape.model.normalisation import NORMALISATIONS
 from cape.model.normalisations.sample import with_frame_statistics
 from cape.solvers.factorised_fno import FactorisedFNOConfig
 from cape.solvers.fno import FNOConfig
-from cape.surrogate import Surrogate, count_weights
+from cape.surrogate import Surrogate
 
 _MOST_WEIGHTS, _MOST_POINTS = 400_000, 2**14
 _MOST_STARTS = 8
@@ -75,6 +76,7 @@ def reason_against(surrogate: Surrogate) -> str:
         "its boundaries": any(boundary != "periodic" for boundary in problem.boundaries),
         "its grid": any(n & (n - 1) or n < 4 for n in problem.resolution),
         "its size": count_weights(surrogate) > _MOST_WEIGHTS or np.prod(problem.resolution) > _MOST_POINTS,
+        "its members": surrogate.members > 1,
         "its history": config.history > 1 or config.bundle > 1,
         "its normalisation": _normalisation(surrogate) not in _NORMALISATIONS,
         "its position channels": config.position_channels,

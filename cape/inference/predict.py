@@ -91,11 +91,14 @@ def _predicted_frames(
 ) -> Iterator[tuple[slice, int, Float[np.ndarray, "batch frames *space channel"]]]:
     """Yield (samples of the file, number of the first frame, frames): the initial frames, then the predicted ones."""
     advance, history, bundle = _compiled(surrogate), surrogate.window.history, surrogate.window.bundle
-    frame = int(np.prod(initial.resolution)) * len(surrogate.problem.channels)
+    frame = int(np.prod(initial.resolution)) * len(surrogate.problem.channels) * surrogate.members
+    if surrogate.members > 1:  # each member goes on from its own frames, so a rollout is not divided
+        frame *= steps
     largest_batch = max(1, min(_CHUNK_VALUES, _BATCH_VALUES) // frame)
     for rows, u0, parameters in _batches(initial, values, largest_batch):
         yield rows, 0, u0
         largest_chunk = max(1, min(steps, _CHUNK_VALUES // u0[:, 0].size) // bundle) * bundle  # whole bundles
+        largest_chunk = steps if surrogate.members > 1 else largest_chunk
         first = history
         for frames in _chunks(advance, surrogate.problem, u0, parameters, steps, largest_chunk):
             yield rows, first, frames

@@ -14,6 +14,7 @@ from cape.solvers.solver import SolverConfig
 from cape.window import Window
 
 MOST_SUBSTEPS = 64  # each is compiled
+MOST_MEMBERS = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,8 @@ class ModelConfig:
             one application. The work grows in proportion.
         identify: look for an equation that explains the training data (`cape.identification`). If there is one, the
             network learns corrections of its steps. Only for steps from one frame to one.
+        members: number of members of an ensemble: models of this configuration with independent initial weights. They
+            are trained together, and the rollout is the mean of theirs. 1: a single model.
 
     Raises:
         ValueError: a number is out of range, or the normalisation is unknown.
@@ -51,11 +54,14 @@ class ModelConfig:
     bundle: int = 1
     substeps: int = 1
     identify: bool = False
+    members: int = 1
 
     def __post_init__(self):
         Window(self.history, self.bundle)  # raises an error if the numbers do not fit
         if not 1 <= self.substeps <= MOST_SUBSTEPS:
             raise ValueError(f"model.substeps: expected 1 to {MOST_SUBSTEPS}, got {self.substeps}")
+        if not 1 <= self.members <= MOST_MEMBERS:
+            raise ValueError(f"model.members: expected 1 to {MOST_MEMBERS}, got {self.members}")
         try:
             if self.normalisation != "auto":
                 NORMALISATIONS.find(self.normalisation)
@@ -64,7 +70,7 @@ class ModelConfig:
 
     @property
     def window(self) -> Window:
-        return Window(self.history, self.bundle)
+        return Window(self.history, self.bundle, self.members)
 
     def check_frames(self, steps: int, *, with_equation: bool) -> None:
         """Raise ValueError if a step takes more frames than a training trajectory of `steps` steps has.
@@ -82,7 +88,7 @@ class ModelConfig:
             )
 
     def build(self, problem: Problem, *, rngs: nnx.Rngs) -> tuple[Normalisation, Conditioning]:
-        """Build the normalisation and the conditioned base solver.
+        """Build the normalisation and the conditioned base solver of one member.
 
         Raises:
             ValueError: the conditioning needs PDE parameters and the problem has none, or a part does not fit the

@@ -14,11 +14,12 @@ from cape.evaluation.evaluation import Evaluation
 from cape.experiment import Experiment
 from cape.identification.text import equation_text
 from cape.locate import name_without_folder
+from cape.model.arrays import count_weights
 from cape.model.lineage import Stage
 from cape.problem import Problem
 from cape.release.sample import choose_sample
 from cape.release.training_data import training_hash
-from cape.surrogate import Surrogate, count_weights
+from cape.surrogate import Surrogate
 
 
 @dataclasses.dataclass(frozen=True)

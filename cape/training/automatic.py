@@ -36,7 +36,8 @@ def automatic(
     """Replace the settings that are left to the package by choices for the data; also return lines that say which."""
     model, model_notes = automatic_model(model, data)
     training, training_notes = automatic_training(training, data)
-    return model, training, model_notes + training_notes + describe_devices(training.mesh, training.batch)
+    devices = describe_devices(training.mesh, training.batch) if model.members == 1 else ()
+    return model, training, model_notes + training_notes + devices
 
 
 def automatic_model(model: ModelConfig, training: Trajectories) -> tuple[ModelConfig, tuple[str, ...]]:

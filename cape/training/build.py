@@ -39,7 +39,7 @@ def build(experiment: Any, training: Trajectories) -> Surrogate:
     model, start = experiment.model, experiment.start
     surrogate = open_start(start, training) if start.model else _untrained(experiment, training)
     problem = surrogate.problem
-    channels = surrogate.window.history * len(problem.channels)
+    channels = surrogate.members * surrogate.window.history * len(problem.channels)
     u = jax.ShapeDtypeStruct((1, *problem.resolution, channels), jnp.float32)
     p = jax.ShapeDtypeStruct((1, len(problem.parameters)), jnp.float32)
     jax.eval_shape(lambda u, p: surrogate.at(p)(u), u, p)  # raises what does not fit before a file is written

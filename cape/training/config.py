@@ -27,6 +27,8 @@ class TrainingConfig:
         objective: what is minimised.
         curriculum: which inputs are the model's own predictions.
         optimiser: how it is minimised.
+        member_share: share of a batch that each member of an ensemble (`model.members`) is trained on, drawn for each
+            member by itself; the cost of an update is proportional to it. 1: all of the batch.
         sampling: how often each trajectory is drawn. Only samplings that draw every trajectory once an epoch work with
             storage = "stream".
         augmentation: exact images of the trajectories under the equation's symmetries, drawn anew for every batch.
@@ -58,6 +60,7 @@ class TrainingConfig:
     objective: Objective = Objective()
     curriculum: Curriculum = TanhTransition(center=0.85, width=0.1)
     optimiser: OptimiserConfig = Muon()
+    member_share: float = 1.0
     sampling: Sampling = EveryTrajectory()
     augmentation: Augmentation = Augmentation()
     ema: float = 0.0
@@ -91,5 +94,7 @@ class TrainingConfig:
             raise ValueError(
                 'training.sampling: streamed data are drawn once an epoch; set storage = "device"'
             )
+        if not 0 < self.member_share <= 1:
+            raise ValueError(f"training.member_share: expected a share in (0, 1], got {self.member_share}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"training.ema: expected a decay in [0, 1), got {self.ema}")

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from cape.datasets.trajectories import Trajectories
-from cape.surrogate import Surrogate, count_weights
+from cape.model.arrays import count_weights
+from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
 from cape.training.functional_model import weights_of
 from cape.training.inputs import Schedule

@@ -6,9 +6,10 @@ from cape.data import Data
 from cape.datasets.initial_conditions import note_of_ambiguity
 from cape.datasets.value_list import value_list
 from cape.identification.text import equation_text
+from cape.model.arrays import count_weights
 from cape.model.conditioning import CONDITIONINGS
 from cape.solvers.solver import SOLVERS
-from cape.surrogate import Surrogate, count_weights
+from cape.surrogate import Surrogate
 
 
 def describe(surrogate: Surrogate, data: Data) -> str:
@@ -18,6 +19,8 @@ def describe(surrogate: Surrogate, data: Data) -> str:
     conserved = [name for name, kept in zip(problem.channels, surrogate.conserved, strict=True) if kept]
     conditioning, base = CONDITIONINGS.name_of(type(config.conditioning)), SOLVERS.name_of(type(config.base))
     model = f"{conditioning} around {base}: {count_weights(surrogate):,} weights to train"
+    if config.members > 1:
+        model += f" in {config.members} members"
     if config.history > 1:
         model += f"; a step takes {config.history} frames and gives {config.bundle}"
     if surrogate.equation is not None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from cape.training.best import BestWeights
+from cape.training.best import BestOfMembers, BestWeights
 from cape.training.phases import Phases
 from cape.training.running_epoch import RunningEpoch
 from cape.training.update import TrainingState
@@ -38,7 +38,7 @@ class FiniteCheck(NamedTuple):
     """
 
     phases: Phases
-    best: BestWeights
+    best: BestWeights | BestOfMembers
     describe_batch: Callable[[int], str]
 
     def losses(self, epoch: int, running: RunningEpoch) -> None:

@@ -16,7 +16,7 @@ from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
 from cape.training import processes
 from cape.training.batches import Batch, batches_from, describe_batch
-from cape.training.best import BestWeights
+from cape.training.best import BestOfMembers, BestWeights, best_weights
 from cape.training.config import TrainingConfig
 from cape.training.curriculum import Plan
 from cape.training.divergence import Diverged, FiniteCheck
@@ -100,9 +100,9 @@ def _attempt(
     """Train from the newest checkpoint to the end; after a divergence, with a lower learning rate."""
     phases = plan_phases(surrogate, config, training.samples)
     params, model_state = weights_of(surrogate)
-    best = BestWeights(params, model_state, validation.samples)
+    best = best_weights(params, model_state, validation.samples, surrogate.members)
     channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
-    running = RunningEpoch(phases.updates_per_epoch, training.samples, channel_std.dtype)
+    running = RunningEpoch(phases.updates_per_epoch, training.samples, channel_std.dtype, surrogate.members)
     state = initial_state(params, model_state, phases.training, phases.warm_up)
     state, start = output.resume(state, best, running, diverged)
     state, phases = phases.training.place(state), phases.slowed(output.slowdown)
@@ -215,7 +215,7 @@ def _train_epoch(
 
 
 def _validate(
-    programs: Programs, state: TrainingState, best: BestWeights, *, averaged: bool
+    programs: Programs, state: TrainingState, best: BestWeights | BestOfMembers, *, averaged: bool
 ) -> dict[str, Any]:
     """Offer the present weights to `best`; return their validation error, and whether they are kept."""
     params, model_state = state["ema"] if averaged else state["params"], state["model_state"]
@@ -239,7 +239,7 @@ def _record(phases: Phases, epoch: int, plan: Plan, losses: dict[str, float]) ->
     }
 
 
-def _with_weights(surrogate: Surrogate, best: BestWeights) -> Surrogate:
+def _with_weights(surrogate: Surrogate, best: BestWeights | BestOfMembers) -> Surrogate:
     """Return a copy of the surrogate with the best weights."""
     graphdef, params, model_state = split(surrogate)
     nnx.replace_by_pure_dict(params, jax.tree.map(jnp.asarray, best.arrays["params"]))

@@ -37,11 +37,13 @@ class FunctionalModel(NamedTuple):
         graphdef: the structure of the surrogate.
         new_channels: how many of the last channels of a state are predicted; 0: all. The others are known frames.
         mesh: the devices that the batch is divided between; None: one device.
+        members: number of members of an ensemble. This is the model of one of them, and all are updated together.
     """
 
     graphdef: Any
     new_channels: int = 0
     mesh: Mesh | None = None
+    members: int = 1
 
     @property
     def devices(self) -> int:

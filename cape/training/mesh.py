@@ -67,6 +67,15 @@ def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
     return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=devices[:count])
 
 
+def check_one_device(config: MeshConfig) -> None:
+    """Raise ValueError if an ensemble is to be trained on several devices."""
+    if config.batch > 1 or config.weights == "divided" or jax.process_count() > 1:
+        raise ValueError(
+            "model.members: an ensemble is trained on one device by one process; set training.mesh.batch to 0 or 1 and "
+            'training.mesh.weights to "replicated", or train its members by themselves with `cape sweep`'
+        )
+
+
 def describe_devices(config: MeshConfig, batch: int) -> tuple[str, ...]:
     """Return a line on how many devices share a batch, or nothing if there is one device only."""
     present = jax.device_count()

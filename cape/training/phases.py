@@ -8,7 +8,7 @@ from cape.datasets.batches import steps_per_epoch
 from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
 from cape.training.functional_model import FunctionalModel, split
-from cape.training.mesh import make_mesh
+from cape.training.mesh import check_one_device, make_mesh
 from cape.training.update import UpdateSettings, elementwise_weights
 
 # names of JAX; None leaves the precision to its settings
@@ -67,9 +67,16 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     """Return the phases of a training on `samples` trajectories.
 
     Raises:
-        ValueError: the devices that are asked for cannot share a batch (see `make_mesh`), or a part of it.
+        ValueError: the devices that are asked for cannot share a batch (see `make_mesh`), or a part of it, or an
+            ensemble is to be trained on several, or on parts of a batch.
     """
-    mesh = make_mesh(config.mesh, config.batch)
+    mesh = None if surrogate.members > 1 else make_mesh(config.mesh, config.batch)
+    if surrogate.members > 1:
+        check_one_device(config.mesh)
+        if config.accumulate > 1:
+            raise ValueError(
+                "training.accumulate: expected 1 for an ensemble (`model.members`); reduce training.batch"
+            )
     devices = 1 if mesh is None else mesh.size
     if config.batch % (config.accumulate * devices):
         raise ValueError(
@@ -80,15 +87,16 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     first_guess = surrogate.conditioning.first_guess_modules
     warmup_epochs = config.warmup_epochs if first_guess else 0
     surrogate.train()
-    graphdef, _, _ = split(surrogate)
+    graphdef, _, _ = split(surrogate.member(0))
     surrogate.eval()
     training = UpdateSettings(
-        model=FunctionalModel(graphdef, surrogate.new_channels, mesh),
+        model=FunctionalModel(graphdef, surrogate.new_channels, mesh, surrogate.members),
         objective=config.objective,
         optimiser=config.optimiser,
         updates=(config.epochs - warmup_epochs) * per_epoch,
         updates_per_epoch=per_epoch,
         seed=config.seed,
+        member_share=config.member_share,
         ema=config.ema,
         first_guess=first_guess,
         elementwise=elementwise_weights(surrogate),

@@ -13,7 +13,7 @@ from cape.datasets.lock import check_held, locked
 from cape.pretrained import MODEL, save
 from cape.surrogate import Surrogate
 from cape.training import processes
-from cape.training.best import BestWeights
+from cape.training.best import BestOfMembers, BestWeights
 from cape.training.checkpoint import Checkpoints
 from cape.training.divergence import Diverged
 from cape.training.log import TrainingLog
@@ -54,7 +54,7 @@ class RunOutput:
     def resume(
         self,
         state: TrainingState,
-        best: BestWeights,
+        best: BestWeights | BestOfMembers,
         running: RunningEpoch,
         diverged: Diverged | None = None,
     ) -> tuple[TrainingState, int]:
@@ -113,7 +113,9 @@ class RunOutput:
             check_held(self._folder)
             save(surrogate, self._folder / MODEL)
 
-    def save_checkpoint(self, state: TrainingState, best: BestWeights, running: RunningEpoch) -> None:
+    def save_checkpoint(
+        self, state: TrainingState, best: BestWeights | BestOfMembers, running: RunningEpoch
+    ) -> None:
         """Save the state after its update, by whose number the checkpoint is named.
 
         If `running` has updates, the state is one inside an epoch.

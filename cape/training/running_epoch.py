@@ -39,11 +39,12 @@ class RunningEpoch:
         updates_per_epoch: number of updates in an epoch.
         samples: number of training trajectories.
         dtype: of the losses.
+        members: number of members of an ensemble, each with its losses.
     """
 
-    def __init__(self, updates_per_epoch: int, samples: int, dtype: Any):
+    def __init__(self, updates_per_epoch: int, samples: int, dtype: Any, members: int = 1):
         self.updates_per_epoch = updates_per_epoch
-        self._samples, self._dtype = samples, dtype
+        self._samples, self._dtype, self._members = samples, dtype, members
         self.begin()
 
     @property
@@ -78,15 +79,18 @@ class RunningEpoch:
         checked = self.updates - len(self._unchecked)
         found = jax.device_get([(m.losses.total, m.gradient_norm, m.weight_norm) for m in self._unchecked])
         for number, (loss, gradient, weights) in enumerate(found, checked + 1):
-            if not (np.isfinite(loss) and np.isfinite(gradient)):
-                return NotFinite(number, float(loss), float(gradient), float(weights))
+            bad = ~(np.isfinite(loss) & np.isfinite(gradient))
+            if bad.any():
+                of_first = np.argmax(bad)  # member of an ensemble
+                return NotFinite(number, *(float(np.ravel(a)[of_first]) for a in (loss, gradient, weights)))
         self._unchecked = []
         return None
 
     def means(self) -> dict[str, float]:
-        """Return the mean losses over all steps of all updates, for the log."""
+        """Return the mean losses over all steps of all updates (and over members), for the log."""
+        count = self._steps * self._members
         total, prediction, auxiliary = (
-            float(jnp.stack(each).sum()) / self._steps for each in zip(*self._losses, strict=True)
+            float(jnp.stack(each).sum()) / count for each in zip(*self._losses, strict=True)
         )
         return {"loss": total, "prediction_loss": prediction, "auxiliary_loss": auxiliary}
 
@@ -98,7 +102,8 @@ class RunningEpoch:
     @property
     def arrays(self) -> dict[str, Any]:
         """The epoch as arrays of fixed shapes, for checkpoints."""
-        losses = np.zeros((self.updates_per_epoch, len(Losses._fields)), self._dtype)
+        of_members = (self._members,) if self._members > 1 else ()
+        losses = np.zeros((self.updates_per_epoch, len(Losses._fields), *of_members), self._dtype)
         losses[: self.updates] = jax.device_get(self._losses) or 0
         none = np.zeros(self._samples, np.float32)
         return {

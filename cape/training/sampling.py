@@ -155,6 +155,7 @@ class TrajectorySampler:
         difficulty = self._difficulty
         if self._losses is not None:
             losses = self._losses(params, model_state)
+            losses = losses.reshape(-1, losses.shape[-1]).mean(0)  # over the members of an ensemble
             difficulty = np.nan_to_num(losses, nan=_LARGEST_LOSS, posinf=_LARGEST_LOSS)
         self.probabilities = self.sampling.probabilities(progress, difficulty).astype(np.float32)
 

@@ -16,6 +16,7 @@ from cape.surrogate import Surrogate
 from cape.training.accumulation import accumulated
 from cape.training.functional_model import FunctionalModel
 from cape.training.inputs import Schedule, UpdateInput
+from cape.training.members import of_all_members, of_each_member
 from cape.training.mesh import divided_where_possible, replicated
 from cape.training.objective import Losses, Objective, evaluate_first_guess, value_and_gradient
 from cape.training.optimisers import OptimiserConfig, WeightPath
@@ -47,6 +48,7 @@ class UpdateSettings(NamedTuple):
         divide_weights: see `MeshConfig.weights`.
         accumulate: number of parts of a batch that are processed one after another.
         products: precision of matrix products, for `jax.default_matmul_precision`; None: that of JAX's settings.
+        member_share: see `TrainingConfig`.
     """
 
     model: FunctionalModel
@@ -62,6 +64,7 @@ class UpdateSettings(NamedTuple):
     divide_weights: bool = False
     accumulate: int = 1
     products: str | None = None
+    member_share: float = 1.0
 
     @property
     def precision(self) -> contextlib.AbstractContextManager[Any]:
@@ -95,7 +98,8 @@ def initial_state(params, model_state, training: UpdateSettings, warm_up: Update
     """Return the training state, a dictionary of arrays that checkpoints save and restore.
 
     "step" counts the updates. "params" and "model_state" are the weights. "optimiser" and "warm_up" are the states of
-    the two optimisers. "ema" is the moving average of "params", or () if there is none.
+    the two optimisers. "ema" is the moving average of "params", or () if there is none. For an ensemble, all but "step"
+    have a first axis [member].
     """
     # Copies, because an update donates its state and the caller's arrays must stay valid.
     params, model_state = jax.tree.map(jnp.array, (params, model_state))
@@ -103,13 +107,16 @@ def initial_state(params, model_state, training: UpdateSettings, warm_up: Update
         "step": jnp.int32(0),
         "params": params,
         "model_state": model_state,
-        "optimiser": training.transformation.init(params),
-        "warm_up": warm_up.transformation.init(_first_guess(params, warm_up.first_guess)),
+        "optimiser": of_each_member(training.model.members, training.transformation.init)(params),
+        "warm_up": of_each_member(training.model.members, warm_up.transformation.init)(
+            _first_guess(params, warm_up.first_guess)
+        ),
         "ema": jax.tree.map(jnp.array, params) if training.ema else (),
     }
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
+@of_all_members
 def update(
     settings: UpdateSettings,
     channel_std: Float[Array, " channel"],
@@ -139,6 +146,7 @@ def update(
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
+@of_all_members
 def warm_up_update(
     settings: UpdateSettings,
     channel_std: Float[Array, " channel"],

@@ -21,6 +21,8 @@ _SMALLEST_BATCH = 32
 class Validation:
     """Compute the mean error over the rollout of every validation trajectory, for any weights of one surrogate.
 
+    Every member of an ensemble is rolled out by itself.
+
     Args:
         surrogate: gives the structure of the model.
         data: the validation trajectories.
@@ -43,14 +45,17 @@ class Validation:
         self.parameters = data.parameters.astype(np.float32)
         devices = 1 if mesh is None else mesh.size
         self.batch = -(-min(max(batch, _SMALLEST_BATCH), data.samples) // devices) * devices
-        graphdef, _, _ = split(surrogate)
-        window = surrogate.window
+        one = surrogate.member(0)
+        graphdef, _, _ = split(one)
+        window = one.window
 
         def errors(params, model_state, truth, p):
             step, given = nnx.merge(graphdef, params, model_state).at(p), window.history
             prediction = window.rollout(step, truth[:, :given], truth.shape[1] - given)
             return frame_errors(objective, prediction, truth[:, given:], channel_std).mean(1)
 
+        if surrogate.members > 1:
+            errors = jax.vmap(errors, in_axes=(0, 0, None, None))
         each = on_each_device(mesh, errors, (P(), P(), P(AXIS), P(AXIS)), P(AXIS))
 
         def validate(*arguments):
@@ -58,12 +63,12 @@ class Validation:
 
         self._errors = jax.jit(validate)
 
-    def __call__(self, params: Any, model_state: Any) -> Float[np.ndarray, " trajectory"]:
+    def __call__(self, params: Any, model_state: Any) -> Float[np.ndarray, "*member trajectory"]:
         samples = len(self.truth)
         each = []
         for first in range(0, samples, self.batch):
             each.append(np.asarray(self._errors(params, model_state, *self._part(first))))
-        return np.concatenate(each)[:samples]
+        return np.concatenate(each, -1)[..., :samples]
 
     def first_call(self, params: Any, model_state: Any) -> tuple[Any, ...]:
         """Return the program and the arguments of its first call, so that it can be compiled before."""

@@ -17,8 +17,9 @@ from cape.datasets.augmentation import symmetries_of
 from cape.datasets.equations.equation import find_equation
 from cape.datasets.simulate.simulation import simulate
 from cape.experiment import Experiment
+from cape.model.arrays import count_weights
 from cape.problem import Problem
-from cape.surrogate import Surrogate, count_weights
+from cape.surrogate import Surrogate
 
 PRESETS = sorted(presets())
 PUBLISHED_ONLY = {("burgers1d", "Nu=0.004")}  # held out where PDEBench's own files are given

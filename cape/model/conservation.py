@@ -1,0 +1,16 @@
+"""Conservation: a step that keeps the mean over space of some channels."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def conserve(
+    u: Float[Array, "batch *space channel"],
+    following: Float[Array, "batch *space channel"],
+    conserved: tuple[bool, ...],
+) -> Float[Array, "batch *space channel"]:
+    """Shift the conserved channels of the following frame so that their means over space are those of u."""
+    if not any(conserved):
+        return following
+    change = (following - u).mean(tuple(range(1, u.ndim - 1)), keepdims=True)
+    return following - jnp.asarray(conserved, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,)) * change
