@@ -84,12 +84,13 @@ def measure(name: str, case: Case, seed: int) -> None:
     for kind, values in case.test.items():
         data = simulated(case, values, 4000 + seed)
         u = data.read()
-        found = surrogate.rollout(u[:, 0], data.parameters, case.frames - 1, uncertainty=True)
-        difference = np.abs(np.asarray(found.frames) - u[:, 1:])
         rows[kind] = {}
         for level in LEVELS:
-            band = surrogate.rollout(u[:, 0], data.parameters, case.frames - 1, uncertainty=True, level=level)
-            inside = difference <= np.asarray(band.half_width)[:, :, None]
+            found = surrogate.rollout(
+                u[:, 0], data.parameters, case.frames - 1, uncertainty=True, level=level
+            )
+            difference = np.abs(np.asarray(found.frames) - u[:, 1:])
+            inside = difference <= np.asarray(found.half_width)[:, :, None]
             rows[kind][f"{level:g}"] = round(float(inside.mean()), 4)
         size = np.sqrt((u[:, 1:] ** 2).mean((1, 2, 3)))
         errors[kind] = np.sqrt((difference**2).mean((1, 2, 3))) / size

@@ -2,9 +2,9 @@
 
     python benchmarks/ensembles.py burgers1d --data data --seeds 0 1 2
 
-Each training runs in a process of its own. The seconds are those of `cape.experiment.train` (identification, compilation,
-updates, validations); CPU seconds are those of all threads. Memory is the largest resident set of the process. The
-errors are nRMSE of rollouts at trained and at unseen parameter values.
+Each training runs in a process of its own. The seconds are those of `cape.experiment.train` (identification,
+compilation, updates, validations); CPU seconds are those of all threads. Memory is the largest resident set of the
+process. The errors are nRMSE of rollouts at trained and at unseen parameter values.
 """
 
 import argparse
@@ -30,7 +30,9 @@ def measure(preset: str, data: str, case: str, seed: int, epochs: int) -> dict:
     from cape.experiment import Experiment, train
 
     members, share = CASES[case]
-    experiment = load_toml(Experiment, Path(str(importlib.resources.files("cape.configs"))) / f"{preset}.toml")
+    experiment = load_toml(
+        Experiment, Path(str(importlib.resources.files("cape.configs"))) / f"{preset}.toml"
+    )
     training = dataclasses.replace(experiment.training, seed=seed, member_share=share)
     training = dataclasses.replace(training, epochs=epochs) if epochs else training
     experiment = dataclasses.replace(
@@ -79,9 +81,13 @@ def main() -> None:
             print(found[case][-1], flush=True)
     one = {name: np.mean([row[name] for row in found["one"]]) for name in ("wall", "cpu", "memory")}
     for case, rows in found.items():
-        means = {name: np.mean([row[name] for row in rows]) for name in rows[0] if name not in ("case", "seed")}
+        means = {
+            name: np.mean([row[name] for row in rows]) for name in rows[0] if name not in ("case", "seed")
+        }
         ratios = {name: round(float(means[name] / one[name]), 2) for name in one}
-        print(json.dumps({"case": case, "ratios": ratios} | {k: round(float(v), 4) for k, v in means.items()}))
+        print(
+            json.dumps({"case": case, "ratios": ratios} | {k: round(float(v), 4) for k, v in means.items()})
+        )
 
 
 if __name__ == "__main__":

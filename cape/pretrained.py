@@ -26,6 +26,7 @@ from cape.problem import Problem
 from cape.solvers.solver import SOLVERS
 from cape.surrogate import Surrogate
 from cape.uncertainty.record import read_uncertainty
+from cape.uncertainty.rollout_features import count_features
 
 FORMAT = 3
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
@@ -94,7 +95,7 @@ def load(path: str | Path) -> Surrogate:
     fill(surrogate, weights_file.read(folder / WEIGHTS, _published_digest(config, folder)), folder / WEIGHTS)
     surrogate.lineage = read_lineage(config.get("lineage", []), f"{folder / CONFIG}: lineage")
     surrogate.trained_on, surrogate.condition_record = read_conditions(folder)
-    surrogate.uncertainty = read_uncertainty(folder, problem)
+    surrogate.uncertainty = read_uncertainty(folder, problem, count_features(problem, model.members))
     return surrogate
 
 

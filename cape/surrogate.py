@@ -17,6 +17,7 @@ from cape.adaptation.adaptation import Adaptation, adapted_step, regime_at
 from cape.datasets.initial_conditions import ConditionRecord
 from cape.identification.equation import IdentifiedEquation, advance, coefficients
 from cape.model.arrays import single
+from cape.model.compiled_rollout import compiled_member_rollouts, compiled_rollout
 from cape.model.conditioning import Prediction
 from cape.model.config import ModelConfig
 from cape.model.conservation import conserve
@@ -184,7 +185,8 @@ class Surrogate(nnx.Module):
                 several frames (`Window.history`), that many consecutive frames, [batch, history, *space, channel].
             parameters: by name, or an array [parameter] or [batch, parameter] (see `Problem.parameter_array`).
             steps: number of frames, `problem.dt` apart.
-            uncertainty: also return bands, which hold a share `level` of the points, see `UncertainFrames`.
+            uncertainty: also return bands, which hold a share `level` of the points, and a distance (see
+                `UncertainFrames`); takes six rollouts as long as those of the calibration.
 
         Warns:
             OutsideTrainedRange: a parameter lies outside the trained range.
@@ -205,8 +207,10 @@ class Surrogate(nnx.Module):
             array = self.problem.parameter_array(parameters, u0.shape[0])
         self.warn_out_of_distribution(array, given.shape[2:-1], steps, self.config.base.finest_grid)
         graphdef, state = nnx.split(self)
-        frames = _rollout(graphdef, state, given, array, steps)
-        return with_uncertainty(self, frames, given[:, -1], array, level) if uncertainty else frames
+        if not uncertainty:
+            return compiled_rollout(graphdef, state, given, array, steps)
+        roll = functools.partial(compiled_member_rollouts, graphdef, state)
+        return with_uncertainty(self, roll, given, array, steps, level)
 
     def warn_out_of_distribution(
         self,
@@ -244,9 +248,3 @@ class Surrogate(nnx.Module):
         """Apply the network once."""
         following, first_guess = self.normalisation(self.conditioning, u, prepared)
         return Prediction(conserve(u, following, self.conserved * self.config.history), first_guess)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 4))
-def _rollout(graphdef, state, given, parameters, steps: int):
-    surrogate = nnx.merge(graphdef, state)
-    return surrogate.window.rollout(surrogate.at(parameters), given, steps)

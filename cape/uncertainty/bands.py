@@ -8,7 +8,9 @@ from jaxtyping import Array, Bool, Float
 
 from cape.problem import Problem
 from cape.uncertainty.position import features, frame_size, positions
+from cape.uncertainty.predicted_error import predicted_error
 from cape.uncertainty.record import UncertaintyRecord
+from cape.uncertainty.rollout_features import Roll, describe_rollouts
 
 NEIGHBOURHOOD = 0.1  # of the trained range: how far the errors of calibration trajectories count
 _OUTSIDE = 0.1  # of the trained range: a parameter so far outside counts as much as an unusual frame
@@ -21,8 +23,9 @@ class UncertainFrames(NamedTuple):
         frames: the prediction.
         half_width: the truth lies within this distance at a share `level` of the points, on average over trajectories
             like those of the calibration. It is the same at all points of a frame.
-        distance: how far the first frame and the parameters are from the data of the calibration. 5 % of these data
-            exceed 1. The band says nothing about rollouts with a larger distance.
+        distance: exceeds 1 if the error of a rollout of the calibrated length is predicted to be large, over three
+            times the mean error at trained values, or if the first frame or the parameters are farther from the data
+            than anything in the calibration. The band says little about such rollouts.
     """
 
     frames: Float[Array, "batch steps *space channel"]
@@ -39,18 +42,20 @@ class Calibrated(Protocol):
 
 def with_uncertainty(
     surrogate: Calibrated,
-    frames: Float[Array, "batch steps *space channel"],
-    last: Float[Array, "batch *space channel"],
+    roll: Roll,
+    given: Float[Array, "batch history *space channel"],
     parameters: Float[Array, "batch parameter"],
+    steps: int,
     level: float,
 ) -> UncertainFrames:
-    """Add bands and distances to predicted frames.
+    """Roll out frames, and add bands and distances.
 
     Args:
         surrogate: with its calibration.
-        frames: the prediction.
-        last: the last given frame.
+        roll: rolls out every member of the surrogate.
+        given: the frames that the rollouts start from.
         parameters: of the rollouts.
+        steps: number of frames to predict.
         level: share of the points inside the bands.
 
     Raises:
@@ -62,8 +67,14 @@ def with_uncertainty(
             "uncertainty: the surrogate is not calibrated; run `cape calibrate MODEL --data FILES`, or call "
             "cape.uncertainty.calibrate.calibrate(surrogate, trajectories)"
         )
-    width = half_widths(record, problem, last, parameters, frames.shape[1], level)
-    return UncertainFrames(frames, width, distances(record, problem, last, parameters))
+    last = given[:, -1]
+    width = half_widths(record, problem, last, parameters, steps, level)
+    frames, features = describe_rollouts(problem, roll, given, parameters, record.steps)
+    error = predicted_error(record, features)
+    distance = jnp.maximum(
+        error / np.exp(record.array("threshold").item()), distances(record, problem, last, parameters)
+    )
+    return UncertainFrames(frames[:, :steps], width * error[:, None, None], distance)
 
 
 def half_widths(
@@ -74,7 +85,9 @@ def half_widths(
     steps: int,
     level: float,
 ) -> Float[Array, "batch steps channel"]:
-    """Return the half widths of bands: calibrated factor x expected error at the parameters x size of the last frame.
+    """Return the half widths of bands, over the predicted error of the rollout.
+
+    These are the calibrated factor, times the course of the error at the parameters, times the size of the last frame.
 
     Raises:
         ValueError: the record has no such level, or fewer steps.
@@ -120,7 +133,7 @@ def distances(
     last: Float[Array, "batch *space channel"],
     parameters: Float[Array, "batch parameter"],
 ) -> Float[Array, " batch"]:
-    """Return how far frames and parameters are from the calibration data, over the distance 5 % of these exceed.
+    """Return how far frames and parameters are from the calibration data, over the largest distance of these.
 
     The square is the sum of two: the mean square deviation of the frame's features from those of the data, in standard
     deviations; and the square distance of the parameters from the trained range, in tenths of it.

@@ -1,21 +1,26 @@
 """Calibrate the uncertainty of a surrogate on trajectories it was not trained on."""
 
+import functools
 import json
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from flax import nnx
+from jaxtyping import Float, Int
 
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation.grouping import group_by_value
 from cape.evaluation.text_table import Table
 from cape.inference.resampling import in_time_steps, on_training_grid
+from cape.model.compiled_rollout import compiled_member_rollouts
 from cape.problem import Problem
 from cape.report import new_to
 from cape.surrogate import Surrogate
 from cape.uncertainty.bands import expected_error, unscaled_distance
 from cape.uncertainty.position import features, frame_size, positions
+from cape.uncertainty.predicted_error import fit_error_model
 from cape.uncertainty.record import FORMAT, UncertaintyRecord
+from cape.uncertainty.rollout_features import describe_rollouts
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 MOST_TRAJECTORIES = 512  # rolled out and stored; more are thinned
@@ -28,8 +33,9 @@ _BATCH = 32
 def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = False) -> UncertaintyRecord:
     """Measure the errors of rollouts, and how wide bands must be to hold the truth.
 
-    The error of a frame is divided by the size of the first frame, and by the mean error of trajectories at nearby
-    *other* parameter values. So the calibration is one of new values too. The factor of a band is the
+    The error of a rollout is predicted from its features (see `describe_rollouts` and `fit_error_model`). The error of
+    a frame is divided by the size of the first frame, by the predicted error, and by the mean of the quotient at nearby
+    parameter values, all from *other* values. So the calibration is one of new values too. The factor of a band is the
     smallest one at which the share of points outside, with one lost trajectory added, is at most 1 − level (conformal
     risk control). The coverage of each value is measured with factors from the other values only.
 
@@ -54,13 +60,17 @@ def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = F
     if len(groups) < 2:
         raise ValueError(f"{data.source}: expected at least two parameter values to calibrate on, got one")
     u, parameters = chosen.read(), jnp.asarray(chosen.parameters, jnp.float32)
-    steps = surrogate.window.predicted(chosen.frames, data.source)
-    deviation = np.abs(_predicted(surrogate, u, parameters, steps) - u[:, history:])
+    steps, group = surrogate.window.predicted(chosen.frames, data.source), _numbers(groups, len(u))
+    predicted, found = _predicted(surrogate, u, parameters, steps)
+    deviation = np.abs(predicted - u[:, history:])
+    trained = np.isin(group, [number for number, (_, kind, _) in enumerate(groups) if kind == "seen"])
+    model = fit_error_model(found, _relative_errors(deviation, u[:, history:]), group, trained)
     size = np.asarray(frame_size(problem, jnp.asarray(u[:, history - 1])))
-    points = deviation.reshape(len(u), steps, -1, u.shape[-1]) / size[:, None, None]
+    unit = size * np.exp(model.left_out)[:, None]
+    points = deviation.reshape(len(u), steps, -1, u.shape[-1]) / unit[:, None, None]
     x = np.asarray(positions(problem, parameters))
     errors = np.log(np.sqrt((points**2).mean(2)) + _SMALLEST_ERROR)
-    scaled = points / _expected(x, errors, groups)[:, :, None]
+    scaled = points / _expected(x, errors, group)[:, :, None]
     content = {
         "format": FORMAT,
         "positions": x.tolist(),
@@ -69,6 +79,7 @@ def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = F
         "factors": [_factor(scaled, level).tolist() for level in LEVELS],
         "coverage": _coverage(scaled, groups, problem.parameters),
         **_spread(problem, _thinned(everything), history),
+        **model.content,
     }
     surrogate.uncertainty = UncertaintyRecord(json.dumps(content, allow_nan=False))
     return surrogate.uncertainty
@@ -92,24 +103,39 @@ def coverage_table(record: UncertaintyRecord) -> Table:
 
 def _predicted(
     surrogate: Surrogate, u: np.ndarray, parameters, steps: int
-) -> Float[np.ndarray, "trajectory steps *space channel"]:
-    """Roll out all trajectories in batches of one size."""
-    history, found = surrogate.window.history, []
+) -> tuple[Float[np.ndarray, "trajectory steps *space channel"], Float[np.ndarray, "trajectory feature"]]:
+    """Roll out all trajectories in batches of one size; also return the features of the rollouts."""
+    given, problem = jnp.asarray(u[:, : surrogate.window.history], jnp.float32), surrogate.problem
+    resolution, finest = tuple(given.shape[2:-1]), surrogate.config.base.finest_grid
+    surrogate.warn_out_of_distribution(parameters, resolution, steps, finest)
+    roll = functools.partial(compiled_member_rollouts, *nnx.split(surrogate))
+    found = []
     for first in range(0, len(u), _BATCH):
         rows = np.minimum(np.arange(first, first + _BATCH), len(u) - 1)
-        given = u[rows, 0] if history == 1 else u[rows, :history]
-        found.append(np.asarray(surrogate.rollout(given, parameters[rows], steps)))
-    frames = np.concatenate(found)[: len(u)]
+        found.append(describe_rollouts(problem, roll, given[rows], parameters[rows], steps))
+    frames, features = (np.concatenate(each)[: len(u)] for each in zip(*found, strict=True))
     if not np.isfinite(frames).all():
         raise ValueError("a rollout of the calibration data is not finite; leave out these parameter values")
-    return frames
+    return frames, features.astype(np.float64)
 
 
-def _expected(x, errors, groups) -> Float[np.ndarray, "trajectory time channel"]:
-    """Return the errors that are expected from the trajectories at all other parameter values."""
-    group = np.empty(len(x), int)
+def _relative_errors(deviation: np.ndarray, truth: np.ndarray) -> Float[np.ndarray, " trajectory"]:
+    """Return the relative error of each rollout, as a mean over channels."""
+    axes = tuple(range(1, truth.ndim - 1))
+    size = np.sqrt((truth.astype(np.float64) ** 2).mean(axes))
+    return (np.sqrt((deviation**2).mean(axes)) / np.maximum(size, _SMALLEST_ERROR)).mean(-1) + _SMALLEST_ERROR
+
+
+def _numbers(groups, count: int) -> Int[np.ndarray, " trajectory"]:
+    """Return the number of the parameter value of each trajectory."""
+    group = np.empty(count, int)
     for number, (_, _, samples) in enumerate(groups):
         group[samples] = number
+    return group
+
+
+def _expected(x, errors, group) -> Float[np.ndarray, "trajectory time channel"]:
+    """Return the errors that are expected from the trajectories at all other parameter values."""
     known, found = jnp.asarray(x, jnp.float32), jnp.asarray(errors, jnp.float32)
     return np.asarray(expected_error(known, found, known, jnp.asarray(group[:, None] == group[None])))
 
@@ -141,12 +167,12 @@ def _thinned(data: Trajectories) -> Trajectories:
 
 
 def _spread(problem: Problem, data: Trajectories, history: int) -> dict:
-    """Return mean and standard deviation of the features of first frames, and the distance that 5 % of them exceed."""
+    """Return mean and standard deviation of the features of first frames, and the largest distance of them."""
     last = jnp.asarray(data.first_frames(history).read()[:, -1])
     found = np.asarray(features(problem, last), np.float64)
     centre, spread = found.mean(0), np.maximum(found.std(0), _LEAST_SPREAD)
     parameters = jnp.asarray(data.parameters, jnp.float32)
     arrays = (jnp.asarray(a, jnp.float32) for a in (centre, spread))
     distance = np.asarray(unscaled_distance(problem, last, parameters, *arrays))
-    farthest = float(np.quantile(distance, 0.95))
+    farthest = float(distance.max())
     return {"centre": centre.tolist(), "spread": spread.tolist(), "farthest": max(farthest, _LEAST_SPREAD)}

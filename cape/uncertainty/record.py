@@ -15,8 +15,9 @@ from cape.locate import check_inside
 from cape.problem import Problem
 
 FILE = "uncertainty.json"
-FORMAT = 1
+FORMAT = 2
 _KEYS = ("positions", "errors", "levels", "factors", "centre", "spread", "farthest")
+_KEYS += ("feature_centre", "feature_spread", "weights", "bounds", "threshold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +37,14 @@ class UncertaintyRecord:
         """Return an array of the record, float32:
 
         - positions [trajectory, parameter] of the calibration trajectories (see `cape.uncertainty.position.positions`);
-        - errors [trajectory, time, channel], the logarithm of the error over the size of the first frame;
+        - errors [trajectory, time, channel], the logarithm of the error over the size of the first frame and over the
+          predicted error;
         - levels [level], and factors [level, time, channel] by which a band of that level is wider than the error;
         - centre [feature] and spread [feature], mean and standard deviation of the features of the first frames;
-        - farthest [], the distance that 5 % of the data exceed.
+        - farthest [], the largest distance of the calibration data;
+        - feature_centre and feature_spread [feature], mean and standard deviation of the features of the rollouts;
+        - weights [feature + 1] and bounds [2] of the logarithm of the predicted error;
+        - threshold [], the logarithm of the predicted error above which a rollout is flagged.
         """
         return np.asarray(self.content[name], np.float32)
 
@@ -58,8 +63,13 @@ class UncertaintyRecord:
         return write_text(folder / FILE, self.text + "\n")
 
 
-def read_uncertainty(folder: Path, problem: Problem) -> UncertaintyRecord | None:
+def read_uncertainty(folder: Path, problem: Problem, features: int) -> UncertaintyRecord | None:
     """Read the record of a pretrained folder; None if there is none.
+
+    Args:
+        folder: the pretrained folder.
+        problem: of the surrogate.
+        features: number of features of its rollouts (see `count_features`).
 
     Raises:
         ValueError: the file is damaged, of another problem or format, or a link out of the folder.
@@ -74,7 +84,7 @@ def read_uncertainty(folder: Path, problem: Problem) -> UncertaintyRecord | None
             raise ValueError(f"format {content['format']!r}, expected {FORMAT}")
         record = UncertaintyRecord(json.dumps(content))
         shapes = {name: record.array(name).shape for name in _KEYS}
-        _check(shapes, len(problem.parameters), len(problem.channels))
+        _check(shapes, len(problem.parameters), len(problem.channels), features)
         if not all(np.isfinite(record.array(name)).all() for name in _KEYS):
             raise ValueError("numbers that are not finite")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -85,7 +95,7 @@ def read_uncertainty(folder: Path, problem: Problem) -> UncertaintyRecord | None
     return record
 
 
-def _check(shapes: dict[str, tuple[int, ...]], parameters: int, channels: int) -> None:
+def _check(shapes: dict[str, tuple[int, ...]], parameters: int, channels: int, of_rollout: int) -> None:
     """Raise ValueError unless the shapes fit each other and the problem."""
     trajectories, steps = shapes["errors"][:2]
     features, levels = 3 * channels, shapes["levels"][0]
@@ -96,6 +106,11 @@ def _check(shapes: dict[str, tuple[int, ...]], parameters: int, channels: int) -
         "centre": (features,),
         "spread": (features,),
         "farthest": (),
+        "feature_centre": (of_rollout,),
+        "feature_spread": (of_rollout,),
+        "weights": (of_rollout + 1,),
+        "bounds": (2,),
+        "threshold": (),
     }
     for name, shape in expected.items():
         if shapes[name] != shape:

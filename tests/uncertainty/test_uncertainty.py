@@ -17,6 +17,7 @@ from cape.uncertainty.bands import expected_error
 from cape.uncertainty.calibrate import LEVELS, calibrate, coverage_table
 from cape.uncertainty.position import features, positions
 from cape.uncertainty.record import FILE, read_uncertainty
+from cape.uncertainty.rollout_features import count_features
 
 VALUES = np.repeat([0.1, 0.2, 0.4, 0.7, 1.0], 16)
 OTHER_VALUES = np.repeat([0.15, 0.28, 0.53, 0.85], 16)  # the calibration does not have them
@@ -85,7 +86,7 @@ def test_a_record_is_saved_and_loaded_with_the_weights(surrogate, record, tmp_pa
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c | {"format": 9}, "format 9, expected 1"),
+        (lambda c: c | {"format": 9}, "format 9, expected 2"),
         (lambda c: {k: v for k, v in c.items() if k != "levels"}, "levels"),
         (lambda c: c | {"centre": [0.0]}, r"centre: expected shape \(3,\), got \(1,\)"),
         (lambda c: c | {"farthest": 1e300}, "numbers that are not finite"),
@@ -94,9 +95,10 @@ def test_a_record_is_saved_and_loaded_with_the_weights(surrogate, record, tmp_pa
 )
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_a_damaged_record_is_refused(record, tmp_path, change, message):
+    problem = problem_of("advection")
     (tmp_path / FILE).write_text(json.dumps(change(json.loads(record.text))))
     with pytest.raises(ValueError, match=message):
-        read_uncertainty(tmp_path, problem_of("advection"))
+        read_uncertainty(tmp_path, problem, count_features(problem, 1))
 
 
 def test_what_is_not_calibrated_is_an_error(surrogate, record):
