@@ -186,7 +186,7 @@ class Surrogate(nnx.Module):
             parameters: by name, or an array [parameter] or [batch, parameter] (see `Problem.parameter_array`).
             steps: number of frames, `problem.dt` apart.
             uncertainty: also return bands, which hold a share `level` of the points, and a distance (see
-                `UncertainFrames`); takes six rollouts as long as those of the calibration.
+                `UncertainFrames`); takes up to six more rollouts of the calibrated length.
 
         Warns:
             OutsideTrainedRange: a parameter lies outside the trained range.
@@ -207,10 +207,11 @@ class Surrogate(nnx.Module):
             array = self.problem.parameter_array(parameters, u0.shape[0])
         self.warn_out_of_distribution(array, given.shape[2:-1], steps, self.config.base.finest_grid)
         graphdef, state = nnx.split(self)
+        frames = compiled_rollout(graphdef, state, given, array, steps)
         if not uncertainty:
-            return compiled_rollout(graphdef, state, given, array, steps)
+            return frames
         roll = functools.partial(compiled_member_rollouts, graphdef, state)
-        return with_uncertainty(self, roll, given, array, steps, level)
+        return with_uncertainty(self, frames, roll, given, array, level)
 
     def warn_out_of_distribution(
         self,

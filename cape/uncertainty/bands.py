@@ -42,20 +42,20 @@ class Calibrated(Protocol):
 
 def with_uncertainty(
     surrogate: Calibrated,
+    frames: Float[Array, "batch steps *space channel"],
     roll: Roll,
     given: Float[Array, "batch history *space channel"],
     parameters: Float[Array, "batch parameter"],
-    steps: int,
     level: float,
 ) -> UncertainFrames:
-    """Roll out frames, and add bands and distances.
+    """Add bands and distances to predicted frames.
 
     Args:
         surrogate: with its calibration.
+        frames: the prediction.
         roll: rolls out every member of the surrogate.
         given: the frames that the rollouts start from.
         parameters: of the rollouts.
-        steps: number of frames to predict.
         level: share of the points inside the bands.
 
     Raises:
@@ -68,13 +68,13 @@ def with_uncertainty(
             "cape.uncertainty.calibrate.calibrate(surrogate, trajectories)"
         )
     last = given[:, -1]
-    width = half_widths(record, problem, last, parameters, steps, level)
-    frames, features = describe_rollouts(problem, roll, given, parameters, record.steps)
+    width = half_widths(record, problem, last, parameters, frames.shape[1], level)
+    _, features = describe_rollouts(problem, roll, given, parameters, record.steps)
     error = predicted_error(record, features)
     distance = jnp.maximum(
         error / np.exp(record.array("threshold").item()), distances(record, problem, last, parameters)
     )
-    return UncertainFrames(frames[:, :steps], width * error[:, None, None], distance)
+    return UncertainFrames(frames, width * error[:, None, None], distance)
 
 
 def half_widths(

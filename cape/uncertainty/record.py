@@ -16,8 +16,18 @@ from cape.problem import Problem
 
 FILE = "uncertainty.json"
 FORMAT = 2
-_KEYS = ("positions", "errors", "levels", "factors", "centre", "spread", "farthest")
-_KEYS += ("feature_centre", "feature_spread", "weights", "bounds", "threshold")
+_OF_BANDS = ("positions", "errors", "levels", "factors")
+_OF_DISTANCE = (
+    "centre",
+    "spread",
+    "farthest",
+    "feature_centre",
+    "feature_spread",
+    "weights",
+    "bounds",
+    "threshold",
+)
+_KEYS = _OF_BANDS + _OF_DISTANCE
 
 
 @dataclasses.dataclass(frozen=True)
