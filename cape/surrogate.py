@@ -220,9 +220,7 @@ class Surrogate(nnx.Module):
         steps: int,
         finest_grid: float = 1.0,
     ) -> None:
-        """Warn of a rollout outside the training data (see `rollout_warnings`).
-
-        Parameters that jax is tracing are not checked, because their values are unknown.
+        """Warn of a rollout outside the training data (see `rollout_warnings`). Traced parameters are not checked.
 
         Raises:
             ValueError: a parameter is not finite.
