@@ -9,6 +9,7 @@ compiled programs on disk, `warm` with all that an earlier start left.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -52,81 +53,101 @@ def started(preset: str, data: str, cache: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+class Clock:
+    """The seconds at the ends of parts, and the seconds that all cores have worked until then."""
+
+    def __init__(self) -> None:
+        self.wall: dict[str, float] = {}
+        self.cpu: dict[str, float] = {}
+
+    def note(self, part: str) -> None:
+        """Note the first end of a part."""
+        self.wall.setdefault(part, time.perf_counter())
+        self.cpu.setdefault(part, time.process_time())
+
+    def after(self, part: str, module: Any, name: str) -> None:
+        """Let a function of a module note the end of a part when it returns."""
+        function = getattr(module, name)
+
+        def noted(*given: Any, **named: Any) -> Any:
+            result = function(*given, **named)
+            self.note(part)
+            return result
+
+        setattr(module, name, noted)
+
+
+class Validated(Exception):
+    """The first validation is done."""
+
+
 def start(preset: str, data: str, cache: str) -> dict[str, Any]:
     """Start a training in this process and end it after its first validation."""
-    began = time.perf_counter()
-    import jax
-
-    if cache:
-        jax.config.update("jax_compilation_cache_dir", cache)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    compiled: list[tuple[str, float]] = []
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda event, seconds, **about: (
-            compiled.append((str(about.get("fun_name", "")), seconds))
-            if event.endswith("backend_compile_duration")
-            else None
-        )
-    )
+    clock = Clock()
+    clock.note("began")
+    compiled = count_programs(cache)
     from cape import experiment as experiments
     from cape.commands.train import presets
     from cape.config import load_toml
     from cape.training import build as building
     from cape.training import fit as fitting
 
-    times = {"import": time.perf_counter()}
+    clock.note("import")
     settings = load_toml(experiments.Experiment, presets()[preset])
     settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, folder=data))
     experiments.simulated(settings.data, progress=False)
-    simulated = time.perf_counter()
-    cpu: list[float] = []  # of the process, after each part
+    clock.note("simulated")
+    clock.after("data", experiments, "check_data")
+    clock.after("equation", building, "identify")
+    clock.after("model", experiments, "build")
+    stop_after_validation(clock, fitting)
+    with contextlib.suppress(Validated):
+        experiments.train(settings, experiments.prepare(settings.data, progress=False), progress=False)
+    before = ("began", "simulated", *PARTS[1:-1])
+    found = {part: clock.wall[part] - clock.wall[since] for part, since in zip(PARTS, before, strict=True)}
+    return found | {
+        "programs": len(compiled),
+        "xla": sum(compiled),
+        "cpu": clock.cpu["first update"] - clock.cpu["model"],
+    }
 
-    def after(part: str, module: Any, name: str) -> None:
-        """Note when a function returns for the first time."""
-        function = getattr(module, name)
 
-        def noted(*given: Any, **named: Any) -> Any:
-            result = function(*given, **named)
-            times.setdefault(part, time.perf_counter())
-            cpu.append(time.process_time())
-            return result
+def count_programs(cache: str) -> list[float]:
+    """Import jax with a folder of compiled programs, if one is given; return a list of the seconds of XLA to come."""
+    import jax
 
-        setattr(module, name, noted)
+    if cache:
+        jax.config.update("jax_compilation_cache_dir", cache)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    compiled: list[float] = []
 
-    after("data", experiments, "check_data")
-    after("equation", building, "identify")
-    after("model", experiments, "build")
-    add = fitting.RunningEpoch.add
+    def listen(event: str, seconds: float, **about: Any) -> None:
+        if event.endswith("backend_compile_duration"):
+            compiled.append(seconds)
 
-    def noted(self: Any, measures: Any, steps: int) -> None:
-        if "first update" not in times:
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    return compiled
+
+
+def stop_after_validation(clock: Clock, fitting: Any) -> None:
+    """Let a training note its first update and its first validation, and end after this."""
+    import jax
+
+    add, validate = fitting.RunningEpoch.add, fitting._validate
+
+    def noted(running: Any, measures: Any, steps: int) -> None:
+        if "first update" not in clock.wall:
             jax.block_until_ready(measures)
-            times["first update"] = time.perf_counter()
-            cpu.append(time.process_time())
-        add(self, measures, steps)
-
-    class Validated(Exception):
-        pass
-
-    validate = fitting._validate
+            clock.note("first update")
+        add(running, measures, steps)
 
     def last(*given: Any, **named: Any) -> Any:
         validate(*given, **named)
+        clock.note("first validation")
         raise Validated
 
-    fitting.RunningEpoch.add, fitting._validate = noted, last  # type: ignore[method-assign]
-    try:
-        experiments.train(settings, experiments.prepare(settings.data, progress=False), progress=False)
-    except Validated:
-        times["first validation"] = time.perf_counter()
-    since = dict(zip(PARTS, [began, simulated, *(times[part] for part in PARTS[1:-1])], strict=True))
-    found = {part: times[part] - since[part] for part in PARTS}
-    return found | {
-        "programs": len(compiled),
-        "xla": sum(seconds for _, seconds in compiled),
-        "cpu": cpu[-1] - cpu[-2],
-    }
+    fitting.RunningEpoch.add, fitting._validate = noted, last
 
 
 if __name__ == "__main__":

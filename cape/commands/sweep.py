@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from cape.commands.session import prepare_jax
 from cape.commands.train import read_options
@@ -23,7 +24,9 @@ def sweep(arguments: Sequence[str]) -> None:
         suffix="-sweep",
     )
     from cape.runs.grid import read_grid
+    from cape.runs.search import find_runs
     from cape.runs.sweep import sweep as run_sweep
+    from cape.runs.sweep import sweep_one
     from cape.runs.table import sorted_runs, table_of_runs
 
     grid = read_grid(varied)
@@ -31,9 +34,12 @@ def sweep(arguments: Sequence[str]) -> None:
         if fixed := [each for each in others if _names(each, key)]:
             raise ValueError(f"{key} is given twice: {fixed[0]} and {key}=...; remove one of them")
     prepare_jax()
-    found = run_sweep(
-        options.experiment, grid, options.out, progress=not options.quiet, figures=options.figures
-    )
+    settings: Any = {"progress": not options.quiet, "figures": options.figures}
+    if options.index >= 0:
+        folder = sweep_one(options.experiment, grid, options.index, options.out, **settings)
+        print(table_of_runs(find_runs([folder]).runs))
+        return
+    found = run_sweep(options.experiment, grid, options.out, **settings)
     print(table_of_runs(sorted_runs(found.runs, "validation")))
     if found.failed:
         name, message = next(iter(found.failed.items()))

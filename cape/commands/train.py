@@ -73,7 +73,7 @@ def read_options(arguments: Sequence[str], command: str, description: str, suffi
     if start:
         defaults, out = settings_from(start, defaults if named else None, new_data=files), run_name(start)
         name = f"{name} {FROM} {start}" if named else f"{FROM} {start}"
-    options_of = {"train": _options_of_train}.get(command, _options)
+    options_of = {"train": _options_of_train, "sweep": _options_of_sweep}.get(command, _options)
     options: Any = tyro.cli(
         options_of(defaults, f"runs/{out}{suffix}"),
         args=arguments,
@@ -128,6 +128,18 @@ def _options_of_train(defaults: "Experiment", folder: str) -> type[Any]:
         """index of this process, from 0 (JAX_PROCESS_ID)"""
 
     return TrainOptions
+
+
+def _options_of_sweep(defaults: "Experiment", folder: str) -> type[Any]:
+    """Return the options of `cape sweep`: those of a training, and which of the runs is to be trained."""
+    options = _options(defaults, folder)
+
+    @dataclasses.dataclass(frozen=True)
+    class SweepOptions(options):  # type: ignore[misc,valid-type]
+        index: int = -1
+        """train only this run of the sweep, counted from 0, so that the tasks of a job array share a sweep; -1: all"""
+
+    return SweepOptions
 
 
 def _read_experiment(path: Path) -> "Experiment":

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from cape.training.divergence import Diverged
 from cape.training.run_folder import CONFIG, differing_settings
 
 FILE = "sweep.json"
+_WAITS, _WAIT = 50, 0.2  # attempts to claim a folder, and seconds between them
 
 
 class SweepResult(NamedTuple):
@@ -66,6 +68,55 @@ def sweep(
                 print(f"{name} failed: {error}", file=sys.stderr)
             jax.clear_caches()  # every run has programs of its own
         return SweepResult(find_runs([folder]).runs, failed)
+
+
+def sweep_one(
+    experiment: Experiment,
+    grid: Grid,
+    index: int,
+    folder: str | Path,
+    *,
+    progress: bool = True,
+    figures: bool = True,
+) -> Path:
+    """Run one combination of a sweep, and return the folder of the run. A finished run is left as it is.
+
+    Several processes may run other combinations of the same sweep at the same time, such as the tasks of a job array.
+
+    Args:
+        experiment, grid, folder, progress, figures: see `sweep`.
+        index: of the combination, counted from 0, in the order of `sweep`.
+
+    Raises:
+        ValueError: there is no such combination; or see `sweep`, whose failed runs raise their errors here.
+        FolderInUse: the run is trained in another process, or `sweep` runs in the folder.
+    """
+    folder, experiments = Path(folder), combinations(experiment, grid)
+    if not 0 <= index < len(experiments):
+        raise ValueError(
+            f"--index: expected 0 to {len(experiments) - 1} for {len(experiments)} runs, got {index}"
+        )
+    _claim_together(folder, experiment, grid)
+    name = list(experiments)[index]
+    finished = _is_finished(folder / name)
+    if progress:
+        print(f"run {index} of 0 to {len(experiments) - 1}, {name}{': finished before' if finished else ''}")
+    if not finished:
+        run(experiments[name], folder / name, progress=progress, figures=figures)
+    return folder / name
+
+
+def _claim_together(folder: Path, experiment: Experiment, grid: Grid) -> None:
+    """Claim a folder in which other processes may do the same at this moment: wait for them, for some seconds."""
+    for waited in range(_WAITS):
+        try:
+            with lock.locked(folder):
+                return _claim(folder, experiment, grid)
+        except lock.FolderInUse:
+            if waited + 1 == _WAITS:
+                raise
+            time.sleep(_WAIT)
+    return None
 
 
 def _is_finished(folder: Path) -> bool:

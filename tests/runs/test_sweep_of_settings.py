@@ -1,6 +1,7 @@
 """cape sweep: grids of settings, and runs one after another that can be stopped and continued."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cape.cli import main
 from cape.experiment import Experiment
 from cape.runs import sweep as sweep_module
 from cape.runs.grid import combinations, read_grid
+from cape.runs.sweep import sweep_one
 from cape.training.config import TrainingConfig
 from cape.training.interruption import Interrupted
 
@@ -123,6 +125,30 @@ def test_the_same_command_skips_finished_runs_and_continues(trained, capsys, mon
     assert trained == ["seed=0", "seed=1"]
     assert "run 1 of 2, seed=0: finished before\nrun 2 of 2, seed=1\n" in capsys.readouterr().out
     assert main([*SWEEP, "--training.checkpoint-minutes", "1"]) == 0 and len(trained) == 2
+
+
+def test_tasks_of_a_job_array_share_a_sweep_and_each_trains_one_run(trained, capsys):
+    assert main([*SWEEP, "--index", "1"]) == 0
+    assert trained == ["seed=1"]
+    assert "run 1 of 0 to 1, seed=1\n" in capsys.readouterr().out
+    with ThreadPoolExecutor() as tasks:  # at the same time
+        settings = Experiment(training=TrainingConfig(epochs=3)), {"training.seed": (0, 1)}
+        found = tasks.map(lambda index: sweep_one(*settings, index, "t", progress=False), [0, 1])
+    assert [folder.name for folder in found] == ["seed=0", "seed=1"]
+    assert sorted(trained[1:]) == ["seed=0", "seed=1"]
+    assert main([*SWEEP, "--index", "1"]) == 0
+    assert "seed=1: finished before" in capsys.readouterr().out
+    assert main(SWEEP) == 0  # the others
+    assert trained[3:] == ["seed=0"]
+
+
+def test_a_run_that_a_sweep_does_not_have_and_another_sweep_are_refused(trained, capsys):
+    assert main([*SWEEP, "--index", "2"]) == 1
+    assert "--index: expected 0 to 1 for 2 runs, got 2" in capsys.readouterr().err
+    assert not Path("s").exists()
+    assert main([*SWEEP, "--index", "0"]) == 0
+    assert main([*SWEEP, "--index", "0", "--training.batch", "8"]) == 1
+    assert "holds another sweep (training.batch" in capsys.readouterr().err
 
 
 def test_a_run_that_fails_is_named_and_the_others_go_on(trained, capsys, monkeypatch):
