@@ -1,6 +1,7 @@
 """Measure the coverage of the bands of `Surrogate.rollout(..., uncertainty=True)`, and what the distance flags.
 
     python benchmarks/bands.py advection1d burgers1d --seeds 0 1 2
+    python benchmarks/bands.py advection1d burgers1d --into pretrained    # the calibrations that are shipped
 
 The surrogate is calibrated on simulated trajectories, and its bands are compared with others: other initial conditions,
 at trained values, at values inside the trained range that the calibration does not have, and outside the range. The
@@ -11,6 +12,7 @@ import argparse
 import json
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -76,10 +78,16 @@ def simulated(case: Case, values: str, seed: int) -> cape.Trajectories:
         return cape.open(paths).loaded()
 
 
-def measure(name: str, case: Case, seed: int) -> None:
-    """Calibrate, and print the coverage at each kind of values and the rates of the distance."""
+def calibrated(name: str, case: Case, seed: int) -> cape.Surrogate:
+    """Load and calibrate a surrogate."""
     surrogate = cape.load(name)
     calibrate(surrogate, simulated(case, case.calibration, 3000 + seed))
+    return surrogate
+
+
+def measure(name: str, case: Case, seed: int) -> None:
+    """Calibrate, and print the coverage at each kind of values and the rates of the distance."""
+    surrogate = calibrated(name, case, seed)
     errors, distance, rows = {}, {}, {}
     for kind, values in case.test.items():
         data = simulated(case, values, 4000 + seed)
@@ -111,8 +119,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}")
+    parser.add_argument(
+        "--into", help="store the calibration of the first seed in this folder of surrogates, and end"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
+    if options.into:
+        for name in options.models:
+            record = calibrated(name, CASES[name], options.seeds[0]).uncertainty
+            assert record is not None
+            print(record.save(Path(options.into) / name))
+        return
     for name in options.models:
         for seed in options.seeds:
             measure(name, CASES[name], seed)

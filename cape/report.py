@@ -18,6 +18,7 @@ from cape.evaluation.text_table import Table
 from cape.figures.palette import KIND_COLOURS
 from cape.inference.resampling import in_time_steps, on_doubled_grid, on_training_grid
 from cape.surrogate import Surrogate
+from cape.uncertainty.example_bands import with_bands
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,6 +121,7 @@ def evaluate(
     if not all_samples:
         trajectories, every_point = (new_to(surrogate, samples) for samples in (trajectories, every_point))
     evaluation = measure(surrogate.at, trajectories, problem.training_values, steps=steps, window=window)
+    evaluation = with_bands(surrogate, evaluation)
     evaluated = trajectories.first_frames(len(evaluation.times) + window.history)
     if not protocols:
         return Report(evaluation, data=evaluated)

@@ -36,7 +36,12 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """Truth and prediction of one sample, [time, *space, channel]; both start with the `given` first frames."""
+    """Truth and prediction of one sample, [time, *space, channel]; both start with the `given` first frames.
+
+    Attributes:
+        half_width: of a band around the prediction that holds a share `level` of the points, 0 in the given frames;
+            None if the uncertainty is not known.
+    """
 
     parameters: dict[str, float]
     kind: str
@@ -46,6 +51,8 @@ class Example:
     coordinates: tuple[Float[np.ndarray, " _"], ...]
     channel_names: tuple[str, ...]
     given: int = 1
+    half_width: Float[np.ndarray, "time channel"] | None = None
+    level: float = 0.9
 
     @property
     def caption(self) -> str:

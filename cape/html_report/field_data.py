@@ -5,6 +5,7 @@ values, frames. Of a 3D field the plane in the middle of the last axis is shown.
 """
 
 import base64
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,15 +59,8 @@ def _plane(example: Example) -> Example:
         return example
     middle = len(example.coordinates[2]) // 2
     truth, prediction = example.truth[:, :, :, middle], example.prediction[:, :, :, middle]
-    return Example(
-        example.parameters,
-        example.kind,
-        truth,
-        prediction,
-        example.times,
-        example.coordinates[:2],
-        example.channel_names,
-        example.given,
+    return dataclasses.replace(
+        example, truth=truth, prediction=prediction, coordinates=example.coordinates[:2]
     )
 
 
@@ -104,7 +98,14 @@ def _example(example: Example, frames: np.ndarray, strides: Sequence[int]) -> di
         "kind": example.kind,
         "truth": coded(truth.astype(np.float64), bits),
         "error": coded(clipped, bits),
+        "half_width": None if example.half_width is None else _rounded(example.half_width[frames].T),
+        "level": example.level,
     }
+
+
+def _rounded(values: np.ndarray) -> list[list[float | None]]:
+    """Return numbers with four digits; None for what is not finite."""
+    return [[float(f"{v:.4g}") if np.isfinite(v) else None for v in line] for line in values]
 
 
 def coded(values: Frames, bits: int) -> dict[str, Any]:

@@ -28,6 +28,7 @@ FEWEST_TRAJECTORIES = 20
 _SMALLEST_ERROR = 1e-8
 _LEAST_SPREAD = 0.05  # of features, which are relative
 _BATCH = 32
+_DIGITS = 4  # of positions and of logarithms of errors in the record
 
 
 def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = False) -> UncertaintyRecord:
@@ -68,13 +69,13 @@ def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = F
     size = np.asarray(frame_size(problem, jnp.asarray(u[:, history - 1])))
     unit = size * np.exp(model.left_out)[:, None]
     points = deviation.reshape(len(u), steps, -1, u.shape[-1]) / unit[:, None, None]
-    x = np.asarray(positions(problem, parameters))
-    errors = np.log(np.sqrt((points**2).mean(2)) + _SMALLEST_ERROR)
+    x = np.asarray(positions(problem, parameters), np.float64)
+    errors = np.log(np.sqrt((points**2).mean(2)) + _SMALLEST_ERROR).astype(np.float64)
     scaled = points / _expected(x, errors, group)[:, :, None]
     content = {
         "format": FORMAT,
-        "positions": x.tolist(),
-        "errors": errors.tolist(),
+        "positions": x.round(_DIGITS).tolist(),
+        "errors": errors.round(_DIGITS).tolist(),
         "levels": list(LEVELS),
         "factors": [_factor(scaled, level).tolist() for level in LEVELS],
         "coverage": _coverage(scaled, groups, problem.parameters),

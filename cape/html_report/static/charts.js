@@ -5,8 +5,9 @@ const WIDE = innerWidth < 720 ? {} : { width: 1040, height: 260 }; // of a chart
 const HEIGHT = 300;
 const EDGES = { left: 62, right: 14, top: 12, bottom: 44 };
 
-// Draw a chart; `lines` are {points: [[x, y], ...], style, marker, label}. `x` and `y` are {label, scale}.
-function chart({ label, x, y, bands = [], marks = [], lines, width = WIDTH, height = HEIGHT }) {
+// Draw a chart; `lines` are {points: [[x, y], ...], style, marker, label}, an `area` is [[x, low, high], ...]. `x` and `y`
+// are {label, scale}.
+function chart({ label, x, y, bands = [], marks = [], area = [], lines, width = WIDTH, height = HEIGHT }) {
   const across = (value) => EDGES.left + x.scale.at(value) * (width - EDGES.left - EDGES.right);
   const up = (value) => height - EDGES.bottom - y.scale.at(value) * (height - EDGES.top - EDGES.bottom);
   const bottom = height - EDGES.bottom;
@@ -22,9 +23,16 @@ function chart({ label, x, y, bands = [], marks = [], lines, width = WIDTH, heig
   }
   drawAxes(root, x, y, across, up, bottom, width);
   for (const value of marks) root.append(shape("line", { class: "tick", x1: across(value), x2: across(value), y1: bottom, y2: bottom - 7 }));
+  if (area.length) inside.append(shape("path", { class: "area", d: outline(area, across, up) }));
   for (const line of lines) drawLine(inside, line, across, up);
   root.append(inside);
   return root;
+}
+
+// Return the path around an area: along its lower edge and back along its upper edge.
+function outline(area, across, up) {
+  const edge = (points) => points.map(([x, y]) => `${across(x).toFixed(1)} ${up(y).toFixed(1)}`).join("L");
+  return `M${edge(area.map(([x, low]) => [x, low]))}L${edge(area.map(([x, , high]) => [x, high]).reverse())}Z`;
 }
 
 function drawAxes(root, x, y, across, up, bottom, width) {
@@ -73,9 +81,10 @@ const symbol = (form, kind) => shape("path", { class: `marker ${kind}`, d: PATHS
 
 // Return a legend; entries are {label, style} for lines and {label, marker} for symbols.
 function legend(entries) {
-  const items = entries.map(({ label, style, marker, band }) => {
+  const items = entries.map(({ label, style, marker, band, area }) => {
     const sample = shape("svg", { viewBox: "0 0 26 12", "aria-hidden": "true" });
     if (band) sample.append(shape("rect", { class: "band", x: 2, y: 1, width: 22, height: 10 }));
+    if (area) sample.append(shape("rect", { class: "area", x: 2, y: 1, width: 22, height: 10 }));
     if (style) sample.append(shape("path", { class: style, d: "M1 6H25" }));
     if (marker) {
       const node = symbol(marker, marker);

@@ -33,6 +33,7 @@ function showFields(section, spectraSection, fields, spectra) {
     time.show(`t = ${text(fields.times[t], 4)}`);
     const part = decodedExample(value.value);
     const now = { truth: part.truth[c], prediction: part.prediction[c], error: part.error[c] };
+    if (example.half_width) Object.assign(now, { halfWidth: example.half_width[c][t], level: example.level });
     view.draw(now, t, `${fields.channels[c]}, ${caption(example.parameters)}, t = ${text(fields.times[t], 4)}`);
     const given = t < fields.given;
     badge.textContent = given ? "This frame is given to the surrogate." : `Root mean square error of this frame: ${text(rms(frameOf(now.error, t, fields)))}, of the truth: ${text(rms(frameOf(now.truth, t, fields)))}.`;
@@ -55,12 +56,14 @@ function lineView(fields) {
   const node = element("div", {}, box, element("div", { class: "panels" }, ...panels.map((panel) => panel.node)));
   return {
     node,
-    draw({ truth, prediction, error }, t, description) {
+    draw({ truth, prediction, error, halfWidth, level }, t, description) {
       const [low, high] = limits(truth);
       const room = 0.08 * (high - low) || 0.5;
       const lines = [["curve truth", truth], ["curve prediction", prediction]].map(([style, values]) => ({ style, points: x.map((at, i) => [at, values[t * count + i]]) }));
-      const plot = chart({ label: `Truth and prediction: ${description}`, x: { label: "x", scale: scale([left, right], false) }, y: { label: description.split(",")[0], scale: scale([low - room, high + room], false) }, lines, ...WIDE });
-      box.replaceChildren(plot, legend([{ label: "truth", style: "curve truth" }, { label: "prediction", style: "curve prediction" }]));
+      const area = halfWidth ? x.map((at, i) => [at, prediction[t * count + i] - halfWidth, prediction[t * count + i] + halfWidth]).filter((point) => point.every(Number.isFinite)) : [];
+      const plot = chart({ label: `Truth and prediction: ${description}`, x: { label: "x", scale: scale([left, right], false) }, y: { label: description.split(",")[0], scale: scale([low - room, high + room], false) }, area, lines, ...WIDE });
+      const band = halfWidth === undefined ? [] : [{ label: `band for ${Math.round(100 * level)} % of the points`, area: true }];
+      box.replaceChildren(plot, legend([{ label: "truth", style: "curve truth" }, { label: "prediction", style: "curve prediction" }, ...band]));
       const colours = colourScale(low, high);
       drawOverTime(panels[0], truth, count, fields.times.length, colours, t, description);
       drawOverTime(panels[1], prediction, count, fields.times.length, colours, t, description);
