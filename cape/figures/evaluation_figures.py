@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cape.evaluation.evaluation import KINDS, Evaluation, Example
 from cape.evaluation.metric import METRICS
 from cape.figures.animation import animate
-from cape.figures.band_profiles import band_profiles
+from cape.figures.band_panels import band_panels
 from cape.figures.error_by_value import error_by_value
 from cape.figures.error_over_parameter import error_over_parameter, varying
 from cape.figures.error_over_time import error_over_time
@@ -83,7 +83,7 @@ def _example_figures(examples: Sequence[Example]) -> Iterator[tuple[str, "Figure
     if all(example.half_width is not None for example in typical):
         names = examples[0].channel_names
         for channel, name in enumerate(names):
-            yield "bands" + (f"_{name}" if len(names) > 1 else ""), band_profiles(typical, channel)
+            yield "bands" + (f"_{name}" if len(names) > 1 else ""), band_panels(typical, channel)
     if examples[0].truth.ndim == 3:
         names = examples[0].channel_names
         for channel, name in enumerate(names):
