@@ -24,6 +24,7 @@ from cape.solvers.fno import FNOConfig
 from cape.solvers.message_passing import MessagePassingConfig
 from cape.solvers.solver import SOLVERS
 from cape.solvers.unet import UNetConfig
+from cape.solvers.warp_unet import WarpUNetConfig
 from cape.surrogate import Surrogate
 
 SMALL_BASES = (
@@ -34,6 +35,7 @@ SMALL_BASES = (
     FactorisedFNOConfig(width=4, modes=2, layers=1, expansion=1, projection=4, kernel=3),
     ConvNextUNetConfig(features=4, levels=1, kernel=3, expansion=1),
     MessagePassingConfig(width=4, layers=1, radius=1),
+    WarpUNetConfig(width=2, levels=1, heads=2),
 )
 
 

@@ -86,21 +86,16 @@ def test_several_frames_and_bundles_are_averaged_too():
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(folder, tmp_path, monkeypatch):
-    make, validations = fitting.Validation, []
+    validate, validations = fitting.Validation.__call__, []
 
-    def make_stopping(*arguments, **settings):
-        validate = make(*arguments, **settings)
-
-        def stopping(*weights):
-            validations.append(1)
-            if len(validations) == 2:
-                raise KeyboardInterrupt
-            return validate(*weights)
-
-        return stopping
+    def stopping(self, *weights):
+        validations.append(1)
+        if len(validations) == 2:
+            raise KeyboardInterrupt
+        return validate(self, *weights)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(fitting, "Validation", make_stopping)
+        patched.setattr(fitting.Validation, "__call__", stopping)
         train(OFTEN, tmp_path, THREE)
     train(OFTEN, tmp_path, THREE)
     assert_same_weights(cape.load(tmp_path), cape.load(folder))
