@@ -1,7 +1,7 @@
 """The band of a prediction: around the prediction, with its error, and over time."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOUR = COLOURS[0]
-_SHADE = {"color": _COLOUR, "alpha": 0.25, "lw": 0}
+_SHADE: dict[str, Any] = {"color": _COLOUR, "alpha": 0.25, "lw": 0}
 
 
 def band_panels(examples: Sequence[Example], channel: int = 0) -> "Figure":
