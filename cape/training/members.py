@@ -11,7 +11,7 @@ from jaxtyping import Array, Int
 
 def of_each_member(members: int, function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a function of one member's arrays take and return those of all members [member, ...]."""
-    return jax.vmap(function) if members > 1 else function
+    return jax.vmap(function, axis_size=members) if members > 1 else function
 
 
 def of_all_members(update: Callable[..., Any]) -> Callable[..., Any]:
