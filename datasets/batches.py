@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import gcd
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from cape.datasets.rereading import read_again_after_errors
 from cape.datasets.trajectories import Trajectories
+
+_AHEAD = 2  # batches that are read before they are due
 
 
 def steps_per_epoch(samples: int, batch: int) -> int:
@@ -49,36 +53,47 @@ def batch_indices(seed, step, samples: int, batch: int) -> Int[Array, " batch"]:
 
 
 def stream(
-    trajectories: Trajectories, seed: int, batch: int, start_step: int = 0, rows: slice = slice(None)
-) -> Iterator[
-    tuple[int, Float[np.ndarray, "batch time *space channel"], Float[np.ndarray, "batch parameter"]]
-]:
+    trajectories: Trajectories,
+    seed: int,
+    batch: int,
+    start_step: int = 0,
+    rows: slice = slice(None),
+    place: Callable[[tuple[np.ndarray, np.ndarray]], tuple[Any, Any]] = tuple,  # type: ignore[assignment]
+) -> Iterator[tuple[int, Any, Any]]:
     """Yield (step, u, parameters) from `start_step` on, without end, for data that do not fit in memory.
 
-    The batches are those of `batch_indices`, as float32. A thread reads the next batch while this one is used;
-    closing the iterator stops the thread. A batch that cannot be read is read again (see `read_again_after_errors`); if
-    that fails, the error is raised when the batch is due. Only these `rows` of every batch are read.
+    The batches are those of `batch_indices`, as float32: u [batch, time, *space, channel] and parameters [batch,
+    parameter]. A thread reads the next two batches while this one is used, and applies `place` to them, which may copy
+    them to a device. Closing the iterator stops the thread. A batch that cannot be read is read again (see
+    `read_again_after_errors`); if that fails, the error is raised when the batch is due. Only these `rows` of every
+    batch are read.
 
     Raises:
         ValueError: the batch is empty or larger than the number of samples.
     """
     if not 1 <= batch <= trajectories.samples:  # raised here, and not when the first batch is asked for
         raise ValueError(f"expected a batch of 1 to {trajectories.samples} (all samples), got {batch}")
-    return _stream(trajectories, seed, batch, start_step, rows)
+    return _stream(trajectories, seed, batch, start_step, rows, place)
 
 
-def _stream(trajectories: Trajectories, seed: int, batch: int, step: int, rows: slice) -> Iterator[tuple]:
+def _stream(
+    trajectories: Trajectories, seed: int, batch: int, step: int, rows: slice, place: Callable[..., Any]
+) -> Iterator[tuple]:
     indices = jax.jit(partial(batch_indices, seed, samples=trajectories.samples, batch=batch))
 
     def load(step: int) -> tuple:
         chosen = np.asarray(indices(step))[rows]
         u = read_again_after_errors(trajectories, chosen)
-        return step, u, trajectories.parameters[chosen].astype(np.float32)
+        return step, *place((u, trajectories.parameters[chosen].astype(np.float32)))
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="stream") as thread:
-        following = thread.submit(load, step)
-        while True:
-            loaded = following.result()
-            step += 1
-            following = thread.submit(load, step)
-            yield loaded
+        following = deque(thread.submit(load, step + number) for number in range(_AHEAD))
+        try:
+            while True:
+                loaded = following.popleft().result()
+                following.append(thread.submit(load, step + _AHEAD))
+                step += 1
+                yield loaded
+        finally:
+            for each in following:
+                each.cancel()

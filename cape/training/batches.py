@@ -96,14 +96,15 @@ def describe_batch(
 def streamed(
     training: Trajectories, seed: int, size: int, update: int, mesh: Mesh | None = None
 ) -> Iterator[Batch]:
-    """Yield the batches of `resident` (every trajectory once an epoch), each read from disk when it is needed.
+    """Yield the batches of `resident` (every trajectory once an epoch), each read from disk before it is needed.
 
-    Each process reads the trajectories of its own devices.
+    A thread reads them and copies them to the devices. Each process reads the trajectories of its own devices.
     """
     share = size // jax.process_count()
     rows = slice(jax.process_index() * share, (jax.process_index() + 1) * share)
-    for _, frames, parameters in stream(training, seed, size, update, rows):
-        yield divided_between_processes(mesh, (frames, parameters))
+    place = functools.partial(divided_between_processes, mesh)
+    for _, frames, parameters in stream(training, seed, size, update, rows, place):
+        yield frames, parameters
 
 
 def windowed(batches: Iterator[Batch], window: Window) -> Iterator[Batch]:

@@ -39,8 +39,8 @@ class TrainingConfig:
             float32. Weights, all other operations, validation and prediction stay in float32. CPUs compute in float32.
         mesh: the devices that share the work.
         validate_every: epochs between two checkpoints, and between two validations after the warm-up.
-        storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from disk, one
-            batch ahead.
+        storage: "device" keeps all training data in the accelerator's memory; "stream" reads every batch from disk, two
+            batches ahead; the log and the progress tell which part of the time is spent waiting for data.
         trackers: tools that also record the training: "tensorboard", "wandb", "mlflow" (extras of these names), or your
             own (see `Tracker`).
         checkpoint_minutes: save a checkpoint inside an epoch after so many minutes without one; 0: only at the ends of

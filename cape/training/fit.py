@@ -102,7 +102,8 @@ def _attempt(
     params, model_state = weights_of(surrogate)
     best = best_weights(params, model_state, validation.samples, surrogate.members)
     channel_std = jnp.asarray(surrogate.normalisation.channel_std, jnp.float32)
-    running = RunningEpoch(phases.updates_per_epoch, training.samples, channel_std.dtype, surrogate.members)
+    sizes, streamed = (phases.updates_per_epoch, training.samples), config.storage == "stream"
+    running = RunningEpoch(*sizes, channel_std.dtype, surrogate.members, streamed=streamed)
     state = initial_state(params, model_state, phases.training, phases.warm_up)
     state, start = output.resume(state, best, running, diverged)
     state, phases = phases.training.place(state), phases.slowed(output.slowdown)
@@ -203,7 +204,7 @@ def _train_epoch(
     """
     schedule = Schedule(jnp.int32(plan.autoregressive), jnp.int32(plan.pushes) if plan.pushes else None)
     while not running.ended:
-        batch = next(batches)
+        batch = running.take(batches)
         state, measures = programs.update(epoch, state, batch, schedule)
         running.add(measures, steps=batch[0].shape[1] - 1)
         shown.update()

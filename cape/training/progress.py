@@ -82,9 +82,11 @@ class Progress:
         self._time_left.end_epoch(validation=self._validates(self._epoch))
 
     def end_epoch(self, record: Mapping[str, Any]) -> None:
-        """Show the loss and the validation error in the record of an epoch."""
+        """Show the loss, the validation error and the wait for streamed data in the record of an epoch."""
         self._validated = self._epoch + 1
         self._loss = f"loss {record['loss']:.3g}"
+        if "waiting" in record:
+            self._loss += f", {percent(record['waiting'])} of the time waiting for data"
         if "validation_error" in record:
             self._validation = f"validation {percent(record['validation_error'])}"
         self._show()

@@ -1,12 +1,14 @@
 """The running epoch: the losses of its updates so far, and the probabilities with which its trajectories are drawn."""
 
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cape.training.batches import Batch
 from cape.training.objective import Losses
 from cape.training.sampling import PerTrajectory
 from cape.training.update import Measures
@@ -40,11 +42,14 @@ class RunningEpoch:
         samples: number of training trajectories.
         dtype: of the losses.
         members: number of members of an ensemble, each with its losses.
+        streamed: the batches are read from disk. The time that the training waits for them is then measured.
     """
 
-    def __init__(self, updates_per_epoch: int, samples: int, dtype: Any, members: int = 1):
+    def __init__(
+        self, updates_per_epoch: int, samples: int, dtype: Any, members: int = 1, *, streamed: bool = False
+    ):
         self.updates_per_epoch = updates_per_epoch
-        self._samples, self._dtype, self._members = samples, dtype, members
+        self._samples, self._dtype, self._members, self._streamed = samples, dtype, members, streamed
         self.begin()
 
     @property
@@ -63,7 +68,21 @@ class RunningEpoch:
         self._losses: list[Losses] = []
         self._unchecked: list[Measures] = []
         self._steps = 0
-        self._began = time.perf_counter()
+        self._waited = 0.0
+        self._began = self._measured_since = time.perf_counter()
+
+    def take(self, batches: Iterator[Batch]) -> Batch:
+        """Return the next batch, and measure how long that takes.
+
+        If batches are streamed, no more than one update is left to the device before. The time is then one in which
+        the device has nothing to do.
+        """
+        if self._streamed and len(self._unchecked) > 1:
+            jax.block_until_ready(self._unchecked[-2])
+        began = time.perf_counter()
+        batch = next(batches)
+        self._waited += time.perf_counter() - began
+        return batch
 
     def add(self, measures: Measures, steps: int) -> None:
         """Add what an update over so many steps in time measured."""
@@ -87,12 +106,18 @@ class RunningEpoch:
         return None
 
     def means(self) -> dict[str, float]:
-        """Return the mean losses over all steps of all updates (and over members), for the log."""
+        """Return the mean losses over all steps of all updates (and over members), for the log.
+
+        With streamed batches, "waiting" is the share of the time in which the training waited for them.
+        """
         count = self._steps * self._members
         total, prediction, auxiliary = (
             float(jnp.stack(each).sum()) / count for each in zip(*self._losses, strict=True)
         )
-        return {"loss": total, "prediction_loss": prediction, "auxiliary_loss": auxiliary}
+        losses = {"loss": total, "prediction_loss": prediction, "auxiliary_loss": auxiliary}
+        if not self._streamed:
+            return losses
+        return losses | {"waiting": self._waited / (time.perf_counter() - self._measured_since)}
 
     @property
     def seconds(self) -> float:
