@@ -128,7 +128,7 @@ class Surrogate(nnx.Module):
         if self.members > 1:
             return predict_members(self, u, prepared)
         dtype, u = u.dtype, u.astype(jnp.float32)
-        rates, network, *regime = prepared
+        rates, network = prepared[:2]
         advanced = u if self.equation is None else advance(self.equation, self.problem, u, rates)
         following, first_guess = self.corrected(advanced, network)
         old = u.shape[-1] - self.new_channels
@@ -136,8 +136,7 @@ class Surrogate(nnx.Module):
             following = jnp.concatenate([u[..., -old:], following[..., old:]], -1)
         if self.adaptation is not None:
             correct = None if self.equation is None else lambda u: self.corrected(u, network).next
-            c, weight = regime
-            following = adapted_step(self.adaptation, self.problem, u, c, weight, following, correct)
+            following = adapted_step(self.adaptation, self.problem, u, prepared[2:], following, correct)
         return jax.tree.map(lambda a: a.astype(dtype), Prediction(following, first_guess))
 
     def corrected(self, advanced: Float[Array, "batch *space channel"], prepared: Any) -> Prediction:

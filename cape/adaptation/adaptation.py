@@ -141,18 +141,18 @@ def adapted_step(
     adaptation: Adaptation,
     problem: Problem,
     u: Field,
-    c: Float[Array, "batch term"],
-    weight: Float[Array, " batch"],
+    regime: tuple[Float[Array, "batch term"], Float[Array, " batch"]],
     unadapted: Field,
     corrected: Callable[[Field], Field] | None,
 ) -> Field:
     """Advance u by one step of an adapted surrogate.
 
     Args:
-        c, weight: see `regime_at`.
+        regime: see `regime_at`.
         unadapted: the step of the original surrogate.
         corrected: the network's correction of a step of an equation; None: the network makes whole steps.
     """
+    c, weight = regime
     by_equation = equation_step(adaptation.equation, adaptation.scheme, adaptation.conserved, problem, u, c)
     by_network = unadapted if corrected is None else corrected(by_equation)
     share = jnp.asarray(adaptation.share, u.dtype)

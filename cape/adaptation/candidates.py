@@ -72,9 +72,11 @@ def search(
     start = best = _with_enough_substeps(surrogate, few, best)
     shares = [np.ones_like(nothing)] if surrogate.equation is not None else []
     shares += [_fitted_share(surrogate, start.form, few, together) for together in (True, False)]
-    for share in shares if few.total >= _FEWEST_FOR_OCTAVES else shares[:-1]:
+    for share in shares if few.trajectories >= _FEWEST_FOR_OCTAVES else shares[:-1]:
         best = _better(surrogate, few, start._replace(share=share), best)
-    return plain, best if best is not None and best.error < plain * (_BETTER + _TRUST / few.total) else None
+    return plain, best if best is not None and best.error < plain * (
+        _BETTER + _TRUST / few.trajectories
+    ) else None
 
 
 def _forms(problem: Problem, equation: IdentifiedEquation | None, few: Few) -> list[Form]:

@@ -19,7 +19,10 @@ from cape.surrogate import Surrogate
 _FIELDS, _STEPS, _EACH = 12, 8, 16  # random fields, steps of their rollouts, and pairs of each value
 _MOST_VALUES, _MOST_COEFFICIENTS = 12, 60
 _SUBSTEPS = 32
-_NEGLIGIBLE = 0.1  # relative increase of the misfit that the removal of all terms together may cause
+_NEGLIGIBLE, _SMALLEST = (
+    0.1,
+    1e-3,
+)  # increase of the misfit that the removal of a term may cause, relative and absolute
 _GOOD, _ACCEPTED = 0.005, 0.1  # mean misfits
 _SIZES = ((0.25, 0.75), (0.1, 0.4), (0.5, 1.5))  # of the fields, over the given ones, in each attempt
 
@@ -116,7 +119,7 @@ def _fitted(frames, functions, terms, problem: Problem, random) -> tuple[Product
         least, _, hessian = fit.normal_equations(x, _SUBSTEPS, every)
         if not np.isfinite(least):
             break
-        y, kept = eliminate(x.ravel(), free.ravel(), hessian, max(_NEGLIGIBLE * least, 1e-6))
+        y, kept = eliminate(x.ravel(), free.ravel(), hessian, max(_NEGLIGIBLE * least, _SMALLEST))
         rows = np.flatnonzero(kept.reshape(x.shape).any(1))
         if not len(rows):
             break

@@ -27,7 +27,7 @@ class Few(NamedTuple):
         u: the frames of at most 16 of them, for rollouts.
         parameters: of these.
         values: the distinct parameter vectors of all of them.
-        total: number of all trajectories.
+        trajectories: number of all trajectories.
         pairs: consecutive frames, evenly spaced over all trajectories and times.
         replaces: the regime replaces the old one, see `adapt`.
         conserved: whether the mean over space of each channel stays the same in the old and the new data.
@@ -36,7 +36,7 @@ class Few(NamedTuple):
     u: Float[np.ndarray, "trajectory time *space channel"]
     parameters: Float[np.ndarray, "trajectory parameter"]
     values: Float[np.ndarray, "value parameter"]
-    total: int
+    trajectories: int
     replaces: bool
     pairs: Pairs
     conserved: tuple[bool, ...]
@@ -118,7 +118,7 @@ def read_few(surrogate: Surrogate, data: Trajectories, *, replaces: bool = False
         u=u[rolled],
         parameters=p[rolled],
         values=np.unique(data.parameters, axis=0),
-        total=data.samples,
+        trajectories=data.samples,
         replaces=replaces,
         pairs=Pairs(u[sample, time], u[sample, time + 1], p[sample]),
         conserved=conserved,
