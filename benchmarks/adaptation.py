@@ -6,8 +6,8 @@ The cases are `burgers-low` (burgers1d at Nu 0.0005, a quarter of its smallest t
 ten times its largest), `flow-stronger` (navierstokes2d at a force four times its largest) and `flow-other-force`
 (navierstokes2d with the force of another field). Each seed is a set of given trajectories. Errors are nRMSE of rollouts
 from 20 other initial conditions, at the new parameters and, as the mean over values, at old ones. Every adaptation is a
-line in benchmarks/adaptation/results.jsonl, and those that are there are not repeated. Seconds are
-processor time of an adaptation, compilation included.
+line in benchmarks/adaptation/results.jsonl, and those that are there are not repeated. Seconds are processor time
+of an adaptation, compilation included.
 """
 
 import argparse
