@@ -60,7 +60,7 @@ class TrainingConfig:
     objective: Objective = Objective()
     curriculum: Curriculum = TanhTransition(center=0.85, width=0.1)
     optimiser: OptimiserConfig = Muon()
-    member_share: float = 1.0
+    member_share: float = 0.75
     sampling: Sampling = EveryTrajectory()
     augmentation: Augmentation = Augmentation()
     ema: float = 0.0

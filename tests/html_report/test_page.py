@@ -56,6 +56,9 @@ def test_the_page_of_a_shipped_surrogate_holds_everything(shipped):
     assert len(numbers["errors"]["rows"]) == 12
     assert len(numbers["fields"]["examples"]) == len(numbers["spectra"]["examples"]) == 12
     assert len(shipped) < 3e6
+    example = numbers["fields"]["examples"][0]  # the surrogate is calibrated
+    assert len(example["half_width"][0]) == len(numbers["fields"]["times"]) and example["level"] == 0.9
+    assert example["half_width"][0][0] == 0 < min(example["half_width"][0][1:])
 
 
 def test_the_page_needs_no_network_and_allows_one_script_only(shipped):

@@ -33,7 +33,7 @@ from cape.training.mesh import MeshConfig
 pytestmark = pytest.mark.usefixtures("standard_promotion", "compiled_once")
 
 THREE = dataclasses.replace(MODEL, members=3)
-SHORT = dataclasses.replace(CONFIG, epochs=4, warmup_epochs=1)
+SHORT = dataclasses.replace(CONFIG, epochs=4, warmup_epochs=1, member_share=1.0)
 OFTEN = dataclasses.replace(SHORT, divergence_retries=1)  # a checkpoint every epoch
 
 
