@@ -100,7 +100,7 @@ def main() -> None:
     text = predictions(counted)
     print(f"\n{text}")
     if arguments.into:
-        replace_table(arguments.into, "predicted efficiency", text)
+        replace_table(arguments.into, "<!-- predicted efficiency -->", text)
 
 
 def count(case: Case) -> Counts:

@@ -18,7 +18,7 @@ from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 
-POINTS, FRAMES, UPDATES = 16384, 9, 32
+POINTS, FRAMES, UPDATES, BATCH = 16384, 9, 64, 8
 
 
 def main(folder: Path, samples: int, storage: str) -> None:
@@ -33,7 +33,7 @@ def main(folder: Path, samples: int, storage: str) -> None:
     few = everything.select(np.arange(16))
     surrogate = _untrained(few, MODEL)
     config = TrainingConfig(
-        epochs=UPDATES * 16 // samples, batch=16, warmup_epochs=0, storage=storage, validate_every=10**6
+        epochs=UPDATES * BATCH // samples, batch=BATCH, warmup_epochs=0, storage=storage, validate_every=10**6
     )
     trained = fit(surrogate, everything, few, config, progress=False)
     digest = hashlib.sha256(b"".join(value.tobytes() for value in weights(trained).values())).hexdigest()
