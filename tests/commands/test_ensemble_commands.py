@@ -1,9 +1,11 @@
 """An ensemble on the command line: train, resume, predict, export, publish, report and dry run."""
 
+import jax
 import numpy as np
 import pytest
 from command_line import QUIET
 from exports import read
+from flax import nnx
 
 import cape
 from cape.cli import main
@@ -52,6 +54,16 @@ def test_an_ensemble_is_published_and_reported(ensemble, tmp_path, capsys):
     assert cape.load(tmp_path / "mine").members == 2
     assert main(["report", str(ensemble), "--out", str(tmp_path / "page.html")]) == 0
     assert (tmp_path / "page.html").stat().st_size > 1e4
+
+
+def test_an_ensemble_is_trained_further(ensemble, tmp_path):
+    further = tmp_path / "further"
+    assert (
+        main(["train", "--from", str(ensemble), "--training.epochs", "1", "--out", str(further), *QUIET]) == 0
+    )
+    first, second = (cape.load(folder).member(1) for folder in (ensemble, further))
+    before, after = (nnx.state(each, nnx.Param) for each in (first, second))
+    assert any(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a != b).any()), before, after)))
 
 
 def test_a_dry_run_counts_the_weights_of_all_members(tiny, capsys, tmp_path):
