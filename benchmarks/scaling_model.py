@@ -22,11 +22,12 @@ from flax import nnx
 from table_text import replace_table  # type: ignore[import-not-found]
 
 from cape.datasets.arrays import in_memory
+from cape.model.arrays import count_weights
 from cape.model.conditionings.cape import CAPEConfig
 from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.solvers.fno import FNOConfig
-from cape.surrogate import Surrogate, count_weights
+from cape.surrogate import Surrogate
 from cape.training.functional_model import FunctionalModel, split, weights_of
 
 STEPS, REACHED, MESSAGE = 10, 0.5, 1e-5
