@@ -88,7 +88,6 @@ def half_widths(
     """Return the half widths of bands, over the predicted error of the rollout.
 
     These are the calibrated factor, times the course of the error at the parameters, times the size of the last frame.
-    The factor passes from that of values in the calibration to that of new values, which are a gap or more from these.
 
     Raises:
         ValueError: the record has no such level, or fewer steps.
@@ -103,13 +102,11 @@ def half_widths(
             f"steps: the uncertainty is calibrated for {record.steps} steps, got {steps}; calibrate it on longer "
             "trajectories"
         )
-    x, known = positions(problem, parameters), jnp.asarray(record.array("positions"))
-    squares = ((x[:, None] - known[None]) ** 2).sum(-1)
-    new = jnp.minimum(jnp.sqrt(squares.min(1)) / record.array("gap").item(), 1.0)[:, None, None]
-    at_new, at_known = (record.array(name)[None, chosen[0], :steps] for name in ("factors", "near_factors"))
-    errors = jnp.asarray(record.array("errors")[:, :steps])
+    factor = jnp.asarray(record.array("factors")[chosen[0], :steps])
+    x = positions(problem, parameters)
+    known, errors = jnp.asarray(record.array("positions")), jnp.asarray(record.array("errors")[:, :steps])
     size = frame_size(problem, last)
-    return at_known ** (1 - new) * at_new**new * expected_error(known, errors, x) * size[:, None]
+    return factor[None] * expected_error(known, errors, x) * size[:, None]
 
 
 def expected_error(

@@ -6,7 +6,7 @@ import json
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from cape.datasets.trajectories import Trajectories
 from cape.evaluation.grouping import group_by_value
@@ -38,8 +38,7 @@ def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = F
     a frame is divided by the size of the first frame, by the predicted error, and by the mean of the quotient at nearby
     parameter values, all from *other* values. So the calibration is one of new values too. The factor of a band is the
     smallest one at which the share of points outside, with one lost trajectory added, is at most 1 − level (conformal
-    risk control). The coverage of each value is measured with factors from the other values only. A second factor, for
-    the values of the calibration themselves, comes from quotients by the mean over all *other trajectories*.
+    risk control). The coverage of each value is measured with factors from the other values only.
 
     Args:
         surrogate: what to calibrate; the record is kept as `surrogate.uncertainty`.
@@ -72,16 +71,13 @@ def calibrate(surrogate: Surrogate, data: Trajectories, *, all_samples: bool = F
     points = deviation.reshape(len(u), steps, -1, u.shape[-1]) / unit[:, None, None]
     x = np.asarray(positions(problem, parameters), np.float64)
     errors = np.log(np.sqrt((points**2).mean(2)) + _SMALLEST_ERROR).astype(np.float64)
-    scaled = points / _expected(x, errors, group[:, None] == group[None])[:, :, None]
-    near = points / _expected(x, errors, np.eye(len(u), dtype=bool))[:, :, None]
+    scaled = points / _expected(x, errors, group)[:, :, None]
     content = {
         "format": FORMAT,
         "positions": x.round(_DIGITS).tolist(),
         "errors": errors.round(_DIGITS).tolist(),
         "levels": list(LEVELS),
         "factors": [_factor(scaled, level).tolist() for level in LEVELS],
-        "near_factors": [_factor(near, level).tolist() for level in LEVELS],
-        "gap": _gap(x, group),
         "coverage": _coverage(scaled, groups, problem.parameters),
         **_spread(problem, _thinned(everything), history),
         **model.content,
@@ -139,18 +135,10 @@ def _numbers(groups, count: int) -> Int[np.ndarray, " trajectory"]:
     return group
 
 
-def _expected(
-    x, errors, excluded: Bool[np.ndarray, "trajectory trajectory"]
-) -> Float[np.ndarray, "trajectory time channel"]:
-    """Return the errors that are expected of each trajectory from those that are not excluded for it."""
+def _expected(x, errors, group) -> Float[np.ndarray, "trajectory time channel"]:
+    """Return the errors that are expected from the trajectories at all other parameter values."""
     known, found = jnp.asarray(x, jnp.float32), jnp.asarray(errors, jnp.float32)
-    return np.asarray(expected_error(known, found, known, jnp.asarray(excluded)))
-
-
-def _gap(x: Float[np.ndarray, "trajectory parameter"], group) -> float:
-    """Return the mean distance of a parameter value from the nearest other one."""
-    distance = np.sqrt(((x[:, None] - x[None]) ** 2).sum(-1))
-    return float(np.where(group[:, None] == group[None], np.inf, distance).min(1).mean())
+    return np.asarray(expected_error(known, found, known, jnp.asarray(group[:, None] == group[None])))
 
 
 def _factor(scaled, level: float) -> Float[np.ndarray, "time channel"]:

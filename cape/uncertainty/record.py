@@ -15,8 +15,8 @@ from cape.locate import check_inside
 from cape.problem import Problem
 
 FILE = "uncertainty.json"
-FORMAT = 3
-_OF_BANDS = ("positions", "errors", "levels", "factors", "near_factors", "gap")
+FORMAT = 2
+_OF_BANDS = ("positions", "errors", "levels", "factors")
 _OF_DISTANCE = (
     "centre",
     "spread",
@@ -49,10 +49,7 @@ class UncertaintyRecord:
         - positions [trajectory, parameter] of the calibration trajectories (see `cape.uncertainty.position.positions`);
         - errors [trajectory, time, channel], the logarithm of the error over the size of the first frame and over the
           predicted error;
-        - levels [level], and factors [level, time, channel] by which a band of that level is wider than the error at
-          parameter values that the calibration does not have;
-        - near_factors [level, time, channel], the same at values of the calibration;
-        - gap [], the mean distance of a value of the calibration from the nearest other one;
+        - levels [level], and factors [level, time, channel] by which a band of that level is wider than the error;
         - centre [feature] and spread [feature], mean and standard deviation of the features of the first frames;
         - farthest [], the largest distance of the calibration data;
         - feature_centre and feature_spread [feature], mean and standard deviation of the features of the rollouts;
@@ -116,8 +113,6 @@ def _check(shapes: dict[str, tuple[int, ...]], parameters: int, channels: int, o
         "positions": (trajectories, parameters),
         "errors": (trajectories, steps, channels),
         "factors": (levels, steps, channels),
-        "near_factors": (levels, steps, channels),
-        "gap": (),
         "centre": (features,),
         "spread": (features,),
         "farthest": (),

@@ -86,7 +86,7 @@ def test_a_record_is_saved_and_loaded_with_the_weights(surrogate, record, tmp_pa
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c | {"format": 9}, "format 9, expected 3"),
+        (lambda c: c | {"format": 9}, "format 9, expected 2"),
         (lambda c: {k: v for k, v in c.items() if k != "levels"}, "levels"),
         (lambda c: c | {"centre": [0.0]}, r"centre: expected shape \(3,\), got \(1,\)"),
         (lambda c: c | {"farthest": 1e300}, "numbers that are not finite"),
