@@ -24,6 +24,7 @@ _MAY_CHANGE = (
     "training.divergence_retries",
     "training.trackers",
     "training.mesh.batch",
+    "training.mesh.space",
     "training.mesh.weights",
 )
 _COMPARED_BY_CONTENT = ("data.files", "data.folder", "data.trusted")  # by the fingerprints of the data
