@@ -1,4 +1,4 @@
-"""The devices of a training: they share the trajectories of a batch and the points of space, and each has all weights."""
+"""The devices of a training share trajectories and points of space; each has all weights."""
 
 import dataclasses
 import math
