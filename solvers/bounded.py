@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.boundaries import check_boundaries, pad
-from cape.solvers.layers.divided_space import divided_anew, own_part, whole_grid, without_margin
+from cape.solvers.layers.divided_space import divided_anew, own_part, space_parts, whole_grid, without_margin
 from cape.solvers.layers.fourier import Size, counting
 from cape.solvers.layers.layout import append_channels, channels_first, channels_last
 from cape.solvers.solver import BaseSolver, Modulate, unmodulated
@@ -72,6 +72,7 @@ class Bounded(SolverWrapper):
         )
         h = divided_anew(pad(h, margins, self.boundaries), margins[0], axis=2)
         h = append_channels(h, own_part(positions(space, self.boundaries, margins), axis=1))
-        y = without_margin(self.solver(channels_last(h), modulate), margins[0], axis=1)
-        inside = (slice(m, m + n) for m, n in zip(margins[1:], space[1:], strict=True))
-        return y[(slice(None), slice(None), *inside)]
+        y = self.solver(channels_last(h), modulate)
+        if space_parts() > 1:
+            y, margins = without_margin(y, margins[0], axis=1), (0, *margins[1:])
+        return y[(slice(None), *(slice(m, m + n) for m, n in zip(margins, u.shape[1:-1], strict=True)))]

@@ -102,10 +102,7 @@ def divided_anew(h: Array, margin: int, axis: int) -> Array:
 
 def without_margin(h: Array, margin: int, axis: int) -> Array:
     """Undo `divided_anew`: return a device's part of the field without the `margin` points at both ends."""
-    parts = space_parts()
-    if parts == 1:
-        return lax.slice_in_dim(h, margin, h.shape[axis] - margin, axis=axis)
-    more = 2 * margin // parts
+    more = 2 * margin // space_parts()
     around = with_neighbours(h, margin, axis)
     start = 2 * margin - lax.axis_index(SPACE) * more
     return lax.dynamic_slice_in_dim(around, start, h.shape[axis] - more, axis)

@@ -124,9 +124,8 @@ def _with_mirror_images(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool
 
 
 def _without_mirror_images(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool]) -> Array:
-    for axis, twice in zip(axes, mirrored, strict=False):
-        u = jax.lax.slice_in_dim(u, 0, u.shape[axis] // 2, axis=axis) if twice else u
-    return u
+    doubled = [axis for axis, twice in zip(axes, mirrored, strict=False) if twice]
+    return u[tuple(slice(size // 2 if axis in doubled else None) for axis, size in enumerate(u.shape))]
 
 
 def _in_equal_parts(z: Array, axis: int) -> Array:
