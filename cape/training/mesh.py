@@ -72,13 +72,16 @@ def make_mesh(config: MeshConfig, batch: int, fits: Fits = lambda parts: "") -> 
         )
     parts, space = _parts(config, batch, fits)
     count = parts * space
-    if count > len(devices) or (several and count != len(devices)):
-        expected = f"{'' if several else 'at most '}{len(devices)}, "
-        expected += (
-            f"all devices of the {jax.process_count()} processes" if several else "the number of devices"
-        )
+    if several and count != len(devices):
+        everyone = f"{len(devices)} devices of the {jax.process_count()} processes take part"
         raise ValueError(
-            f"training.mesh: expected batch x space = {expected}, got {parts} x {space} for a batch of {batch}"
+            f"training.mesh: all {everyone}, got {parts} parts of a batch of {batch} x {space} of space; set "
+            f"training.batch to a multiple of {len(devices)}, or training.mesh"
+        )
+    if count > len(devices):
+        raise ValueError(
+            f"training.mesh: expected batch x space of at most {len(devices)}, the number of devices, got {parts} x "
+            f"{space}"
         )
     if several and jax.local_device_count() % space:
         raise ValueError(
