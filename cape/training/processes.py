@@ -13,7 +13,7 @@ from jax.experimental import multihost_utils
 
 from cape.atomic import replacing
 
-_LONGEST_TEXT = 4096  # bytes that processes send each other
+_LONGEST_TEXT = 2**16  # bytes that processes send each other
 _CONNECTION_TIMEOUT = 120  # seconds in which all processes must start
 HEARTBEAT_TIMEOUT = 30  # seconds after which a process without a sign of life is given up
 _SHUTDOWN_TIMEOUT = 30  # seconds that a process waits for the others at its end

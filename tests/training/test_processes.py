@@ -39,6 +39,16 @@ def test_one_process_connects_with_nobody_and_agrees_with_itself(tmp_path):
         raise KeyError("x")
 
 
+def test_another_version_in_another_process_is_named(monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(processes, "texts", lambda text: [text, text.replace("0.10", "0.11")])
+    with pytest.raises(
+        ValueError,
+        match=r"version of jax: 0.10 in process 0, and 0.11 in process 1; all processes need the same",
+    ):
+        processes.check_equal({"version of numpy": "2.0", "version of jax": "0.10"})
+
+
 @pytest.fixture(scope="module")
 def alone(compiled_once, tmp_path_factory):
     """The training in one process on one device: (surrogate, folder)."""

@@ -1,6 +1,7 @@
 """Space shared by several devices: updates are those of one device, and devices exchange no whole fields."""
 
 import dataclasses
+import re
 
 import divided_space
 import numpy as np
@@ -92,8 +93,6 @@ def surrogate(name, **changes):
     ],
 )
 def test_why_space_cannot_be_divided(model, parts, reason):
-    import re
-
     assert re.search(reason, why_undividable(model(), parts))
 
 
