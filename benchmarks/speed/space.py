@@ -3,8 +3,8 @@
     python benchmarks/speed/space.py [--parts 4]
 
 Nothing is computed, so no accelerator is needed: XLA makes the devices of one CPU, and says what its program needs on
-each besides weights and data, and which collectives it has. The batch has two trajectories of four steps in 2D (128 x
-128 points) and one in 3D (32 x 32 x 32). A collective inside a loop over steps is counted once. MB are those that a
+each besides weights and data, and which collectives it has. The batch has two trajectories of four steps in 2D (256 x
+256 points) and one in 3D (48 x 48 x 48). A collective inside a loop over steps is counted once. MB are those that a
 device gives to a collective.
 """
 
@@ -35,7 +35,7 @@ def main() -> None:
         f"| model | memory of a device, MB | with {arguments.parts} parts | ratio | collectives | MB exchanged |\n"
         "|---|---|---|---|---|---|"
     )
-    for grid, batch in (((128, 128), 2), ((32, 32, 32), 1)):
+    for grid, batch in (((256, 256), 2), ((48, 48, 48), 1)):
         for name in ("fno", "factorised-fno", "u-net", "warp-u-net"):
             (_, one), (text, several) = (compile_update(name, grid, batch, n) for n in (1, arguments.parts))
             counts, size = collectives(text)

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import h5py
 import pytest
 from command_line import QUIET
+from two_processes import free_port
 
 CAPE = "from cape.commands.entry import main; raise SystemExit(main())"
 WITHIN = 200  # seconds, on a machine that is busy with other tests
@@ -18,15 +18,12 @@ WITHIN = 200  # seconds, on a machine that is busy with other tests
 
 def trained_by_two(tiny: Path, *options: list[str]) -> tuple[list[int], list[str]]:
     """Run `cape train` in two processes of two devices; return their statuses and the first one's lines of errors."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
     environment = os.environ | {
         "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     common = ["train", str(tiny / "tiny.toml"), "--out", str(tiny / "two"), *QUIET]
-    common += ["--coordinator", f"localhost:{port}", "--processes", "2", "--process-index"]
+    common += ["--coordinator", f"localhost:{free_port()}", "--processes", "2", "--process-index"]
     running = [
         subprocess.Popen(
             [sys.executable, "-c", CAPE, *common, str(index), *more],
