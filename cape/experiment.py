@@ -238,8 +238,7 @@ def train_on(
     experiment = Experiment(config, model, training, start).settled
     record = record_of_start(start)
     parts = leave_out_known(split(data, config), record)
-    where = None if folder is None else Path(folder)
-    surrogate = train(experiment, parts, where, progress=progress)
+    surrogate = train(experiment, parts, None if folder is None else Path(folder), progress=progress)
     surrogate.trained_on = parts.trained_on
     surrogate.condition_record = ConditionRecord.of((parts.training, parts.validation), record)
     return surrogate
