@@ -19,7 +19,7 @@ TRAJECTORIES = P(AXIS, None, SPACE)  # [batch, time, *space, channel]
 STEPS = P(None, AXIS, SPACE)  # [time, batch, *space, channel]
 COPIES = P((AXIS, SPACE))  # [device, ...]
 
-Fits = Callable[[int], str]
+WhyNot = Callable[[int], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,13 +48,17 @@ class MeshConfig:
                 raise ValueError(f"training.mesh.{name}: expected at least 0, got {getattr(self, name)}")
 
 
-def make_mesh(config: MeshConfig, batch: int, fits: Fits = lambda parts: "") -> Mesh | None:
+def _of_no_model(parts: int) -> str:
+    return "expected a model"
+
+
+def make_mesh(config: MeshConfig, batch: int, why_not: WhyNot = _of_no_model) -> Mesh | None:
     """Return the mesh of a training with `batch` trajectories per update; None for one device.
 
     Args:
         config: what is asked for.
         batch: number of trajectories.
-        fits: says why the first axis of space cannot be divided in a number of parts, or nothing if it can.
+        why_not: says why the first axis of space cannot be divided in a number of parts, or nothing if it can.
 
     Raises:
         ValueError: there are fewer devices than asked for, the batch or space cannot be divided between them, or there
@@ -70,7 +74,7 @@ def make_mesh(config: MeshConfig, batch: int, fits: Fits = lambda parts: "") -> 
         raise ValueError(
             'training.mesh.weights: "divided" works in one process, expected "replicated" in several'
         )
-    parts, space = _parts(config, batch, fits)
+    parts, space = _parts(config, batch, why_not)
     count = parts * space
     if several and count != len(devices):
         everyone = f"{len(devices)} devices of the {jax.process_count()} processes take part"
@@ -98,20 +102,20 @@ def make_mesh(config: MeshConfig, batch: int, fits: Fits = lambda parts: "") -> 
     return jax.make_mesh((parts, space), (AXIS, SPACE), axis_types=axes, devices=devices[:count])
 
 
-def _parts(config: MeshConfig, batch: int, fits: Fits) -> tuple[int, int]:
+def _parts(config: MeshConfig, batch: int, why_not: WhyNot) -> tuple[int, int]:
     """Return the numbers of parts of a batch and of space.
 
     Raises:
         ValueError: space cannot be divided in as many parts as asked for.
     """
-    if config.space > 1 and (reason := fits(config.space)):
+    if config.space > 1 and (reason := why_not(config.space)):
         raise ValueError(f"training.mesh.space: {config.space} parts of the first axis of space: {reason}")
     devices = jax.device_count() // max(config.space, 1)
     parts = config.batch or math.gcd(batch, devices)
     if config.batch or config.space:
         return parts, max(config.space, 1)
     left = devices // parts
-    return parts, next(n for n in range(left, 0, -1) if left % n == 0 and (n == 1 or not fits(n)))
+    return parts, next(n for n in range(left, 0, -1) if left % n == 0 and (n == 1 or not why_not(n)))
 
 
 def check_one_device(config: MeshConfig) -> None:
