@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from cape.solvers.layers.divided_space import SPACE
@@ -173,7 +173,7 @@ def _placed(mesh: Mesh | None, arrays: Any, spec: Callable[[tuple[int, ...]], P]
 
 
 def on_each_device(
-    mesh: Mesh | None, function: Callable[..., Any], in_specs: tuple[P, ...], out_specs: Any
+    mesh: Mesh | AbstractMesh | None, function: Callable[..., Any], in_specs: tuple[P, ...], out_specs: Any
 ) -> Callable[..., Any]:
     """Return a function that runs once on each device, on the device's part of every argument.
 
