@@ -30,6 +30,7 @@ from cape.training.config import TrainingConfig
 from cape.training.description import describe
 from cape.training.fit import fit
 from cape.training.run_folder import abandon, claim, facts, refuse_other
+from cape.training.space import describe_devices
 from cape.training.stages import first_stage, stage_of
 from cape.training.start import StartConfig, fine_tuning, leave_out_known, record_of_start, settle
 
@@ -136,6 +137,7 @@ def train(
         model, training, notes = automatic(experiment.model, experiment.training, data.training)
         chosen = dataclasses.replace(experiment, model=model, training=training)
         surrogate = build(chosen, data.training)
+        notes += describe_devices(surrogate, training.mesh, training.batch)
         if chosen.start.model:
             before = surrogate.lineage or first_stage(recorded_settings(locate(chosen.start.model)))
             surrogate.lineage = (*before, stage_of(chosen, data.training))
@@ -236,8 +238,7 @@ def train_on(
     experiment = Experiment(config, model, training, start).settled
     record = record_of_start(start)
     parts = leave_out_known(split(data, config), record)
-    where = None if folder is None else Path(folder)
-    surrogate = train(experiment, parts, where, progress=progress)
+    surrogate = train(experiment, parts, None if folder is None else Path(folder), progress=progress)
     surrogate.trained_on = parts.trained_on
     surrogate.condition_record = ConditionRecord.of((parts.training, parts.validation), record)
     return surrogate

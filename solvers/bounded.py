@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.boundaries import check_boundaries, pad
+from cape.solvers.layers.divided_space import divided_anew, own_part, space_parts, whole_grid, without_margin
 from cape.solvers.layers.fourier import Size, counting
 from cape.solvers.layers.layout import append_channels, channels_first, channels_last
 from cape.solvers.solver import BaseSolver, Modulate, unmodulated
@@ -64,11 +65,14 @@ class Bounded(SolverWrapper):
         self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
     ) -> Float[Array, "batch *space out"]:
         h = channels_first(u, len(self.boundaries), self.in_channels)
-        space = h.shape[2:]
+        space = whole_grid(h.shape[2:])
         margins = tuple(
             -(-n // 8) if self.extend and boundary != "periodic" else 0
             for n, boundary in zip(space, self.boundaries, strict=True)
         )
-        h = append_channels(pad(h, margins, self.boundaries), positions(space, self.boundaries, margins))
+        h = divided_anew(pad(h, margins, self.boundaries), margins[0], axis=2)
+        h = append_channels(h, own_part(positions(space, self.boundaries, margins), axis=1))
         y = self.solver(channels_last(h), modulate)
-        return y[(slice(None), *(slice(m, m + n) for m, n in zip(margins, space, strict=True)))]
+        if space_parts() > 1:
+            y, margins = without_margin(y, margins[0], axis=1), (0, *margins[1:])
+        return y[(slice(None), *(slice(m, m + n) for m, n in zip(margins, u.shape[1:-1], strict=True)))]

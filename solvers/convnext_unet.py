@@ -125,6 +125,7 @@ class ConvNextUNetConfig(SolverConfig):
     """
 
     size_setting: ClassVar[str] = "features"
+    divides_space: ClassVar[bool] = True
 
     features: int = 16
     levels: int = 3

@@ -32,7 +32,8 @@ class AxisSpectralConvolution(nnx.Module):
         y = jnp.zeros_like(h)
         for axis, convolution in enumerate(self.axes, start=2):
             lines = jnp.moveaxis(h, axis, -1)
-            along = convolution(lines.reshape(lines.shape[0], -1, lines.shape[-1])).reshape(lines.shape)
+            flat = lines.reshape(lines.shape[0], -1, lines.shape[-1])
+            along = convolution(flat, first_axis=axis == 2).reshape(lines.shape)
             y = y + jnp.moveaxis(along, -1, axis)
         return y
 
@@ -121,6 +122,7 @@ class FactorisedFNOConfig(SolverConfig):
     """
 
     assumes_periodic: ClassVar[bool] = True
+    divides_space: ClassVar[bool] = True
     finest_grid: ClassVar[float] = 2.0
 
     width: int = 20

@@ -111,6 +111,7 @@ class FNOConfig(SolverConfig):
     """
 
     assumes_periodic: ClassVar[bool] = True
+    divides_space: ClassVar[bool] = True
     finest_grid: ClassVar[float] = 2.0
 
     width: int = 20

@@ -1,6 +1,7 @@
 """Message passing between neighbouring points of a regular grid (MP-PDE), in any dimension by one code path."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -138,6 +139,8 @@ class MessagePassingConfig(SolverConfig):
         layers: rounds of messages.
         radius: largest distance of a message, in points.
     """
+
+    divides_space: ClassVar[bool] = True
 
     width: int = 48
     layers: int = 6

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.boundaries import check_boundaries
+from cape.solvers.layers.divided_space import own_part, whole_grid
 from cape.solvers.layers.fourier import Size, counting
 from cape.solvers.layers.layout import append_channels, channels_first, channels_last
 from cape.solvers.solver import BaseSolver, Modulate, unmodulated
@@ -53,5 +54,6 @@ class PositionChannels(SolverWrapper):
         self, u: Float[Array, "batch *space channel"], modulate: Modulate = unmodulated
     ) -> Float[Array, "batch *space out"]:
         h = channels_first(u, len(self.boundaries), self.in_channels)
-        h = append_channels(h, periodic_positions(h.shape[2:], self.boundaries))
+        positions = periodic_positions(whole_grid(h.shape[2:]), self.boundaries)
+        h = append_channels(h, own_part(positions, axis=1))
         return self.solver(channels_last(h), modulate)

@@ -94,6 +94,8 @@ class SolverConfig(abc.ABC):
             both ends (see `Bounded`).
         handles_boundaries: the solver handles axes that are not periodic; no wrapper is put around it for them.
         sees_position: the solver adds coordinates to its input; position channels are refused.
+        divides_space: the solver gives the same result if several devices share the first axis of space (see
+            solvers/layers/divided_space.py).
         finest_grid: how many times finer than in training a grid may be before a rollout warns.
     """
 
@@ -102,6 +104,7 @@ class SolverConfig(abc.ABC):
     assumes_periodic: ClassVar[bool] = False
     handles_boundaries: ClassVar[bool] = False
     sees_position: ClassVar[bool] = False
+    divides_space: ClassVar[bool] = False
     finest_grid: ClassVar[float] = 1.0
 
     @abc.abstractmethod

@@ -70,6 +70,7 @@ class UNetConfig(SolverConfig):
 
     size_setting: ClassVar[str] = "features"
     size_step: ClassVar[int] = 4  # GroupNorm then has at least 4 groups
+    divides_space: ClassVar[bool] = True
 
     features: int = 16
     levels: int = 3

@@ -1,6 +1,7 @@
 """The U-Net of warps: heads of channels are displaced by fields computed from the features, on several grids."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax.numpy as jnp
 from flax import nnx
@@ -182,6 +183,8 @@ class WarpUNetConfig(SolverConfig):
             is slower on a CPU.
         expansion: hidden channels of the pointwise perceptrons, in multiples of a block's channels.
     """
+
+    divides_space: ClassVar[bool] = True
 
     width: int = 6
     levels: int = 2

@@ -20,8 +20,8 @@ _COLLECTIVE = re.compile(
 _SIZE = re.compile(r"\w+\[([\d,]*)\]")
 
 
-def results(*cases: str, folder: Path) -> dict[str, Any]:
-    """Run this file on four devices and return what it prints; compiled programs are kept in `folder`."""
+def results(*cases: str, folder: Path, program: str = __file__) -> dict[str, Any]:
+    """Run a program on four devices and return what it prints; compiled programs are kept in `folder`."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={DEVICES}"
     tests = Path(__file__).parent
     environment = {
@@ -30,7 +30,7 @@ def results(*cases: str, folder: Path) -> dict[str, Any]:
         "JAX_COMPILATION_CACHE_DIR": str(folder),
     }
     found = subprocess.run(
-        [sys.executable, __file__, *cases],
+        [sys.executable, program, *cases],
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -161,7 +161,7 @@ def _compared(mesh: Any = None, model: Any = None, **settings: Any) -> dict[str,
 
 
 def _collectives(config: Any, model: Any) -> dict[str, list[int]]:
-    """Return how many numbers each collective of the compiled update moves: {"all-reduce": [1234]}."""
+    """Return the collectives of the compiled update."""
     import jax.numpy as jnp
     import numpy as np
     from small_trainings import TRAINING, fresh
@@ -178,9 +178,15 @@ def _collectives(config: Any, model: Any) -> dict[str, list[int]]:
     chosen = TRAINING.select(np.arange(config.batch))
     batch = divided(phases.mesh, (jnp.asarray(chosen.read()), jnp.asarray(chosen.parameters, jnp.float32)))
     std = jnp.ones(1, jnp.float32)
-    lowered = update.lower(phases.training, std, state, *batch, Schedule(jnp.int32(2)))
+    return collectives_of(update.lower(phases.training, std, state, *batch, Schedule(jnp.int32(2))).compile())
+
+
+def collectives_of(compiled: Any) -> dict[str, list[int]]:
+    """Return how many numbers each collective of a compiled program moves: {"all-reduce": [1234]}."""
+    import numpy as np
+
     found: dict[str, list[int]] = {}
-    for shapes, name in _COLLECTIVE.findall(lowered.compile().as_text()):
+    for shapes, name in _COLLECTIVE.findall(compiled.as_text()):
         sizes = [np.prod([int(n) for n in shape.split(",") if n]) for shape in _SIZE.findall(shapes)]
         found.setdefault(name, []).append(int(sum(sizes)))
     return found

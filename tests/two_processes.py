@@ -10,11 +10,16 @@ from pathlib import Path
 import numpy as np
 
 
-def start(folder: Path, compiled: Path) -> list[subprocess.Popen]:
-    """Start the two processes; the first one writes `folder/weights.npz` at the end."""
+def free_port() -> int:
+    """Return a port of this machine that nothing uses."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def start(folder: Path, compiled: Path) -> list[subprocess.Popen]:
+    """Start the two processes; the first one writes `folder/weights.npz` at the end."""
+    port = free_port()
     environment = os.environ | {
         "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2",
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),

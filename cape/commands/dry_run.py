@@ -22,6 +22,7 @@ def dry_run(experiment: "Experiment") -> None:
     from cape.training.build import build
     from cape.training.cost import measure_cost
     from cape.training.description import describe
+    from cape.training.space import describe_devices
 
     experiment = experiment.settled
     with tempfile.TemporaryDirectory() as folder:
@@ -32,5 +33,6 @@ def dry_run(experiment: "Experiment") -> None:
         model, training, notes = automatic(experiment.model, experiment.training, data.training)
         chosen = dataclasses.replace(experiment, model=model, training=training)
         surrogate = build(chosen, data.training)
+        notes += describe_devices(surrogate, training.mesh, training.batch)
         print("\n".join([describe(surrogate, data), *notes, ""]))
         print(measure_cost(surrogate, data.training, training))

@@ -13,6 +13,7 @@ from cape.identification.parameter_basis import basis_functions
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import Term, axes_of
 from cape.problem import Problem
+from cape.solvers.layers.divided_space import mean_over_space
 
 _LARGEST_CHANGE = 10.0  # of a step, over the root mean square of the fields in standard deviations
 
@@ -111,5 +112,5 @@ def advance(
     v = step(equation.terms, on, equation.substeps, u / std, c)
     after = keep_mean(u, v * std, problem.conserved)
     axes = tuple(range(1, u.ndim))
-    size, change = (jnp.square(a / std).mean(axes, keepdims=True) for a in (u, after - u))
+    size, change = (mean_over_space(jnp.square(a / std).mean(axes, keepdims=True)) for a in (u, after - u))
     return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)

@@ -10,7 +10,8 @@ from jaxtyping import Array, Bool, Complex, Float
 
 from cape.identification.matrix_exponential import matrix_exponential
 from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Factor, Term
-from cape.solvers.layers.fourier import counting, irfftn, rfftn
+from cape.solvers.layers.divided_space import max_over_space, mean_over_space, own_part, whole_grid
+from cape.solvers.layers.fourier import counting, integer_wave_numbers, irfftn, rfftn
 
 
 def step(
@@ -25,14 +26,10 @@ def step(
     The products are integrated with the Runge-Kutta method of order 4 in the variable exp(−L t) u (Lawson, SIAM J.
     Numer. Anal. 4, 1967), and dealiased by the rule of two thirds.
     """
-    axes = tuple(range(1, u.ndim - 1))
-    whole = u
-    for axis, around in zip(axes, on.periodic, strict=True):
-        if not around:
-            whole = jnp.concatenate([whole, jnp.flip(whole, axis)], axis)
-    grid = whole.shape[1:-1]
+    axes, mirrored = tuple(range(2, u.ndim)), [not around for around in on.periodic]
+    grid = tuple(n * (1 + twice) for n, twice in zip(whole_grid(u.shape[1:-1]), mirrored, strict=True))
     waves = wave_numbers(grid, on.periodic)
-    modes = rfftn(jnp.moveaxis(whole, -1, 1), tuple(axis + 1 for axis in axes))  # [batch, channel, *modes]
+    modes = rfftn(jnp.moveaxis(u, -1, 1), axes, mirrored)  # [batch, channel, *modes]
     pieces = jnp.asarray(substeps, c.dtype)
     half = linear_part(terms, waves, on, c, 2 * pieces, u.shape[-1])
     if all(term.linear for term in terms):
@@ -52,16 +49,13 @@ def step(
             )
 
         modes = jax.lax.fori_loop(0, substeps, substep, modes)
-    after = irfftn(modes, grid, tuple(axis + 1 for axis in axes))
-    after = after[(slice(None), slice(None), *(slice(n) for n in u.shape[1:-1]))]
-    return jnp.moveaxis(after, 1, -1)
+    return jnp.moveaxis(irfftn(modes, grid, axes, mirrored), 1, -1)
 
 
 def wave_numbers(grid: tuple[int, ...], periodic: tuple[bool, ...]) -> list[Array]:
     """Return k / unit of every axis, each [*modes] with axes of length 1 for the other axes."""
     waves = []
-    for axis, (n, around) in enumerate(zip(grid, periodic, strict=True)):
-        k = counting(n // 2 + 1) if axis == len(grid) - 1 else (counting(n) + n // 2) % n - n // 2
+    for axis, (k, around) in enumerate(zip(integer_wave_numbers(grid), periodic, strict=True)):
         k = jnp.asarray(k, jnp.float32) / (WAVE_NUMBER_UNIT if around else 2 * WAVE_NUMBER_UNIT)
         waves.append(_along(k, axis, len(grid)))
     return waves
@@ -134,9 +128,11 @@ def products(
     terms: tuple[Term, ...], waves: list[Array], grid: tuple[int, ...], modes: Array, c: Array
 ) -> Array:
     """Return the contribution [batch, channel, *modes] of products and forces with coefficients c."""
-    kept = inside(waves, [jnp.abs(wave).max() * 2 / 3 for wave in waves])[None, None]
+    highest = [max_over_space(jnp.abs(wave).max()) for wave in waves]
+    kept = inside(waves, [most * 2 / 3 for most in highest])[None, None]
     values = term_values([term for term in terms if not term.linear], waves, grid, jnp.where(kept, modes, 0))
-    channels: list[Array] = [jnp.zeros((modes.shape[0], *grid), jnp.float32)] * modes.shape[1]
+    nothing = own_part(jnp.zeros((modes.shape[0], *grid), jnp.float32), 1)
+    channels: list[Array] = [nothing] * modes.shape[1]
     numbers = [number for number, term in enumerate(terms) if not term.linear]
     for number, value in zip(numbers, values, strict=True):
         output = terms[number].output
@@ -170,11 +166,11 @@ def _force(term: Term, grid: tuple[int, ...]) -> Float[Array, "*grid"]:
         turns = k * (2 * jnp.asarray(counting(n), jnp.float32) + 1) / (2 * n)
         phases.append(_along(2 * np.pi * turns, axis, len(grid)))
     phase = functools.reduce(jnp.add, phases)
-    return jnp.broadcast_to(jnp.sin(phase) if term.odd else jnp.cos(phase), grid)
+    return own_part(jnp.broadcast_to(jnp.sin(phase) if term.odd else jnp.cos(phase), grid), 0)
 
 
 def keep_mean(before: Array, after: Array, conserved: tuple[bool, ...]) -> Array:
     """Give the conserved channels of `after` the mean over space that they have in `before`."""
-    change = (after - before).mean(tuple(range(1, before.ndim - 1)), keepdims=True)
+    change = mean_over_space((after - before).mean(tuple(range(1, before.ndim - 1)), keepdims=True))
     kept = jnp.asarray(conserved, before.dtype).reshape((1,) * (before.ndim - 1) + (-1,))
     return after - change * kept

@@ -53,10 +53,12 @@ class ConditioningConfig(abc.ABC):
     Attributes:
         uses_parameters: the model sees the PDE parameters.
         fixed_grid: the model works on the training grid only.
+        divides_space: the model gives the same result if several devices share the first axis of space.
     """
 
     uses_parameters: ClassVar[bool] = True
     fixed_grid: ClassVar[bool] = False
+    divides_space: ClassVar[bool] = False
 
     @abc.abstractmethod
     def build(self, problem: Problem, build_solver: BuildSolver, *, rngs: nnx.Rngs) -> Conditioning:

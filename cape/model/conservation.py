@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from cape.solvers.layers.divided_space import mean_over_space
+
 
 def conserve(
     u: Float[Array, "batch *space channel"],
@@ -12,5 +14,5 @@ def conserve(
     """Shift the conserved channels of the following frame so that their means over space are those of u."""
     if not any(conserved):
         return following
-    change = (following - u).mean(tuple(range(1, u.ndim - 1)), keepdims=True)
+    change = mean_over_space((following - u).mean(tuple(range(1, u.ndim - 1)), keepdims=True))
     return following - jnp.asarray(conserved, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,)) * change

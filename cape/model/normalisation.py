@@ -1,7 +1,7 @@
 """Normalisation: the contract of wrappers that bring fields to mean 0 and standard deviation 1 for a network."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 from flax import nnx
 from jaxtyping import Array, Float
@@ -19,6 +19,7 @@ class Normalisation(nnx.Module):
     Attributes:
         inner_problem: the problem that the conditioning is built for. It may have more parameters than the data: the
             last `inner_problem.frame_statistics` of them are statistics of the frame.
+        divides_space: the result is the same if several devices share the first axis of space.
         channel_std: the unit of noise and of error floors in a training, one number per channel, physical units.
 
     Args:
@@ -27,6 +28,7 @@ class Normalisation(nnx.Module):
         history: how many frames a state holds, concatenated as channels.
     """
 
+    divides_space: ClassVar[bool] = False
     inner_problem: Problem
     channel_std: tuple[float, ...]
 

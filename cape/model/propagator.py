@@ -16,7 +16,8 @@ from jaxtyping import Array, Complex, Float
 from cape.model.embedding import linear
 from cape.problem import Problem
 from cape.solvers.layers.convolution import mix
-from cape.solvers.layers.fourier import counting, irfftn, rfftn
+from cape.solvers.layers.divided_space import whole_grid
+from cape.solvers.layers.fourier import integer_wave_numbers, irfftn, rfftn
 from cape.solvers.layers.layout import channels_first, channels_last
 
 # initial logarithms of the heads' diffusion over one step, in squared domain lengths
@@ -86,16 +87,13 @@ class Propagator(nnx.Module):
     ) -> tuple[Float[Array, "batch *space channel"], Float[Array, "batch *space head_channel"]]:
         """Return the first guess of u(t + dt) and the output of every head on every channel."""
         h = channels_first(u, len(self.boundaries), len(self.mix[...]))
-        space, axes = h.shape[2:], tuple(range(2, h.ndim))
-        whole = h
-        for axis, boundary in zip(axes, self.boundaries, strict=True):
-            if boundary != "periodic":
-                whole = jnp.concatenate([whole, jnp.flip(whole, axis)], axis)
-        grid = whole.shape[2:]
-        mirrored = tuple(n // m for n, m in zip(grid, space, strict=True))
-        propagated = rfftn(whole, axes)[None] * self._multiplier(grid, mirrored, rates)[:, None]
-        heads = irfftn(propagated, grid, tuple(1 + axis for axis in axes))  # [head, channel, batch, *grid]
-        heads = heads[(slice(None),) * 3 + tuple(slice(n) for n in space)]
+        axes = tuple(range(2, h.ndim))
+        mirrored = tuple(boundary != "periodic" for boundary in self.boundaries)
+        grid = tuple(n * (1 + twice) for n, twice in zip(whole_grid(h.shape[2:]), mirrored, strict=True))
+        propagated = rfftn(h, axes, mirrored)[None] * self._multiplier(grid, mirrored, rates)[:, None]
+        heads = irfftn(
+            propagated, grid, tuple(1 + axis for axis in axes), mirrored
+        )  # [head, channel, batch, *space]
         weight = self.mix[...].swapaxes(0, 1).reshape(-1, len(h))
         first_guess = h + mix((heads - h[None]).reshape(-1, *h.shape[1:]), weight)
         return channels_last(first_guess), channels_last(heads.reshape(-1, *h.shape[1:]))
@@ -107,9 +105,8 @@ class Propagator(nnx.Module):
         """
         displacement, diffusion = (rate.swapaxes(0, 1)[..., None] for rate in rates)  # heads lead
         factors = []
-        for axis, (n, twice) in enumerate(zip(grid, mirrored, strict=True)):
-            k = counting(n // 2 + 1) if axis == len(grid) - 1 else (counting(n) + n // 2) % n - n // 2
-            k = jnp.asarray(k, displacement.dtype)[None, None] / twice
+        for axis, (k, twice) in enumerate(zip(integer_wave_numbers(grid), mirrored, strict=True)):
+            k = jnp.asarray(k, displacement.dtype)[None, None] / (1 + twice)
             angle = k * (2 * np.pi * displacement[:, :, axis])
             decay = jnp.exp(-(k**2) * ((2 * np.pi) ** 2 * diffusion))
             factor = jax.lax.complex(decay * jnp.cos(angle), -decay * jnp.sin(angle))

@@ -9,7 +9,6 @@ from cape.datasets.trajectories import Trajectories
 from cape.model.conditionings.cape import CAPEConfig
 from cape.model.config import ModelConfig
 from cape.training.config import TrainingConfig
-from cape.training.mesh import describe_devices
 
 AUTOMATIC_MODEL = ModelConfig(
     conditioning=CAPEConfig(max_displacement=0.0), normalisation="auto", identify=True
@@ -36,8 +35,7 @@ def automatic(
     """Replace the settings that are left to the package by choices for the data; also return lines that say which."""
     model, model_notes = automatic_model(model, data)
     training, training_notes = automatic_training(training, data)
-    devices = describe_devices(training.mesh, training.batch) if model.members == 1 else ()
-    return model, training, model_notes + training_notes + devices
+    return model, training, model_notes + training_notes
 
 
 def automatic_model(model: ModelConfig, training: Trajectories) -> tuple[ModelConfig, tuple[str, ...]]:

@@ -7,14 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
 
 from cape.datasets.augmentation import augment, symmetries_of
 from cape.datasets.batches import batch_indices, stream
 from cape.datasets.trajectories import Trajectories
 from cape.problem import Problem
+from cape.solvers.layers.divided_space import SPACE
 from cape.training.config import TrainingConfig
-from cape.training.mesh import divided, divided_between_processes, replicated
+from cape.training.mesh import TRAJECTORIES, divided, divided_between_processes, replicated
 from cape.training.sampling import TrajectorySampler
 from cape.window import ONE_FRAME, Window
 
@@ -42,7 +44,7 @@ def batches_from(
         batches = resident(training, config.seed, config.batch, update, sampler, mesh)
     else:
         batches = streamed(training, config.seed, config.batch, update, mesh)
-    return windowed(augmented(batches, problem, config, update), window)
+    return windowed(augmented(batches, problem, config, update, mesh), window)
 
 
 def resident(
@@ -53,14 +55,17 @@ def resident(
     sampler: TrajectorySampler,
     mesh: Mesh | None = None,
 ) -> Iterator[Batch]:
-    """Yield batches from data that stay in the memory of every device, with the sampler's present probabilities."""
-    frames = replicated(mesh, jnp.asarray(training.read()))
+    """Yield batches from data that stay in the memory of the devices, with the sampler's present probabilities.
+
+    Every device has its part of space of all trajectories.
+    """
+    frames = divided(mesh, jnp.asarray(training.read()), P(None, None, SPACE))
     parameters = replicated(mesh, jnp.asarray(training.parameters, jnp.float32))
 
     @jax.jit
     def take(frames, parameters, update, probabilities):
         chosen = divided(mesh, drawn(seed, update, frames.shape[0], size, probabilities))
-        return divided(mesh, (frames[chosen], parameters[chosen]))
+        return divided(mesh, frames[chosen], TRAJECTORIES), divided(mesh, parameters[chosen])
 
     while True:
         yield take(frames, parameters, update, sampler.probabilities)
@@ -116,7 +121,7 @@ def windowed(batches: Iterator[Batch], window: Window) -> Iterator[Batch]:
 
 
 def augmented(
-    batches: Iterator[Batch], problem: Problem, config: TrainingConfig, update: int
+    batches: Iterator[Batch], problem: Problem, config: TrainingConfig, update: int, mesh: Mesh | None = None
 ) -> Iterator[Batch]:
     """Replace the trajectories of every batch by random images under the equation's symmetries, if asked for."""
     augmentation = config.augmentation
@@ -129,7 +134,7 @@ def augmented(
 
     @functools.partial(jax.jit, static_argnums=3)
     def image(frames, p, update, stride):
-        return augment(
+        frames, p = augment(
             symmetries,
             augmentation,
             frames,
@@ -141,6 +146,7 @@ def augmented(
             exchange=equal_axes,
             stride=stride,
         )
+        return divided(mesh, frames, TRAJECTORIES), divided(mesh, p)
 
     def stride(update: int) -> int:
         return int(np.random.default_rng((config.seed, update)).choice(augmentation.strides))

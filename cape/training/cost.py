@@ -13,7 +13,7 @@ from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
 from cape.training.functional_model import weights_of
 from cape.training.inputs import Schedule
-from cape.training.mesh import divided
+from cape.training.mesh import TRAJECTORIES, divided
 from cape.training.phases import Phases, plan_phases
 from cape.training.time_left import duration
 from cape.training.update import initial_state, update
@@ -26,7 +26,7 @@ class Cost(NamedTuple):
 
     Attributes:
         weights: number of trained numbers.
-        devices: number of devices that share a batch.
+        devices: number of devices that share the work.
         data_bytes: of the training data on each device.
         state_bytes: of the weights and the states of the optimisers on a device.
         update_bytes: that an update needs on a device besides the data and the state.
@@ -67,7 +67,7 @@ def measure_cost(surrogate: Surrogate, training: Trajectories, config: TrainingC
     """Compile the update of a training, apply it to zeros at several points of the curriculum, and measure it.
 
     Raises:
-        ValueError: the devices that are asked for cannot share a batch (see `make_mesh`).
+        ValueError: the devices that are asked for cannot share a batch (see `mesh_for`).
     """
     phases = plan_phases(surrogate, config, training.samples)
     state = phases.training.place(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
@@ -91,7 +91,7 @@ def measure_cost(surrogate: Surrogate, training: Trajectories, config: TrainingC
     return Cost(
         weights=count_weights(surrogate),
         devices=phases.training.model.devices,
-        data_bytes=_data_bytes(training) if config.storage == "device" else 0,
+        data_bytes=_data_bytes(training, phases) if config.storage == "device" else 0,
         state_bytes=state_bytes,
         update_bytes=_needed(memory) - state_bytes,
         compilation=compilation,
@@ -117,7 +117,7 @@ def _zeros(surrogate: Surrogate, training: Trajectories, config: TrainingConfig,
     """Return a batch of zeros: states of the window, and PDE parameters."""
     frames = jnp.zeros((config.batch, *training.fields.shape[1:]), jnp.float32)
     p = jnp.asarray(np.resize(training.parameters, (config.batch, training.parameters.shape[1])), jnp.float32)
-    return divided(phases.mesh, (surrogate.window.states(frames), p))
+    return divided(phases.mesh, surrogate.window.states(frames), TRAJECTORIES), divided(phases.mesh, p)
 
 
 def _schedule(
@@ -128,8 +128,10 @@ def _schedule(
     return Schedule(jnp.int32(config.curriculum.plan(progress, transitions).autoregressive))
 
 
-def _data_bytes(training: Trajectories) -> int:
-    return 4 * int(np.prod(training.fields.shape))
+def _data_bytes(training: Trajectories, phases: Phases) -> int:
+    """Return the bytes of the part of space of all trajectories that a device keeps."""
+    model = phases.training.model
+    return 4 * int(np.prod(training.fields.shape)) // (model.devices // model.batch_parts)
 
 
 def _needed(memory: Any) -> int:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from cape.model.conditioning import Prediction
 from cape.solvers.layers.devices import mean_over_devices
-from cape.training.mesh import AXIS, divided, on_each_device
+from cape.training.mesh import AXIS, COPIES, FIELDS, STEPS, divided, on_each_device
 
 
 def split(surrogate: nnx.Module) -> tuple[Any, Any, Any]:
@@ -31,12 +31,12 @@ class FunctionalModel(NamedTuple):
 
     `params` are the trained arrays and `model_state` the others (running statistics), as nested dictionaries.
 
-    On several devices, each predicts its part of the batch. `params` are then what `per_device` returns.
+    On several devices, each predicts its part of the batch and of space. `params` are then what `per_device` returns.
 
     Attributes:
         graphdef: the structure of the surrogate.
         new_channels: how many of the last channels of a state are predicted; 0: all. The others are known frames.
-        mesh: the devices that the batch is divided between; None: one device.
+        mesh: the devices that share the work; None: one device.
         members: number of members of an ensemble. This is the model of one of them, and all are updated together.
     """
 
@@ -47,8 +47,13 @@ class FunctionalModel(NamedTuple):
 
     @property
     def devices(self) -> int:
-        """Number of devices that the batch is divided between."""
+        """Number of devices that share the work."""
         return 1 if self.mesh is None else self.mesh.size
+
+    @property
+    def batch_parts(self) -> int:
+        """Number of parts that a batch is divided in."""
+        return 1 if self.mesh is None else self.mesh.shape[AXIS]
 
     def per_device(self, params) -> Any:
         """Return one copy of the weights for each device: arrays [device, ...], or `params` if there is one device.
@@ -59,7 +64,7 @@ class FunctionalModel(NamedTuple):
         if self.mesh is None:
             return params
         copies = jax.tree.map(lambda a: jnp.broadcast_to(a[None], (self.devices, *a.shape)), params)
-        return divided(self.mesh, copies)
+        return divided(self.mesh, copies, COPIES)
 
     def over_devices(self, grads) -> Any:
         """Sum gradients with respect to the copies of `per_device` over the devices."""
@@ -67,15 +72,15 @@ class FunctionalModel(NamedTuple):
 
     def prepare(self, params, model_state, p: Float[Array, "batch parameter"]) -> Any:
         """Compute everything that depends on the PDE parameters only, see `Surrogate.prepare`."""
-        prepare = on_each_device(self.mesh, self._prepare, (P(AXIS), P(), P(AXIS)), P(AXIS))
+        prepare = on_each_device(self.mesh, self._prepare, (COPIES, P(), P(AXIS)), COPIES)
         return prepare(params, model_state, p)
 
     def predict(
         self, params, model_state, u: Float[Array, "batch *space channel"], prepared: Any
     ) -> tuple[Prediction, Any]:
         """Advance u by one step; return the prediction and the new model state."""
-        specs = (P(AXIS), P(), P(AXIS), P(AXIS))
-        return on_each_device(self.mesh, self._predict, specs, (P(AXIS), P()))(
+        specs = (COPIES, P(), FIELDS, COPIES)
+        return on_each_device(self.mesh, self._predict, specs, (FIELDS, P()))(
             params, model_state, u, prepared
         )
 
@@ -87,8 +92,8 @@ class FunctionalModel(NamedTuple):
         p: Float[Array, "batch parameter"],
     ) -> tuple[Prediction, Any]:
         """Predict from every input [time, batch, ...] in one batch of size time x batch."""
-        specs = (P(AXIS), P(), P(None, AXIS), P(AXIS))
-        return on_each_device(self.mesh, self._predict_all, specs, (P(None, AXIS), P()))(
+        specs = (COPIES, P(), STEPS, P(AXIS))
+        return on_each_device(self.mesh, self._predict_all, specs, (STEPS, P()))(
             params, model_state, inputs, p
         )
 

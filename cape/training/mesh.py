@@ -1,4 +1,4 @@
-"""The devices of a training: the trajectories of a batch are divided between them, and each has all weights."""
+"""The devices of a training share trajectories and points of space; each has all weights."""
 
 import dataclasses
 import math
@@ -7,19 +7,30 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from cape.solvers.layers.divided_space import SPACE
+
 AXIS = "batch"
+ROWS = P(AXIS)  # [batch, ...]
+FIELDS = P(AXIS, SPACE)  # [batch, *space, channel]
+TRAJECTORIES = P(AXIS, None, SPACE)  # [batch, time, *space, channel]
+STEPS = P(None, AXIS, SPACE)  # [time, batch, *space, channel]
+COPIES = P((AXIS, SPACE))  # [device, ...]
+
+WhyNot = Callable[[int], str]
 
 
 @dataclasses.dataclass(frozen=True)
 class MeshConfig:
-    """Which devices a training uses.
+    """Which devices a training uses. Their number is `batch` times `space`.
 
     Attributes:
-        batch: number of devices that the trajectories of a batch are divided between; 0: all devices, or as many as
+        batch: number of parts of a batch, each with an equal number of trajectories; 0: all devices, or as many as
             divide the batch.
+        space: number of parts of the first axis of space, in two and three dimensions; 0: 1, and more if `batch` is 0,
+            some devices are left over by the batch, and the model and the grid can be divided between them.
         weights: "replicated" keeps the weights and the optimiser's state on every device; "divided" keeps a part of
             them on each, and gathers the weights for every update; in one process only.
 
@@ -28,62 +39,93 @@ class MeshConfig:
     """
 
     batch: int = 0
+    space: int = 0
     weights: Literal["replicated", "divided"] = "replicated"
 
     def __post_init__(self):
-        if self.batch < 0:
-            raise ValueError(f"training.mesh.batch: expected at least 0, got {self.batch}")
+        for name in ("batch", "space"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"training.mesh.{name}: expected at least 0, got {getattr(self, name)}")
 
 
-def make_mesh(config: MeshConfig, batch: int) -> Mesh | None:
+def _of_no_model(parts: int) -> str:
+    return "expected a model"
+
+
+def make_mesh(config: MeshConfig, batch: int, why_not: WhyNot = _of_no_model) -> Mesh | None:
     """Return the mesh of a training with `batch` trajectories per update; None for one device.
 
+    Args:
+        config: what is asked for.
+        batch: number of trajectories.
+        why_not: says why the first axis of space cannot be divided in a number of parts, or nothing if it can.
+
     Raises:
-        ValueError: there are fewer devices than asked for, the batch cannot be divided between them, or there are
-            several processes, and not all of their devices are used or weights are divided.
+        ValueError: there are fewer devices than asked for, the batch or space cannot be divided between them, or there
+            are several processes, and not all of their devices are used, or weights are divided.
     """
-    devices = jax.devices()
-    if config.batch > len(devices):
-        raise ValueError(
-            f"training.mesh.batch: expected at most {len(devices)}, the number of devices, got {config.batch}"
-        )
-    several = jax.process_count() > 1
+    devices, several = jax.devices(), jax.process_count() > 1
+    for name, asked in (("batch", config.batch), ("space", config.space)):
+        if asked > len(devices):
+            raise ValueError(
+                f"training.mesh.{name}: expected at most {len(devices)}, the number of devices, got {asked}"
+            )
     if several and config.weights == "divided":
         raise ValueError(
             'training.mesh.weights: "divided" works in one process, expected "replicated" in several'
         )
-    count = config.batch or (len(devices) if several else math.gcd(batch, len(devices)))
+    parts, space = _parts(config, batch, why_not)
+    count = parts * space
     if several and count != len(devices):
+        everyone = f"{len(devices)} devices of the {jax.process_count()} processes take part"
         raise ValueError(
-            f"training.mesh.batch: expected {len(devices)}, all devices of the {jax.process_count()} processes, got "
-            f"{count}"
+            f"training.mesh: all {everyone}, got {parts} parts of a batch of {batch} x {space} of space; set "
+            f"training.batch to a multiple of {len(devices)}, or training.mesh"
         )
-    if batch % count:
+    if count > len(devices):
         raise ValueError(
-            f"training.batch: expected a multiple of training.mesh.batch = {count} devices, got {batch}"
+            f"training.mesh: expected batch x space of at most {len(devices)}, the number of devices, got {parts} x "
+            f"{space}"
+        )
+    if several and jax.local_device_count() % space:
+        raise ValueError(
+            f"training.mesh.space: expected a divisor of {jax.local_device_count()}, the devices of a process, got "
+            f"{space}"
+        )
+    if batch % parts:
+        raise ValueError(
+            f"training.batch: expected a multiple of training.mesh.batch = {parts} devices, got {batch}"
         )
     if count == 1:
         return None
-    return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=devices[:count])
+    axes = (AxisType.Auto, AxisType.Auto)
+    return jax.make_mesh((parts, space), (AXIS, SPACE), axis_types=axes, devices=devices[:count])
+
+
+def _parts(config: MeshConfig, batch: int, why_not: WhyNot) -> tuple[int, int]:
+    """Return the numbers of parts of a batch and of space.
+
+    Raises:
+        ValueError: space cannot be divided in as many parts as asked for.
+    """
+    if config.space > 1 and (reason := why_not(config.space)):
+        raise ValueError(f"training.mesh.space: {config.space} parts of the first axis of space: {reason}")
+    devices = jax.device_count() // max(config.space, 1)
+    parts = config.batch or math.gcd(batch, devices)
+    if config.batch or config.space:
+        return parts, max(config.space, 1)
+    left = devices // parts
+    return parts, next(n for n in range(left, 0, -1) if left % n == 0 and (n == 1 or not why_not(n)))
 
 
 def check_one_device(config: MeshConfig) -> None:
     """Raise ValueError if an ensemble is to be trained on several devices."""
-    if config.batch > 1 or config.weights == "divided" or jax.process_count() > 1:
+    if max(config.batch, config.space) > 1 or config.weights == "divided" or jax.process_count() > 1:
         raise ValueError(
-            "model.members: an ensemble is trained on one device by one process; set training.mesh.batch to 0 or 1 and "
-            'training.mesh.weights to "replicated", or train its members by themselves with `cape sweep`'
+            "model.members: an ensemble is trained on one device by one process; set training.mesh.batch and "
+            'training.mesh.space to 0 or 1 and training.mesh.weights to "replicated", or train its members by '
+            "themselves with `cape sweep`"
         )
-
-
-def describe_devices(config: MeshConfig, batch: int) -> tuple[str, ...]:
-    """Return a line on how many devices share a batch, or nothing if there is one device only."""
-    present = jax.device_count()
-    if present == 1:
-        return ()
-    mesh = make_mesh(config, batch)
-    used = 1 if mesh is None else mesh.size
-    return (f"devices: {used} of {present} share a batch of {batch}, {batch // used} trajectories on each",)
 
 
 def replicated(mesh: Mesh | None, arrays: Any) -> Any:
@@ -91,23 +133,29 @@ def replicated(mesh: Mesh | None, arrays: Any) -> Any:
     return _placed(mesh, arrays, lambda _: P())
 
 
-def divided(mesh: Mesh | None, arrays: Any) -> Any:
-    """Divide arrays along their first axis between the devices of a mesh."""
-    return _placed(mesh, arrays, lambda _: P(AXIS))
+def divided(mesh: Mesh | None, arrays: Any, spec: P = ROWS) -> Any:
+    """Divide arrays between the devices of a mesh, along their first axis or as `spec` says."""
+    return _placed(mesh, arrays, lambda _: spec)
 
 
-def divided_between_processes(mesh: Mesh | None, arrays: Any) -> Any:
-    """Divide arrays of which every process has its share of the rows, in the order of the processes."""
+def divided_between_processes(mesh: Mesh | None, batch: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Divide the trajectories and parameters of a batch, of which every process has its share, in their order."""
     if mesh is None:
-        return jax.tree.map(jnp.asarray, arrays)
-    sharding = NamedSharding(mesh, P(AXIS))
-    return jax.tree.map(lambda array: jax.make_array_from_process_local_data(sharding, array), arrays)
+        return jax.tree.map(jnp.asarray, batch)
+    specs = (TRAJECTORIES, ROWS)
+    first, second = (
+        jax.make_array_from_process_local_data(NamedSharding(mesh, spec), array)
+        for spec, array in zip(specs, batch, strict=True)
+    )
+    return first, second
 
 
 def divided_where_possible(mesh: Mesh | None, arrays: Any) -> Any:
-    """Divide each array along its first axis that the number of devices divides, and replicate those without one."""
+    """Divide each array along its first axis that can be shared by the devices that share a batch.
 
-    devices = 1 if mesh is None else mesh.size
+    Arrays without one are replicated.
+    """
+    devices = 1 if mesh is None else mesh.shape[AXIS]
 
     def spec(shape: tuple[int, ...]) -> P:
         fitting = (axis for axis, size in enumerate(shape) if size and size % devices == 0)
@@ -125,7 +173,7 @@ def _placed(mesh: Mesh | None, arrays: Any, spec: Callable[[tuple[int, ...]], P]
 
 
 def on_each_device(
-    mesh: Mesh | None, function: Callable[..., Any], in_specs: tuple[P, ...], out_specs: Any
+    mesh: Mesh | AbstractMesh | None, function: Callable[..., Any], in_specs: tuple[P, ...], out_specs: Any
 ) -> Callable[..., Any]:
     """Return a function that runs once on each device, on the device's part of every argument.
 

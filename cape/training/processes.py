@@ -3,6 +3,9 @@
 import contextlib
 import json
 import os
+import socket
+import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from jax.experimental import multihost_utils
 
 from cape.atomic import replacing
 
-_LONGEST_TEXT = 4096  # bytes that processes send each other
+_LONGEST_TEXT = 2**16  # bytes that processes send each other
 _CONNECTION_TIMEOUT = 120  # seconds in which all processes must start
 HEARTBEAT_TIMEOUT = 30  # seconds after which a process without a sign of life is given up
 _SHUTDOWN_TIMEOUT = 30  # seconds that a process waits for the others at its end
@@ -30,9 +33,11 @@ def connect(coordinator: str, processes: int, index: int) -> None:
         processes: number of processes; 0: the environment says it.
         index: of this process, from 0; -1: the environment says it.
 
+    If the processes are not connected in time, all of them print a line and end with status 1.
+
     Raises:
         ValueError: the numbers do not fit, or are missing.
-        RuntimeError: the other processes cannot be reached.
+        RuntimeError: the port is in use, or JAX refuses to connect the processes.
     """
     coordinator = coordinator or (AUTOMATIC if _tasks_of_slurm() > 1 else "")
     if not coordinator:
@@ -50,19 +55,47 @@ def connect(coordinator: str, processes: int, index: int) -> None:
             )
         arguments = {"coordinator_address": coordinator, "num_processes": processes, "process_id": index}
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    if index == 0 and coordinator != AUTOMATIC:
+        _check_free(int(coordinator.rpartition(":")[2]))
+    this = "the processes of this training" if index < 0 else f"process {index}, and {processes - 1} more,"
+    failed = (
+        f"{this} cannot be connected at {coordinator}; check the address, the number of processes, and that all of "
+        f"them have started within {_CONNECTION_TIMEOUT} s"
+    )
+    end = threading.Timer(
+        _CONNECTION_TIMEOUT, _end, [f"cape train: {failed}"]
+    )  # JAX would abort with a stack trace
+    end.daemon = True
+    end.start()
     try:
         jax.distributed.initialize(
             **arguments,
-            initialization_timeout=_CONNECTION_TIMEOUT,
+            initialization_timeout=2 * _CONNECTION_TIMEOUT,
             heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT,
             shutdown_timeout_seconds=_SHUTDOWN_TIMEOUT,
         )
     except RuntimeError as error:
-        first = str(error).partition("\n")[0]
-        raise RuntimeError(
-            f"the processes of this training cannot be connected at {coordinator} ({first}); check the address, "
-            f"the number of processes, and that all of them have started within {_CONNECTION_TIMEOUT} s"
-        ) from error
+        raise RuntimeError(f"{failed} ({str(error).partition(chr(10))[0]})") from error
+    finally:
+        end.cancel()
+
+
+def _check_free(port: int) -> None:
+    """Raise RuntimeError if a port of this machine is in use. JAX would crash."""
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            free.bind(("", port))
+        except OSError as error:
+            raise RuntimeError(
+                f"--coordinator: port {port} of this machine cannot be used ({error.strerror}); choose another one"
+            ) from error
+
+
+def _end(line: str) -> None:
+    """End this process at once, whose main thread waits inside JAX."""
+    print(line, file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def _tasks_of_slurm() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cape.atomic import write_text
-from cape.config import differences, load_json, to_dict
+from cape.config import differences, flat, load_json, to_dict
 from cape.datasets import split_file
 from cape.datasets.fingerprint import fingerprint
 from cape.datasets.initial_conditions import ConditionRecord
@@ -24,8 +24,10 @@ _MAY_CHANGE = (
     "training.divergence_retries",
     "training.trackers",
     "training.mesh.batch",
+    "training.mesh.space",
     "training.mesh.weights",
 )
+_SHORT = 32  # characters
 _COMPARED_BY_CONTENT = ("data.files", "data.folder", "data.trusted")  # by the fingerprints of the data
 
 
@@ -90,10 +92,20 @@ def claim(
 
 
 def facts(experiment: Any, training: Trajectories, validation: Trajectories) -> dict[str, Any]:
-    """Return what must be equal in all processes of a training: settings, data, and versions of packages."""
-    settings = hashlib.sha256(json.dumps(to_dict(experiment), sort_keys=True).encode()).hexdigest()
-    data = {"training data": fingerprint(training), "validation data": fingerprint(validation)}
-    return versions() | {"digest of the settings": settings[:16]} | data
+    """Return what must be equal in all processes of a training: settings, data, and versions of packages.
+
+    Files may have other names on every machine. Long values are replaced by their digests.
+    """
+    settings = {name: _short(value) for name, value in flat(to_dict(experiment))}
+    settings = {name: value for name, value in settings.items() if name not in _COMPARED_BY_CONTENT}
+    parts = {"training data": training, "validation data": validation}
+    digests = {f"digest of the {name}": fingerprint(data)[:_SHORT] for name, data in parts.items()}
+    return versions() | settings | digests
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _SHORT else f"digest {hashlib.sha256(text.encode()).hexdigest()[:_SHORT]}"
 
 
 def abandon(folder: Path) -> None:

@@ -171,7 +171,7 @@ def warm_up_update(
         return losses, model_state, grads
 
     guess = _first_guess(params, settings.first_guess)
-    parts, devices = settings.accumulate, settings.model.devices
+    parts, devices = settings.accumulate, settings.model.batch_parts
     with settings.precision:
         losses, model_state, grads = accumulated(parts, devices, gradient, model_state, given)
     changes, optimiser = settings.transformation.update(grads, state["warm_up"], guess)

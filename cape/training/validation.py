@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
 from cape.training.functional_model import split
-from cape.training.mesh import AXIS, on_each_device, replicated
+from cape.training.mesh import AXIS, TRAJECTORIES, on_each_device, replicated
 from cape.training.objective import Objective, frame_errors
 
 _SMALLEST_BATCH = 32
@@ -43,20 +43,23 @@ class Validation:
     ):
         self.truth = data.read()
         self.parameters = data.parameters.astype(np.float32)
-        devices = 1 if mesh is None else mesh.size
-        self.batch = -(-min(max(batch, _SMALLEST_BATCH), data.samples) // devices) * devices
+        parts = 1 if mesh is None else mesh.shape[AXIS]
+        self.batch = -(-min(max(batch, _SMALLEST_BATCH), data.samples) // parts) * parts
         one = surrogate.member(0)
         graphdef, _, _ = split(one)
         window = one.window
 
-        def errors(params, model_state, truth, p):
+        def predict(params, model_state, truth, p):
             step, given = nnx.merge(graphdef, params, model_state).at(p), window.history
-            prediction = window.rollout(step, truth[:, :given], truth.shape[1] - given)
-            return frame_errors(objective, prediction, truth[:, given:], channel_std).mean(1)
+            return window.rollout(step, truth[:, :given], truth.shape[1] - given)
 
-        if surrogate.members > 1:
-            errors = jax.vmap(errors, in_axes=(0, 0, None, None))
-        each = on_each_device(mesh, errors, (P(), P(), P(AXIS), P(AXIS)), P(AXIS))
+        rolled = on_each_device(mesh, predict, (P(), P(), TRAJECTORIES, P(AXIS)), TRAJECTORIES)
+
+        def errors(params, model_state, truth, p):
+            prediction = rolled(params, model_state, truth, p)
+            return frame_errors(objective, prediction, truth[:, window.history :], channel_std).mean(1)
+
+        each = jax.vmap(errors, in_axes=(0, 0, None, None)) if surrogate.members > 1 else errors
 
         def validate(*arguments):
             return replicated(mesh, each(*arguments))

@@ -2,6 +2,9 @@
 
 XLA's FFT needs its length as a number. `jax.export` can leave the size of a grid open: N = r·m with a number r and a
 symbol m. The transform of length m is then a product with a matrix that the program computes.
+
+Where the first axis of space is divided between devices (`divided_space`), the modes are divided along the second axis
+instead: one exchange between all devices for each transform.
 """
 
 from collections.abc import Sequence
@@ -12,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
+
+from cape.solvers.layers.divided_space import gather_and_divide, own_part, space_parts
 
 Size = Any  # a number of points: an int, or a symbol of jax.export
 Constant = np.ndarray | Array  # known when the program is traced if the size is an int
@@ -57,8 +62,28 @@ def _cosine_sine_of_turns(product: Constant, points: Size) -> tuple[Array, Array
     return jnp.where(negative, -c, c), jnp.where(negative, -s, s)
 
 
-def rfftn(u: Float[Array, "..."], axes: tuple[int, ...]) -> Complex[Array, "..."]:
-    """Transform a real array, one-sided along the last of `axes`, as `jnp.fft.rfftn` does, on any grid."""
+def integer_wave_numbers(grid: tuple[Size, ...]) -> list[Constant]:
+    """Return the integer wave numbers of the modes that `rfftn` gives on a whole grid, along each axis."""
+    *others, last = grid
+    waves = [(counting(n) + n // 2) % n - n // 2 for n in others] + [counting(last // 2 + 1)]
+    if space_parts() > 1:
+        waves[1] = own_part(_in_equal_parts(jnp.asarray(waves[1]), 0), 0)
+    return waves
+
+
+def rfftn(
+    u: Float[Array, "..."], axes: tuple[int, ...], mirrored: Sequence[bool] = ()
+) -> Complex[Array, "..."]:
+    """Transform a real array, one-sided along the last of `axes`, as `jnp.fft.rfftn` does, on any grid.
+
+    Args:
+        u: the array.
+        axes: all axes of space.
+        mirrored: whether an axis is first continued by its mirror image, one for each of `axes`.
+    """
+    if space_parts() > 1:
+        return _rfftn_of_part(u, axes, mirrored)
+    u = _with_mirror_images(u, axes, mirrored)
     if fixed([u.shape[axis] for axis in axes]):
         return jnp.fft.rfftn(u, axes=axes)
     z = jax.lax.complex(u, jnp.zeros_like(u))
@@ -67,10 +92,21 @@ def rfftn(u: Float[Array, "..."], axes: tuple[int, ...]) -> Complex[Array, "..."
     return jax.lax.slice_in_dim(z, 0, u.shape[axes[-1]] // 2 + 1, axis=axes[-1])
 
 
-def irfftn(z: Complex[Array, "..."], grid: tuple[Size, ...], axes: tuple[int, ...]) -> Float[Array, "..."]:
-    """Transform back to a real array of `grid` points along `axes`, as `jnp.fft.irfftn` does; symbols must be even."""
+def irfftn(
+    z: Complex[Array, "..."], grid: tuple[Size, ...], axes: tuple[int, ...], mirrored: Sequence[bool] = ()
+) -> Float[Array, "..."]:
+    """Transform back to a real array of `grid` points along `axes`, as `jnp.fft.irfftn` does; symbols must be even.
+
+    Args:
+        z: the modes.
+        grid: numbers of points of the whole grid, with the mirror images.
+        axes: all axes of space.
+        mirrored: whether the second half of an axis is a mirror image and is left out, one for each of `axes`.
+    """
+    if space_parts() > 1:
+        return _irfftn_of_part(z, grid, axes, mirrored)
     if fixed(grid):
-        return jnp.fft.irfftn(z, s=grid, axes=axes)
+        return _without_mirror_images(jnp.fft.irfftn(z, s=grid, axes=axes), axes, mirrored)
     last, n = axes[-1], grid[-1]
     # the missing half mirrors this one, so it adds the real part of modes 1..N/2-1 a second time
     k = jax.lax.broadcasted_iota(jnp.int32, z.shape, last)
@@ -78,7 +114,42 @@ def irfftn(z: Complex[Array, "..."], grid: tuple[Size, ...], axes: tuple[int, ..
     z = jnp.pad(z, [(0, n - n // 2 - 1 if axis == last else 0) for axis in range(z.ndim)])
     for axis, points in zip(axes, grid, strict=True):
         z = _fft(z, axis) / points
-    return z.real
+    return _without_mirror_images(z.real, axes, mirrored)
+
+
+def _with_mirror_images(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool]) -> Array:
+    for axis, twice in zip(axes, mirrored, strict=False):
+        u = jnp.concatenate([u, jnp.flip(u, axis)], axis) if twice else u
+    return u
+
+
+def _without_mirror_images(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool]) -> Array:
+    doubled = [axis for axis, twice in zip(axes, mirrored, strict=False) if twice]
+    return u[tuple(slice(size // 2 if axis in doubled else None) for axis, size in enumerate(u.shape))]
+
+
+def _in_equal_parts(z: Array, axis: int) -> Array:
+    """Append zeros so that the devices can divide an axis equally."""
+    around = [(0, -size % space_parts() if other == axis else 0) for other, size in enumerate(z.shape)]
+    return jnp.pad(z, around)
+
+
+def _rfftn_of_part(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool]) -> Array:
+    first, *others = axes
+    z = jnp.fft.rfftn(_with_mirror_images(u, tuple(others), mirrored[1:]), axes=others)
+    z = gather_and_divide(_in_equal_parts(z, others[0]), gather=first, divide=others[0])
+    return jnp.fft.fft(_with_mirror_images(z, (first,), mirrored), axis=first)
+
+
+def _irfftn_of_part(
+    z: Array, grid: tuple[int, ...], axes: tuple[int, ...], mirrored: Sequence[bool]
+) -> Array:
+    first, *others = axes
+    z = _without_mirror_images(jnp.fft.ifft(z, axis=first), (first,), mirrored)
+    z = gather_and_divide(z, gather=others[0], divide=first)
+    modes = grid[1] if len(grid) > 2 else grid[1] // 2 + 1
+    z = jax.lax.slice_in_dim(z, 0, modes, axis=others[0])
+    return _without_mirror_images(jnp.fft.irfftn(z, s=grid[1:], axes=others), tuple(others), mirrored[1:])
 
 
 def _fft(z: Complex[Array, "..."], axis: int) -> Complex[Array, "..."]:

@@ -8,6 +8,7 @@ from flax import nnx
 from jax import lax
 
 from cape.solvers.layers.convolution import mix
+from cape.solvers.layers.divided_space import mean_over_space
 from cape.solvers.layers.layout import Features, over_points
 
 
@@ -56,6 +57,6 @@ def standardise(u: Features) -> Features:
     """Give each sample mean 0 and variance 1 over space and every group of channels, grouped as in `GroupNorm`."""
     groups = gcd(8, u.shape[0])
     grouped = u.reshape(groups, u.shape[0] // groups, u.shape[1], -1)
-    centred = grouped - grouped.mean((1, 3), keepdims=True)
-    var = jnp.square(centred).mean((1, 3), keepdims=True)
+    centred = grouped - mean_over_space(grouped.mean((1, 3), keepdims=True))
+    var = mean_over_space(jnp.square(centred).mean((1, 3), keepdims=True))
     return (centred * lax.rsqrt(var + GroupNorm.epsilon)).reshape(u.shape)

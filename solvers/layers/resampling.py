@@ -8,6 +8,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.convolution import mix
+from cape.solvers.layers.divided_space import space_parts
 from cape.solvers.layers.fourier import Size
 from cape.solvers.layers.initialisation import torch_uniform
 from cape.solvers.layers.layout import Features, over_points
@@ -40,7 +41,15 @@ def pairs_to_channels(h: Features) -> Float[Array, "more_channels batch *coarse"
 
 
 def to_even(h: Features, boundaries: Sequence[str]) -> Float[Array, "channel batch *even"]:
-    """Continue every axis with an odd number of points by one point at its end, according to its boundary."""
+    """Continue every axis with an odd number of points by one point at its end, according to its boundary.
+
+    Raises:
+        ValueError: the first axis is divided between devices, and each has an odd number of points.
+    """
+    if space_parts() > 1 and h.shape[2] % 2:
+        raise ValueError(
+            f"expected an even number of points on each device for every halving, got {h.shape[2]}"
+        )
     for axis, boundary in enumerate(boundaries, start=2):
         n = h.shape[axis]
         if n % 2:

@@ -1,6 +1,6 @@
 """Spectral convolution as a truncated discrete Fourier transform by matrix products of real arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +8,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from cape.solvers.layers.divided_space import own_part, sum_over_space, whole_grid
 from cape.solvers.layers.fourier import Constant, Size, cosine_sine
 from cape.solvers.layers.initialisation import normal, uniform
 from cape.solvers.layers.layout import Features, check_features
@@ -59,16 +60,22 @@ class SpectralConvolution(nnx.Module):
             for _ in ("real", "imaginary")
         )
 
-    def __call__(self, h: Features) -> Float[Array, "out batch *space"]:
+    def __call__(self, h: Features, *, first_axis: bool = True) -> Float[Array, "out batch *space"]:
+        """Convolve h, whose first axis of space is that of the field, or another one if `first_axis` is false.
+
+        That of the field may be divided between devices. Its modes are then summed over them.
+        """
         check_features(h, len(self.modes), self.in_channels)
-        space = h.shape[2:]
+        space = whole_grid(h.shape[2:]) if first_axis else h.shape[2:]
         *others, last = zip(space, self.modes, strict=True)
         chosen = [two_sided_rows(*axis) for axis in others] + [one_sided_rows(*last)]
         frequencies, rows = zip(*chosen, strict=True)
         weight = multipliers(self.real[...], self.imaginary[...], rows)
-        return multiply_modes(
-            h, weight, analysis(space, frequencies, h.dtype), synthesis(space, frequencies, h.dtype)
-        )
+        analyse, synthesise = (build(space, frequencies, h.dtype) for build in (analysis, synthesis))
+        if not first_axis:
+            return multiply_modes(h, weight, analyse, synthesise)
+        analyse[0], synthesise[0] = own_part(analyse[0], 0), own_part(synthesise[0], 3)
+        return multiply_modes(h, weight, analyse, synthesise, sum_over_space)
 
 
 def modes_per_axis(modes: int | tuple[int, ...], dimension: int) -> tuple[int, ...]:
@@ -140,16 +147,19 @@ def multiply_modes(
     weight: Float[Array, "mode both_in both_out"],
     analyse: Sequence[Float[Array, "_n _parts _part _k"]],
     synthesise: Sequence[Float[Array, "_part _k _parts _n"]],
+    add_parts: Callable[[Array], Array] = lambda modes: modes,
 ) -> Float[Array, "out batch *space"]:
     """Transform h with the matrices `analyse`, multiply its modes by `weight` and transform back by `synthesise`.
 
     There is one matrix per axis, of the shapes that `analysis` and `synthesis` give. `weight` comes from `multipliers`.
+    `add_parts` completes the modes of a part of a field.
     """
     z = h[..., None, None]  # [channel, batch, *axes left, part, modes so far]
     for matrix in reversed(analyse):
         # every transform is a product with the last axes of z
         z = jnp.moveaxis(jnp.tensordot(z, matrix, ((-3, -2), (0, 1))), -3, -1)
         z = z.reshape(*z.shape[:-2], -1)
+    z = add_parts(z)
 
     z = z.transpose(3, 1, 2, 0).reshape(z.shape[3], z.shape[1], -1)  # [mode, batch, part and channel]
     z = (z @ weight).reshape(*z.shape[:2], 2, weight.shape[-1] // 2).transpose(3, 1, 2, 0)

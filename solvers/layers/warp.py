@@ -11,6 +11,7 @@ from jax.custom_derivatives import linear_call
 from jaxtyping import Array, Float
 
 from cape.solvers.layers.boundaries import pad
+from cape.solvers.layers.divided_space import along_whole_axis
 from cape.solvers.layers.fourier import counting
 from cape.solvers.layers.layout import Features
 
@@ -39,7 +40,14 @@ def warp_by_gather(h: Features, s: Features, axis: int, boundary: str) -> Featur
         axis: number of the axis of space, from 0.
         boundary: of this axis.
     """
-    axis += 2
+
+    def warp(h: Features, s: Features) -> Features:
+        return _warp_whole_axis(h, s, axis + 2, boundary)
+
+    return along_whole_axis(warp, axis + 2, h, s) if axis == 0 else warp(h, s)
+
+
+def _warp_whole_axis(h: Features, s: Features, axis: int, boundary: str) -> Features:
     n, periodic = h.shape[axis], boundary == "periodic"
     here = jnp.asarray(counting(n), h.dtype).reshape(*(n if other == axis else 1 for other in range(h.ndim)))
     wanted = jnp.mod(here - s, n) if periodic else jnp.clip(here - s, 0, n - 1)

@@ -1,12 +1,16 @@
 """Several processes: the training of one process, and an end in bounded time if one of them is killed."""
 
+import os
+import socket
+import subprocess
+import sys
 import time
 
 import jax
 import numpy as np
 import pytest
 from small_trainings import train, weights
-from two_processes import settings, start
+from two_processes import free_port, settings, start
 
 from cape.training import processes
 from cape.training.log import read
@@ -29,6 +33,38 @@ def test_processes_that_cannot_be_connected_are_refused(arguments, message):
         processes.connect(*arguments)
 
 
+CONNECT = """
+import sys
+from cape.training import processes
+processes._CONNECTION_TIMEOUT = 2
+processes.connect(sys.argv[1], 2, int(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", ["0", "1"])
+def test_a_process_that_finds_no_other_ends_with_one_line(index):
+    found = subprocess.run(
+        [sys.executable, "-c", CONNECT, f"localhost:{free_port()}", index],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert found.returncode == 1
+    (line,) = found.stderr.splitlines()
+    assert f"process {index}, and 1 more, cannot be connected" in line and "check the address" in line
+
+
+def test_a_port_in_use_is_refused():
+    with socket.socket() as used:
+        used.bind(("", 0))
+        used.listen()
+        port = used.getsockname()[1]
+        with pytest.raises(RuntimeError, match=rf"port {port} of this machine cannot be used"):
+            processes.connect(f"localhost:{port}", 2, 0)
+
+
 def test_one_process_connects_with_nobody_and_agrees_with_itself(tmp_path):
     processes.connect("", 0, -1)
     assert processes.count() == 1 and processes.first()
@@ -37,6 +73,16 @@ def test_one_process_connects_with_nobody_and_agrees_with_itself(tmp_path):
         processes.check_equal({"data": "a"})
     with pytest.raises(KeyError), processes.together():
         raise KeyError("x")
+
+
+def test_another_version_in_another_process_is_named(monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(processes, "texts", lambda text: [text, text.replace("0.10", "0.11")])
+    with pytest.raises(
+        ValueError,
+        match=r"version of jax: 0.10 in process 0, and 0.11 in process 1; all processes need the same",
+    ):
+        processes.check_equal({"version of numpy": "2.0", "version of jax": "0.10"})
 
 
 @pytest.fixture(scope="module")

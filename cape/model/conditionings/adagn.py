@@ -1,6 +1,7 @@
 """AdaGN: FiLM on hidden feature maps that are group-normalised first."""
 
 import dataclasses
+from typing import ClassVar
 
 from flax import nnx
 from jaxtyping import Array, Float
@@ -43,6 +44,8 @@ class AdaGNConfig(ConditioningConfig):
         width: hidden units of the perceptron.
         embedding: input of the perceptron, as in `FiLMConfig`.
     """
+
+    divides_space: ClassVar[bool] = True
 
     width: int = 32
     embedding: EmbeddingName = "logarithm"

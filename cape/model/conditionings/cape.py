@@ -87,6 +87,8 @@ class CAPEConfig(ConditioningConfig):
             the largest trained one; both; or sines and cosines of the logarithm.
     """
 
+    divides_space: ClassVar[bool] = True
+
     heads: int = 8
     max_displacement: float = 1.0
     width: int = 32

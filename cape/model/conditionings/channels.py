@@ -1,6 +1,7 @@
 """Parameter channels: the PDE parameters as further input channels of the base solver."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax.numpy as jnp
 from flax import nnx
@@ -43,6 +44,8 @@ class ParameterChannels(Conditioning):
 @dataclasses.dataclass(frozen=True)
 class ParameterChannelsConfig(ConditioningConfig):
     """The logarithms of the parameters as further input channels."""
+
+    divides_space: ClassVar[bool] = True
 
     def build(self, problem: Problem, build_solver: BuildSolver, *, rngs: nnx.Rngs) -> ParameterChannels:
         return ParameterChannels(problem, build_solver)

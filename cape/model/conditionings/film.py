@@ -1,6 +1,7 @@
 """FiLM: a gain and an offset, computed from the PDE parameters, on every hidden channel of the base solver."""
 
 import dataclasses
+from typing import ClassVar
 
 from flax import nnx
 from jaxtyping import Array, Float
@@ -54,6 +55,8 @@ class FiLMConfig(ConditioningConfig):
         embedding: input of the perceptron: the logarithm of a parameter, scaled to the trained range; its value, over
             the largest trained one; both; or sines and cosines of the logarithm.
     """
+
+    divides_space: ClassVar[bool] = True
 
     width: int = 32
     embedding: EmbeddingName = "logarithm"

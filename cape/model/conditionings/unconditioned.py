@@ -33,6 +33,7 @@ class UnconditionedConfig(ConditioningConfig):
     """No conditioning: the base solver does not see the PDE parameters."""
 
     uses_parameters: ClassVar[bool] = False
+    divides_space: ClassVar[bool] = True
 
     def build(self, problem: Problem, build_solver: BuildSolver, *, rngs: nnx.Rngs) -> Unconditioned:
         return Unconditioned(problem, build_solver)

@@ -14,6 +14,8 @@ from cape.problem import Problem
 class ChannelNormalisation(Normalisation):
     """Subtract the mean and divide by the standard deviation of each channel over all training data."""
 
+    divides_space = True
+
     def __init__(self, problem: Problem, *, uses_parameters: bool, history: int):
         self.inner_problem = problem
         self.channel_std = problem.channel_std
@@ -35,6 +37,8 @@ class ChannelNormalisation(Normalisation):
 @NORMALISATIONS.register("off")
 class NoNormalisation(Normalisation):
     """Pass fields to the network in physical units, as the published form does."""
+
+    divides_space = True
 
     def __init__(self, problem: Problem, *, uses_parameters: bool, history: int):
         self.inner_problem = problem

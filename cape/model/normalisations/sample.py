@@ -17,6 +17,7 @@ from cape.model.conditioning import Conditioning, Prediction
 from cape.model.embedding import logarithmic
 from cape.model.normalisation import NORMALISATIONS, Normalisation
 from cape.problem import Problem
+from cape.solvers.layers.divided_space import mean_over_space
 
 _SMALLEST_STD = 1e-6  # of a channel's standard deviation in training; below it a field counts as uniform
 _LARGEST_LOG_GAIN = 6.0
@@ -34,6 +35,8 @@ class SampleNormalisation(Normalisation):
     If the conditioning does not use the PDE parameters, G does not use them either. The frames of a state share m
     and s.
     """
+
+    divides_space = True
 
     def __init__(self, problem: Problem, *, uses_parameters: bool, history: int):
         self.channels, self.channel_std, self.history = len(problem.channels), problem.channel_std, history
@@ -58,8 +61,9 @@ class SampleNormalisation(Normalisation):
         axes = tuple(range(1, frames.ndim - 1))
         smallest = jnp.asarray(self.channel_std, u.dtype).reshape((1,) * (frames.ndim - 1) + (-1,))
         smallest = _SMALLEST_STD * smallest
-        mean = frames.mean(axes, keepdims=True)
-        std = jnp.sqrt(jnp.square(frames - mean).mean(axes, keepdims=True) + smallest**2)
+        mean = mean_over_space(frames.mean(axes, keepdims=True))
+        variance = mean_over_space(jnp.square(frames - mean).mean(axes, keepdims=True))
+        std = jnp.sqrt(variance + smallest**2)
         statistics = [a.reshape(-1, self.channels) for a in (std, mean)]
         q = jnp.concatenate([prepared, *statistics], -1)
         mean, std = (self._repeated(a, u.ndim) for a in (mean, std))

@@ -1,0 +1,95 @@
+"""Compile updates that divide space between devices; print the memory of a device and what the devices exchange.
+
+    python benchmarks/speed/space.py [--parts 4]
+
+Nothing is computed, so no accelerator is needed: XLA makes the devices of one CPU, and says what its program needs on
+each besides weights and data, and which collectives it has. The batch has two trajectories of four steps in 2D (256 x
+256 points) and one in 3D (48 x 48 x 48). A collective inside a loop over steps is counted once. MB are those that a
+device gives to a collective.
+"""
+
+import argparse
+import math
+import os
+import re
+
+_PARTS = 4
+_COLLECTIVE = re.compile(
+    r"= (.*?) (all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter)(?:-start)?\("
+)
+_ARRAY = re.compile(r"(f32|c64)\[([\d,]*)\]")
+_BYTES = {"f32": 4, "c64": 8}
+_STEPS = 4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--parts", type=int, default=_PARTS)
+    arguments = parser.parse_args()
+    # before jax is imported, which reads it once
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={arguments.parts}"
+    os.environ["XLA_FLAGS"] = flags
+    print(
+        f"| model | memory of a device, MB | with {arguments.parts} parts | ratio | collectives | MB exchanged |\n"
+        "|---|---|---|---|---|---|"
+    )
+    for grid, batch in (((256, 256), 2), ((48, 48, 48), 1)):
+        for name in ("fno", "factorised-fno", "u-net", "warp-u-net"):
+            (_, one), (text, several) = (compile_update(name, grid, batch, n) for n in (1, arguments.parts))
+            counts, size = collectives(text)
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+            figures = f"{one / 1e6:.0f} | {several / 1e6:.0f} | {several / one:.2f}"
+            print(f"| {name}, {len(grid)}D | {figures} | {kinds} | {size / 1e6:.2f} |", flush=True)
+
+
+def compile_update(name: str, grid: tuple[int, ...], batch: int, parts: int) -> tuple[str, int]:
+    """Return the text of the compiled update of a model with CAPE, and the bytes that its work needs on a device."""
+    import jax
+    import jax.numpy as jnp
+    from flax import nnx
+    from memory import waves  # type: ignore[import-not-found]
+
+    from cape.model.conditionings.cape import CAPEConfig
+    from cape.model.config import ModelConfig
+    from cape.problem import Problem
+    from cape.solvers.solver import SOLVERS
+    from cape.surrogate import Surrogate
+    from cape.training.config import TrainingConfig
+    from cape.training.functional_model import weights_of
+    from cape.training.inputs import Schedule
+    from cape.training.mesh import TRAJECTORIES, MeshConfig, divided
+    from cape.training.phases import plan_phases
+    from cape.training.update import initial_state, update
+
+    data = waves(max(batch, 2), _STEPS, grid)
+    settings = {"width": 24, "modes": 8} if name.endswith("fno") else {}
+    model = ModelConfig(SOLVERS.find(name)(**settings), CAPEConfig(heads=4, max_displacement=0.0))
+    surrogate = Surrogate(Problem.of(data), model, rngs=nnx.Rngs(0))
+    config = TrainingConfig(epochs=10, batch=batch, warmup_epochs=0, mesh=MeshConfig(1, parts))
+    phases = plan_phases(surrogate, config, data.samples)
+    state = phases.training.place(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
+    frames = divided(phases.mesh, jnp.asarray(data.read()[:batch]), TRAJECTORIES)
+    p = divided(phases.mesh, jnp.ones((batch, 1), jnp.float32))
+    arguments = (jnp.ones(1, jnp.float32), state, frames, p, Schedule(jnp.int32(2)))
+    compiled = update.lower(phases.training, *arguments).compile()
+    jax.clear_caches()
+    return compiled.as_text(), compiled.memory_analysis().temp_size_in_bytes
+
+
+def collectives(text: str) -> tuple[dict[str, int], int]:
+    """Return the number of each collective of a compiled program, and the bytes that a device gives to all of them."""
+    counts: dict[str, int] = {}
+    size = 0
+    for shapes, kind in _COLLECTIVE.findall(text):
+        counts[kind] = counts.get(kind, 0) + 1
+        size += sum(
+            _BYTES[dtype] * math.prod(int(n or 1) for n in axes.split(","))
+            for dtype, axes in _ARRAY.findall(shapes)
+        )
+    return counts, size
+
+
+if __name__ == "__main__":
+    main()
