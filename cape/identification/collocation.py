@@ -71,10 +71,11 @@ def _regression(
     frames: Float[Array, "sample three *space channel"], terms: tuple[Term, ...], on: Axes
 ) -> tuple[Float[Array, "sample term value"], Float[Array, "sample channel value"]]:
     """Return the terms by Simpson's rule, and the changes: real and imaginary parts of the low half of the modes."""
-    u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
     for axis, around in enumerate(on.periodic):
         if not around:
-            u = jnp.concatenate([u, jnp.flip(u, axis + 3)], axis + 3)
+            image = jnp.flip(frames, axis + 2) * jnp.asarray(on.signs(frames.shape[-1]), frames.dtype)
+            frames = jnp.concatenate([frames, image], axis + 2)
+    u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
     grid = u.shape[3:]
     axes, waves = tuple(range(2, 2 + len(grid))), wave_numbers(grid, on.periodic)
     low = inside(waves, [jnp.abs(wave).max() / 2 for wave in waves])[None, None].astype(jnp.float32)

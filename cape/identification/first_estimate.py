@@ -34,7 +34,7 @@ class FirstEstimate(NamedTuple):
 def first_estimates(samples: Samples, on: Axes, channels: int) -> list[FirstEstimate]:
     """Return an estimate for every basis: the simplest of those that are about as good as the best one come first."""
     triples, value, weight = samples.draw(3)
-    terms = [*library(channels, on.periodic), *force_terms(channels, on.periodic)]
+    terms = [*library(channels, on.periodic, on.odd), *force_terms(channels, on.periodic, on.odd)]
     found = []
     for name in bases(samples.values):
         functions = basis_functions(name, samples.values)[value]
