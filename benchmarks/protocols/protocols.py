@@ -54,7 +54,7 @@ def _waves() -> Protocol:
         solve=simulators.waves,
         published_samples=12_000,
         boundary="wall",
-        epochs=10,
+        epochs=4,
     )
 
 
@@ -78,7 +78,7 @@ def _vorticity() -> Protocol:
         solve=simulators.flow,
         published_samples=12_000,
         finer=2,
-        epochs=6,
+        epochs=3,
     )
 
 
@@ -111,7 +111,7 @@ def _forced() -> Protocol:
         solve=simulators.flow,
         published_samples=15_000,
         finer=2,
-        epochs=8,
+        epochs=4,
         position_channels=True,
     )
 
@@ -136,7 +136,7 @@ def _gray_scott() -> Protocol:
         solve=simulators.reaction,
         published_samples=12_000,
         finer=2,
-        epochs=16,
+        epochs=6,
     )
 
 
