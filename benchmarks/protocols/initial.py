@@ -29,7 +29,7 @@ def eddies(rng: np.random.Generator, samples: int, points: tuple[int, ...], leng
     """Draw vorticities of mean speed 1 with the energy spectrum k⁴ exp(−(k/4)²), in wave numbers of the domain."""
     k = [np.fft.fftfreq(points[0], 1 / points[0])[:, None], np.fft.rfftfreq(points[1], 1 / points[1])[None]]
     size = np.sqrt(k[0] ** 2 + k[1] ** 2)
-    amplitude = size**2.5 * np.exp(-((size / 4) ** 2) / 2)  # of the vorticity: the root of k times the spectrum
+    amplitude = size**2.5 * np.exp(-((size / 4) ** 2) / 2)  # the root of k times the spectrum
     w = np.fft.rfft2(rng.normal(size=(samples, *points))) * amplitude
     over_k = np.divide(1, size, out=np.zeros_like(size), where=size > 0) * length / (2 * np.pi)
     speed = np.fft.irfft2(w * over_k, points)  # its mean square is that of the velocity

@@ -16,15 +16,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from protocol import Protocol, relative_l2
-from protocols import PROTOCOLS
-
-for folder in (Path(__file__).parents[1] / "zoo", Path(__file__).parents[1]):  # contenders.py; sizing.py, commit.py
-    sys.path.append(str(folder))
+sys.path.append(str(Path(__file__).parents[1] / "zoo"))  # for contenders.py
+sys.path.append(str(Path(__file__).parents[1]))  # for sizing.py and commit.py
 
 import contenders
+import numpy as np
 from commit import commit
+from protocol import Protocol, relative_l2
+from protocols import PROTOCOLS
 
 from cape.data import Data
 from cape.datasets.trajectories import Trajectories
@@ -48,7 +47,9 @@ def main() -> None:
     )
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--data", type=Path, default=Path("data/protocols"), help="folder of the simulated data")
+    parser.add_argument(
+        "--data", type=Path, default=Path("data/protocols"), help="folder of the simulated data"
+    )
     arguments = parser.parse_args()
     if unknown := sorted(set(arguments.protocols) - set(PROTOCOLS)):
         parser.error(f"unknown protocols {', '.join(unknown)}; expected some of {', '.join(PROTOCOLS)}")
@@ -123,7 +124,10 @@ def add(name: str, record: dict[str, Any]) -> None:
     with open(RESULTS / f"{name}.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
     errors = ", ".join(f"{kind} {found['mean']:.3g}" for kind, found in record["errors"].items())
-    print(f"{name}, {record['contender']}, seed {record['seed']}: {errors}; {record['seconds']:.0f} s", flush=True)
+    print(
+        f"{name}, {record['contender']}, seed {record['seed']}: {errors}; {record['seconds']:.0f} s",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

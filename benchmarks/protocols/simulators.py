@@ -56,8 +56,9 @@ def waves(u0, p, times, length):
     for t in times - times[0]:
         decay, cosine = np.exp(-a * t), np.cos(omega * t).real
         sine = (t * np.sinc(omega * t / np.pi)).real  # sin(ωt)/ω
-        later = decay * (cosine * u + sine * (a * u + v)), decay * (
-            cosine * v - sine * (a * v + stiffness * u)
+        later = (
+            decay * (cosine * u + sine * (a * u + v)),
+            decay * (cosine * v - sine * (a * v + stiffness * u)),
         )
         frames.append(np.stack([idstn(each, type=2, axes=axes) for each in later], -1))
     return np.stack(frames, 1)

@@ -73,7 +73,8 @@ def _regression(
     """Return the terms by Simpson's rule, and the changes: real and imaginary parts of the low half of the modes."""
     for axis, around in enumerate(on.periodic):
         if not around:
-            image = jnp.flip(frames, axis + 2) * jnp.asarray(on.signs(frames.shape[-1]), frames.dtype)
+            signs = jnp.asarray(on.signs(frames.shape[-1]), frames.dtype)
+            image = jnp.flip(frames, axis + 2) * signs.reshape((1,) * (frames.ndim - 1) + (-1,))
             frames = jnp.concatenate([frames, image], axis + 2)
     u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
     grid = u.shape[3:]

@@ -29,8 +29,8 @@ def step(
     whole = u
     for axis, around in zip(axes, on.periodic, strict=True):
         if not around:
-            image = jnp.flip(whole, axis) * jnp.asarray(on.signs(u.shape[-1]), u.dtype)
-            whole = jnp.concatenate([whole, image], axis)
+            signs = jnp.asarray(on.signs(u.shape[-1]), u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
+            whole = jnp.concatenate([whole, jnp.flip(whole, axis) * signs], axis)
     grid = whole.shape[1:-1]
     waves = wave_numbers(grid, on.periodic)
     modes = rfftn(jnp.moveaxis(whole, -1, 1), tuple(axis + 1 for axis in axes))  # [batch, channel, *modes]

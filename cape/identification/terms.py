@@ -99,9 +99,7 @@ def linear_terms(channels: int, periodic: Sequence[bool], odd: Sequence[bool] = 
 def product_terms(channels: int, periodic: Sequence[bool], odd: Sequence[bool] = ()) -> tuple[Term, ...]:
     """Return the non-linear terms: u v, u v w, u ∂v, ∂u ∂v, and in 2D transport by the stream function."""
     every = (
-        Term(output, factors)
-        for output in range(channels)
-        for factors in _products(channels, len(periodic))
+        Term(output, factors) for output in range(channels) for factors in _products(channels, len(periodic))
     )
     return tuple(term for term in every if _symmetric_at_walls(term, periodic, odd))
 
