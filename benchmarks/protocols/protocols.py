@@ -124,9 +124,9 @@ def _gray_scott() -> Protocol:
         ("A", "B"),
         points=(32, 32),
         length=64.0,
-        times=20.0 * np.arange(20),
-        trained=drawn(0, 24, (0.023, 0.045), (0.059, 0.064)),
-        samples=3,
+        times=10.0 * np.arange(20),
+        trained=drawn(0, 8, (0.023, 0.045), (0.059, 0.064)),
+        samples=6,
         kinds={
             "inside": Kind(drawn(1, 12, (0.023, 0.045), (0.059, 0.064)), 0.028, _INSIDE),
             "outside": Kind(drawn(2, 12, (0.045, 0.0467), (0.057, 0.059)), 0.033),
