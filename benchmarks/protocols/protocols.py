@@ -98,7 +98,7 @@ def _forced() -> Protocol:
         ("w",),
         points=(64, 64),
         length=1.0,
-        times=np.arange(20.0),
+        times=0.5 * np.arange(20),
         trained=np.array(list(itertools.product(1e-5 * np.array([1, 5, 10, 50, 100]), strengths))),
         samples=1,
         kinds={
