@@ -128,7 +128,8 @@ def equation_step(
     A sample whose step is not finite, or changes it by more than ten times its size, is returned as it is.
     """
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
-    on = dataclasses.replace(axes_of(problem.boundaries, problem.resolution), growth=equation.growth)
+    on = axes_of(problem.boundaries, problem.resolution, equation.odd)
+    on = dataclasses.replace(on, growth=equation.growth)
     advance = conservative_step if scheme == CONSERVATIVE else step
     number = equation.substeps if substeps is None else substeps
     after = keep_mean(u, advance(equation.terms, on, number, u / std, c) * std, conserved)

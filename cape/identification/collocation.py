@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,23 +19,34 @@ _NEGLIGIBLE, _SMALLEST = 0.1, 1e-6
 _RIDGE = 1e-7
 
 
-def estimate(
+class Regression(NamedTuple):
+    """Terms by Simpson's rule, and the changes that they explain, on the low half of the wave numbers."""
+
+    columns: Float[np.ndarray, "sample term value"]
+    change: Float[np.ndarray, "sample channel value"]
+
+
+def regression(
     frames: Float[np.ndarray, "sample three *space channel"],
-    functions: Float[np.ndarray, "sample function"],
     weight: Float[np.ndarray, " sample"],
     terms: Sequence[Term],
     on: Axes,
+) -> Regression:
+    """Return (R(t − 1) + 4 R(t) + R(t + 1)) / 6 of every term R and (u(t + 1) − u(t − 1)) / 2, times the weight."""
+    found = _regression(jnp.asarray(frames, jnp.float32), tuple(terms), on)
+    return Regression(*(np.asarray(a, np.float64) * weight[:, None, None] / 2 for a in found))
+
+
+def estimate(
+    data: Regression, functions: Float[np.ndarray, "sample function"], terms: Sequence[Term]
 ) -> tuple[tuple[Term, ...], Float[np.ndarray, "term function"], float]:
     """Return the terms that the data need, their coefficients, and the misfit over that of persistence.
 
     Minimises Σ |u(t + 1) − u(t − 1) − (R(t − 1) + 4 R(t) + R(t + 1)) / 3|² over the low half of the wave numbers, with
     R the sum of all terms.
     """
-    columns, change = _regression(jnp.asarray(frames, jnp.float32), tuple(terms), on)
-    columns, change = np.asarray(columns, np.float64), np.asarray(change, np.float64)
-    change = change * weight[:, None, None] / 2
     outputs = np.array([term.output for term in terms])
-    x, free, misfit = _fit(columns * weight[:, None, None] / 2, outputs, functions, change)
+    x, free, misfit = _fit(data.columns, outputs, functions, data.change)
     used = np.flatnonzero(free.any(1))
     return tuple(terms[int(number)] for number in used), x[used], misfit
 
@@ -51,7 +63,7 @@ def _fit(columns, outputs, functions, change) -> tuple[np.ndarray, np.ndarray, f
     misfit = 0.0
     for channel in range(change.shape[1]):
         chosen = np.flatnonzero(outputs == channel)
-        products = np.einsum("stv,suv->stu", columns[:, chosen], columns[:, chosen])
+        products = columns[:, chosen] @ columns[:, chosen].swapaxes(1, 2)
         hessian = np.einsum("stu,sf,sg->tfug", products, functions, functions)
         hessian = hessian.reshape(len(chosen) * count, -1) / total
         right = np.einsum("stv,sv,sf->tf", columns[:, chosen], change[:, channel], functions).ravel() / total
@@ -71,10 +83,12 @@ def _regression(
     frames: Float[Array, "sample three *space channel"], terms: tuple[Term, ...], on: Axes
 ) -> tuple[Float[Array, "sample term value"], Float[Array, "sample channel value"]]:
     """Return the terms by Simpson's rule, and the changes: real and imaginary parts of the low half of the modes."""
-    u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
     for axis, around in enumerate(on.periodic):
         if not around:
-            u = jnp.concatenate([u, jnp.flip(u, axis + 3)], axis + 3)
+            signs = jnp.asarray(on.signs(frames.shape[-1]), frames.dtype)
+            image = jnp.flip(frames, axis + 2) * signs.reshape((1,) * (frames.ndim - 1) + (-1,))
+            frames = jnp.concatenate([frames, image], axis + 2)
+    u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
     grid = u.shape[3:]
     axes, waves = tuple(range(2, 2 + len(grid))), wave_numbers(grid, on.periodic)
     low = inside(waves, [jnp.abs(wave).max() / 2 for wave in waves])[None, None].astype(jnp.float32)

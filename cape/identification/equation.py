@@ -34,6 +34,7 @@ class IdentifiedEquation:
             inside the range are left out of the fit that predicts them.
         error: root mean square error of one step in each channel, in standard deviations of the channel.
         growth: largest growth of a mode in a time step at any parameters, as a logarithm.
+        odd: which channels are zero at the walls, see `Axes`.
     """
 
     basis: str
@@ -43,6 +44,7 @@ class IdentifiedEquation:
     misfit: float
     error: tuple[float, ...]
     growth: float
+    odd: tuple[bool, ...] = ()
 
     @classmethod
     def of(
@@ -65,6 +67,7 @@ class IdentifiedEquation:
         fits = (
             len(self.coefficients) == len(self.terms) and len(self.error) == channels and self.substeps >= 1
         )
+        fits &= len(self.odd) in (0, channels)
         fits &= all(len(row) == functions for row in self.coefficients)
         for term in self.terms:
             fits &= 0 <= term.output < channels and len(term.wave) in (0, dimension)
@@ -108,7 +111,8 @@ def advance(
     is unstable there, and the network has to predict the whole step.
     """
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
-    on = dataclasses.replace(axes_of(problem.boundaries, problem.resolution), growth=equation.growth)
+    on = axes_of(problem.boundaries, problem.resolution, equation.odd)
+    on = dataclasses.replace(on, growth=equation.growth)
     v = step(equation.terms, on, equation.substeps, u / std, c)
     after = keep_mean(u, v * std, problem.conserved)
     axes = tuple(range(1, u.ndim))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cape.identification.collocation import estimate
+from cape.identification.collocation import estimate, regression
 from cape.identification.left_out import bases
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.samples import Samples
@@ -34,11 +34,12 @@ class FirstEstimate(NamedTuple):
 def first_estimates(samples: Samples, on: Axes, channels: int) -> list[FirstEstimate]:
     """Return an estimate for every basis: the simplest of those that are about as good as the best one come first."""
     triples, value, weight = samples.draw(3)
-    terms = [*library(channels, on.periodic), *force_terms(channels, on.periodic)]
+    terms = [*library(channels, on.periodic, on.odd), *force_terms(channels, on.periodic, on.odd)]
+    data = regression(triples, weight, terms, on)
     found = []
     for name in bases(samples.values):
         functions = basis_functions(name, samples.values)[value]
-        found.append(FirstEstimate(name, *estimate(triples, functions, weight, terms, on)))
+        found.append(FirstEstimate(name, *estimate(data, functions, terms)))
     least = min((first.misfit for first in found), default=0.0)
     return sorted(
         found, key=lambda first: 0.0 if first.misfit <= _ALIKE * least + _SMALLEST else first.misfit

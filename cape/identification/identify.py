@@ -17,6 +17,7 @@ from cape.identification.product_equation import product_equation
 from cape.identification.samples import Samples, read_samples
 from cape.identification.stability import rollout
 from cape.identification.terms import Axes, axes_of, library
+from cape.identification.walls import zero_at_walls
 from cape.problem import Problem
 
 _LINEAR, _GOOD = 1e-2, 5e-2  # misfits of a linear equation, and of one that is good enough
@@ -43,7 +44,7 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
     if len(library(len(problem.channels), periodic)) > _MOST_TERMS:
         return None
     samples = read_samples(trajectories, problem)
-    on = axes_of(problem.boundaries, problem.resolution)
+    on = axes_of(problem.boundaries, problem.resolution, zero_at_walls(samples.u, periodic))
     groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
     statistics = mode_statistics(groups, on)
     best = _best_linear(statistics, samples.values, on, len(problem.channels))
@@ -56,7 +57,7 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
                 break
     if best is None or best.misfit > _ACCEPTED:
         return None
-    return dataclasses.replace(best, error=_error(best, samples, on, problem))
+    return dataclasses.replace(best, error=_error(best, samples, on, problem), odd=on.odd)
 
 
 def _best_linear(

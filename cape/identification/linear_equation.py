@@ -34,7 +34,7 @@ def linear_equation(
     functions = basis_functions(basis, values)
     if not statistics.remainder.max() <= _ACCEPTED:
         return None
-    terms = linear_terms(channels, on.periodic)
+    terms = linear_terms(channels, on.periodic, on.odd)
     fit = LinearFit(statistics, terms, functions)
     x = fit.solve()
     if not fit.misfit(x).max() <= _ACCEPTED:

@@ -14,6 +14,7 @@ _NOISE = 1e-13  # of the energy of the strongest mode
 _SMALLEST_CHANGE = 1e-6  # of the energy; frames that change less count as constant
 _RIDGE = 1e-6
 _STAGES, _ITERATIONS = 10, 30
+_MOST_ENTRIES = 2048  # of the matrices that are fitted; of more, some are drawn
 _NEGLIGIBLE, _SMALLEST = (
     0.02,
     1e-9,
@@ -65,7 +66,7 @@ def _spectrum(u: np.ndarray, on: Axes) -> tuple[np.ndarray, np.ndarray]:
     axes = tuple(range(2, 2 + dimension))
     for axis, around in zip(axes, on.periodic, strict=True):
         if not around:
-            u = np.concatenate([u, np.flip(u, axis)], axis)
+            u = np.concatenate([u, np.flip(u, axis) * np.array(on.signs(u.shape[-1]))], axis)
     modes = np.fft.fftn(u, axes=axes) / np.prod([u.shape[axis] for axis in axes])
     numbers = [np.fft.fftfreq(n, 1 / n) for n in modes.shape[2:-1]]
     k = np.stack(np.meshgrid(*numbers, indexing="ij"), -1)
@@ -108,7 +109,8 @@ class LinearFit:
     ) -> Float[np.ndarray, "term function"]:
         """Return the coefficients; those not free are zero.
 
-        Without a start, slow modes are fitted first and fast ones follow, so that phases are unwrapped.
+        Without a start, slow modes are fitted first and fast ones follow, so that phases are unwrapped. If modes and
+        values are many, random ones are fitted.
         """
         free = np.ones(self.shape, bool) if free is None else free
         speed = np.abs(self.functions).max(1)[:, None] * np.abs(self.statistics.waves).max(1)[None]
@@ -120,7 +122,7 @@ class LinearFit:
             )
         x = np.where(free, start, 0.0)
         for level in levels:
-            chosen = np.nonzero(speed <= level)
+            chosen = self._some(np.nonzero(speed <= level))
             with np.errstate(all="ignore"):
                 x[free] = least_squares(
                     lambda y, x=x, chosen=chosen: self._residuals(_filled(x, free, y), chosen),
@@ -132,6 +134,14 @@ class LinearFit:
                     max_nfev=_ITERATIONS,
                 ).x
         return x
+
+    def _some(self, chosen: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """Return numbers of values and modes, or some of them if their matrices have too many entries."""
+        most = max(_MOST_ENTRIES // self.channels**2, 1)
+        if len(chosen[0]) <= most:
+            return chosen
+        drawn = np.sort(np.random.default_rng(0).choice(len(chosen[0]), most, replace=False))
+        return tuple(numbers[drawn] for numbers in chosen)
 
     def without_negligible(self, x: Float[np.ndarray, "term function"]) -> Bool[np.ndarray, "term function"]:
         """Return which coefficients the fit needs."""

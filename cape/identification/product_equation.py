@@ -28,7 +28,7 @@ def product_equation(
 ) -> IdentifiedEquation | None:
     """Return the equation to which a fit from a first estimate leads, or None if it does not fit or is not stable."""
     functions = basis_functions(start.basis, samples.values)
-    chosen = _chosen(start, library(len(problem.channels), on.periodic), functions.shape[1])
+    chosen = _chosen(start, library(len(problem.channels), on.periodic, on.odd), functions.shape[1])
     if chosen is None:
         return None
     terms, x, free, substeps = chosen

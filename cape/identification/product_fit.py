@@ -124,10 +124,12 @@ class ProductFit:
         return (float(misfit) if finite else np.inf), gradient, hessian
 
 
-def _errors(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> Float[Array, "pair value"]:
+def _errors(
+    form: Form, rates: Float[Array, "pair term"], substeps: Array, data: tuple[Array, ...]
+) -> Float[Array, "pair value"]:
     """Return the errors of a step whose squares, summed over the values of a pair, are its misfit."""
-    before, after, functions, weight = data
-    u = step(form.terms, form.on, substeps, before, functions @ x.T)
+    before, after, _, weight = data
+    u = step(form.terms, form.on, substeps, before, rates)
     u = keep_mean(before, u, form.conserved)
     difference = (u - after).reshape(len(before), -1)
     return difference * (weight / np.sqrt(difference.shape[1]))[:, None]
@@ -135,16 +137,19 @@ def _errors(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> F
 
 @functools.partial(jax.jit, static_argnums=0)
 def _squares(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> Float[Array, " pair"]:
-    return (_errors(form, x, substeps, data) ** 2).sum(1)
+    return (_errors(form, data[2] @ x.T, substeps, data) ** 2).sum(1)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _normal_equations(form: Form, x: Array, substeps: Array, share: Array, data: tuple[Array, ...]):
     """Return the misfit, half its gradient, and half its second derivative in Gauss's approximation."""
-    errors, tangent = jax.linearize(
-        lambda x: _errors(form, x.reshape(len(form.terms), -1), substeps, data), x.ravel()
-    )
-    weight = jnp.sqrt(share)[:, None]
-    columns = jax.vmap(tangent)(jnp.eye(x.size, dtype=x.dtype)) * weight[None]  # [coefficient, pair, value]
-    errors = errors * weight
-    return (errors**2).sum(), jnp.tensordot(columns, errors, 2), jnp.einsum("ipv,jpv->ij", columns, columns)
+    functions = data[2]
+    rates = functions @ x.T  # a pair depends on x by its rates only
+    errors, tangent = jax.linearize(lambda rates: _errors(form, rates, substeps, data), rates)
+    every = jnp.eye(len(x), dtype=x.dtype)
+    columns = jax.vmap(lambda row: tangent(jnp.broadcast_to(row[None], rates.shape)))(every)
+    gradients = jnp.einsum("tpv,pv->pt", columns, errors)
+    products = jnp.einsum("tpv,upv->ptu", columns, columns)
+    gradient = jnp.einsum("p,pt,pf->tf", share, gradients, functions).ravel()
+    hessian = jnp.einsum("p,ptu,pf,pg->tfug", share, products, functions, functions)
+    return share @ (errors**2).sum(1), gradient, hessian.reshape(x.size, x.size)

@@ -27,9 +27,10 @@ def step(
     Numer. Anal. 4, 1967), and dealiased by the rule of two thirds.
     """
     axes, mirrored = tuple(range(2, u.ndim)), [not around for around in on.periodic]
+    signs = jnp.asarray(on.signs(u.shape[-1]), u.dtype).reshape((1, -1) + (1,) * len(axes))
     grid = tuple(n * (1 + twice) for n, twice in zip(whole_grid(u.shape[1:-1]), mirrored, strict=True))
     waves = wave_numbers(grid, on.periodic)
-    modes = rfftn(jnp.moveaxis(u, -1, 1), axes, mirrored)  # [batch, channel, *modes]
+    modes = rfftn(jnp.moveaxis(u, -1, 1), axes, mirrored, signs)  # [batch, channel, *modes]
     pieces = jnp.asarray(substeps, c.dtype)
     half = linear_part(terms, waves, on, c, 2 * pieces, u.shape[-1])
     if all(term.linear for term in terms):

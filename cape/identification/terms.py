@@ -58,64 +58,70 @@ class Axes:
         periodic: which axes are periodic. The others are mirrored at their ends.
         highest: largest wave number of the fit along each axis, over `WAVE_NUMBER_UNIT`. Larger ones never grow.
         growth: largest growth of a mode in a time step, as a logarithm.
+        odd: which channels are zero at the walls. They are mirrored with the opposite sign. Empty: none.
     """
 
     periodic: tuple[bool, ...]
     highest: tuple[float, ...]
     growth: float = 1.5
+    odd: tuple[bool, ...] = ()
+
+    def signs(self, channels: int) -> tuple[float, ...]:
+        """Return the sign of each channel in a mirror image."""
+        return tuple(-1.0 if odd else 1.0 for odd in self.odd or (False,) * channels)
 
 
-def axes_of(boundaries: Sequence[str], resolution: Sequence[int]) -> Axes:
+def axes_of(boundaries: Sequence[str], resolution: Sequence[int], odd: tuple[bool, ...] = ()) -> Axes:
     """Return the axes of a grid: two thirds of the wave numbers that it resolves are fitted, up to a bound."""
     most = _HIGHEST_MODE[len(boundaries)]
     return Axes(
         tuple(boundary == "periodic" for boundary in boundaries),
         tuple(min(n // 3, most) / WAVE_NUMBER_UNIT for n in resolution),
+        odd=odd,
     )
 
 
-def linear_terms(channels: int, periodic: Sequence[bool]) -> tuple[Term, ...]:
+def linear_terms(channels: int, periodic: Sequence[bool], odd: Sequence[bool] = ()) -> tuple[Term, ...]:
     """Return all linear terms up to third order, and those of fourth order that are even along every axis.
 
-    Terms that are odd along an axis that is not periodic are left out: they do not keep a field even there.
+    Terms that do not keep the symmetry of their channel at an axis that is not periodic are left out.
     """
     powers = [p for p in itertools.product(range(_HIGHEST_ORDER + 1), repeat=len(periodic)) if _allowed(p)]
-    return tuple(
+    every = (
         Term(output, (Factor(channel, p),))
         for output in range(channels)
         for channel in range(channels)
         for p in powers
-        if _even_at_walls([p], periodic)
     )
+    return tuple(term for term in every if _symmetric_at_walls(term, periodic, odd))
 
 
-def product_terms(channels: int, periodic: Sequence[bool]) -> tuple[Term, ...]:
+def product_terms(channels: int, periodic: Sequence[bool], odd: Sequence[bool] = ()) -> tuple[Term, ...]:
     """Return the non-linear terms: u v, u v w, u ∂v, ∂u ∂v, and in 2D transport by the stream function."""
-    return tuple(
-        Term(output, factors)
-        for output in range(channels)
-        for factors in _products(channels, len(periodic))
-        if _even_at_walls([f.powers for f in factors], periodic)
+    every = (
+        Term(output, factors) for output in range(channels) for factors in _products(channels, len(periodic))
     )
+    return tuple(term for term in every if _symmetric_at_walls(term, periodic, odd))
 
 
-def library(channels: int, periodic: Sequence[bool]) -> list[Term]:
+def library(channels: int, periodic: Sequence[bool], odd: Sequence[bool] = ()) -> list[Term]:
     """Return the terms that an equation may have, apart from forces: the linear ones and the products."""
-    return [*linear_terms(channels, periodic), *product_terms(channels, periodic)]
+    return [*linear_terms(channels, periodic, odd), *product_terms(channels, periodic, odd)]
 
 
-def force_terms(channels: int, periodic: Sequence[bool]) -> tuple[Term, ...]:
-    """Return constant forces and those of low wave numbers, in the equation of every channel."""
+def force_terms(channels: int, periodic: Sequence[bool], odd: Sequence[bool] = ()) -> tuple[Term, ...]:
+    """Return constant forces and those of low wave numbers, in the equation of every channel that is even at walls."""
     highest = _HIGHEST_FORCE[len(periodic)]
     ranges = [range(-highest, highest + 1) if around else range(highest + 1) for around in periodic]
     none = (0,) * len(periodic)
     waves = [k for k in itertools.product(*ranges) if k >= none]  # −k is the same force as k
     return tuple(
-        Term(output, (), wave, odd)
+        Term(output, (), wave, sine)
         for output in range(channels)
+        if not any(odd) or not odd[output]
         for wave in waves
-        for odd in (False, True)
-        if not odd or (wave != none and all(periodic))
+        for sine in (False, True)
+        if not sine or (wave != none and all(periodic))
     )
 
 
@@ -141,5 +147,10 @@ def _allowed(powers: tuple[int, ...]) -> bool:
     )
 
 
-def _even_at_walls(powers: Sequence[tuple[int, ...]], periodic: Sequence[bool]) -> bool:
-    return all(around or sum(p[axis] for p in powers) % 2 == 0 for axis, around in enumerate(periodic))
+def _symmetric_at_walls(term: Term, periodic: Sequence[bool], odd: Sequence[bool]) -> bool:
+    """Return whether a term is even at every wall, or odd if its channel is."""
+    flips = sum(bool(odd[factor.channel]) for factor in term.factors) - bool(odd[term.output]) if odd else 0
+    return all(
+        around or (flips + sum(factor.powers[axis] for factor in term.factors)) % 2 == 0
+        for axis, around in enumerate(periodic)
+    )

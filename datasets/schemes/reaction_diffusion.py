@@ -9,14 +9,14 @@ from cape.datasets.equations.reaction_diffusion import STEP
 
 
 def evolve(
-    u0: Float[np.ndarray, "sample x"],
+    u0: Float[np.ndarray, "sample *space"],
     nu: Float[np.ndarray, " sample"],
     rho: Float[np.ndarray, " sample"],
     times: Float[np.ndarray, " time"],
     *,
     step: float = STEP,
-) -> Float[np.ndarray, "sample time x"]:
-    """Advance point values on an equidistant grid of [0, 1) to each of the times.
+) -> Float[np.ndarray, "sample time *space"]:
+    """Advance point values on an equidistant grid of the unit interval, square or cube to each of the times.
 
     Strang splitting: half a step of reaction by the logistic closed form u eʳ / (1 + u (eʳ − 1)), r = ρ dt/2; a step of
     diffusion, exact in Fourier space; half a step of reaction. Values that ring below zero after diffusion, next to a
@@ -33,9 +33,9 @@ def evolve(
         ValueError: shapes do not fit, times do not increase, u0 is negative, ν ≤ 0 or ρ < 0.
     """
     u0, nu, rho, times = (np.asarray(a, np.float64) for a in (u0, nu, rho, times))
-    if u0.ndim != 2 or nu.shape != u0.shape[:1] or rho.shape != nu.shape:
+    if u0.ndim < 2 or nu.shape != u0.shape[:1] or rho.shape != nu.shape:
         raise ValueError(
-            f"expected u0 (sample, x), nu (sample,) and rho (sample,), "
+            f"expected u0 (sample, *space), nu (sample,) and rho (sample,), "
             f"got {u0.shape}, {nu.shape} and {rho.shape}"
         )
     if not (nu > 0).all() or not (rho >= 0).all():
@@ -56,20 +56,24 @@ def evolve(
 
 
 @jax.jit
-def _evolve(u: Float[Array, "sample x"], nu, rho, intervals, steps) -> Float[Array, "sample interval x"]:
-    points = u.shape[-1]
-    k = 2 * jnp.pi * jnp.arange(points // 2 + 1, dtype=u.dtype)
-    rates = -nu[:, None] * (k**2)[None, :]
+def _evolve(
+    u: Float[Array, "sample *space"], nu, rho, intervals, steps
+) -> Float[Array, "sample interval *space"]:
+    space, axes = u.shape[1:], tuple(range(1, u.ndim))
+    waves = [np.fft.fftfreq(n, 1 / n) for n in space[:-1]] + [np.arange(space[-1] // 2 + 1)]
+    squared = sum((2 * np.pi * k) ** 2 for k in np.meshgrid(*waves, indexing="ij"))
+    nu, rho = (p.reshape(-1, *(1,) * len(space)) for p in (nu, rho))
+    rates = -nu * jnp.asarray(squared, u.dtype)[None]
 
     def interval(u, duration_and_steps):
         duration, steps = duration_and_steps
         dt = duration / steps.astype(u.dtype)
         decay = jnp.exp(dt * rates)
-        growth, half_growth = jnp.exp(rho * dt)[:, None], jnp.exp(0.5 * rho * dt)[:, None]
+        growth, half_growth = jnp.exp(rho * dt), jnp.exp(0.5 * rho * dt)
 
         def diffuse(u):
-            spectrum = jnp.fft.rfft(u)
-            return jnp.maximum(jnp.fft.irfft(spectrum * decay.astype(spectrum.dtype), points), 0.0)
+            spectrum = jnp.fft.rfftn(u, axes=axes)
+            return jnp.maximum(jnp.fft.irfftn(spectrum * decay.astype(spectrum.dtype), space, axes), 0.0)
 
         u = _react(u, half_growth)  # the last half step of a step and the first of the next make one
         u = jax.lax.fori_loop(0, steps - 1, lambda _, u: _react(diffuse(u), growth), u)
@@ -80,5 +84,7 @@ def _evolve(u: Float[Array, "sample x"], nu, rho, intervals, steps) -> Float[Arr
     return jnp.moveaxis(frames, 0, 1)
 
 
-def _react(u: Float[Array, "sample x"], growth: Float[Array, "sample 1"]) -> Float[Array, "sample x"]:
+def _react(
+    u: Float[Array, "sample *space"], growth: Float[Array, "sample *one"]
+) -> Float[Array, "sample *space"]:
     return u * growth / (1.0 + u * (growth - 1.0))

@@ -72,7 +72,7 @@ def integer_wave_numbers(grid: tuple[Size, ...]) -> list[Constant]:
 
 
 def rfftn(
-    u: Float[Array, "..."], axes: tuple[int, ...], mirrored: Sequence[bool] = ()
+    u: Float[Array, "..."], axes: tuple[int, ...], mirrored: Sequence[bool] = (), signs: Any = 1.0
 ) -> Complex[Array, "..."]:
     """Transform a real array, one-sided along the last of `axes`, as `jnp.fft.rfftn` does, on any grid.
 
@@ -80,10 +80,11 @@ def rfftn(
         u: the array.
         axes: all axes of space.
         mirrored: whether an axis is first continued by its mirror image, one for each of `axes`.
+        signs: of the mirror images; a number, or an array that is broadcast to u.
     """
     if space_parts() > 1:
-        return _rfftn_of_part(u, axes, mirrored)
-    u = _with_mirror_images(u, axes, mirrored)
+        return _rfftn_of_part(u, axes, mirrored, signs)
+    u = _with_mirror_images(u, axes, mirrored, signs)
     if fixed([u.shape[axis] for axis in axes]):
         return jnp.fft.rfftn(u, axes=axes)
     z = jax.lax.complex(u, jnp.zeros_like(u))
@@ -117,9 +118,9 @@ def irfftn(
     return _without_mirror_images(z.real, axes, mirrored)
 
 
-def _with_mirror_images(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool]) -> Array:
+def _with_mirror_images(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool], signs: Any) -> Array:
     for axis, twice in zip(axes, mirrored, strict=False):
-        u = jnp.concatenate([u, jnp.flip(u, axis)], axis) if twice else u
+        u = jnp.concatenate([u, jnp.flip(u, axis) * signs], axis) if twice else u
     return u
 
 
@@ -134,11 +135,11 @@ def _in_equal_parts(z: Array, axis: int) -> Array:
     return jnp.pad(z, around)
 
 
-def _rfftn_of_part(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool]) -> Array:
+def _rfftn_of_part(u: Array, axes: tuple[int, ...], mirrored: Sequence[bool], signs: Any) -> Array:
     first, *others = axes
-    z = jnp.fft.rfftn(_with_mirror_images(u, tuple(others), mirrored[1:]), axes=others)
+    z = jnp.fft.rfftn(_with_mirror_images(u, tuple(others), mirrored[1:], signs), axes=others)
     z = gather_and_divide(_in_equal_parts(z, others[0]), gather=first, divide=others[0])
-    return jnp.fft.fft(_with_mirror_images(z, (first,), mirrored), axis=first)
+    return jnp.fft.fft(_with_mirror_images(z, (first,), mirrored, signs), axis=first)
 
 
 def _irfftn_of_part(
