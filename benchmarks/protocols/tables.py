@@ -58,7 +58,12 @@ def data() -> str:
         grid, number = " x ".join(map(str, protocol.points)), len(protocol.trained) * protocol.samples
         trained = f"{number}: {protocol.samples} of each of {len(protocol.trained)} values"
         share = f"{100 * number / protocol.published_samples:.2g} %"
-        cells = [protocol.name, protocol.formula, grid, f"{len(protocol.times)} to t = {protocol.times[-1]:.2g}"]
+        cells = [
+            protocol.name,
+            protocol.formula,
+            grid,
+            f"{len(protocol.times)} to t = {protocol.times[-1]:.2g}",
+        ]
         rows.append(f"| {' | '.join([*cells, trained, share])} |")
     return "\n".join(rows)
 
