@@ -13,6 +13,7 @@ from cape.adaptation.conservative_step import applies, conservative_step
 from cape.identification.equation import IdentifiedEquation, coefficients
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import axes_of
+from cape.identification.variables import from_variables, to_variables
 from cape.problem import Problem
 from cape.uncertainty.position import positions
 
@@ -131,7 +132,8 @@ def equation_step(
     on = dataclasses.replace(axes_of(problem.boundaries, problem.resolution), growth=equation.growth)
     advance = conservative_step if scheme == CONSERVATIVE else step
     number = equation.substeps if substeps is None else substeps
-    after = keep_mean(u, advance(equation.terms, on, number, u / std, c) * std, conserved)
+    v = advance(equation.terms, on, number, to_variables(equation.variables, problem, u), c)
+    after = keep_mean(u, from_variables(equation.variables, problem, v), conserved)
     axes = tuple(range(1, u.ndim))
     size, change = (jnp.square(a / std).mean(axes, keepdims=True) for a in (u, after - u))
     return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import Term, axes_of
+from cape.identification.variables import Variable, check_variables, from_variables, to_variables
 from cape.problem import Problem
 
 _LARGEST_CHANGE = 10.0  # of a step, over the root mean square of the fields in standard deviations
@@ -33,6 +34,7 @@ class IdentifiedEquation:
             inside the range are left out of the fit that predicts them.
         error: root mean square error of one step in each channel, in standard deviations of the channel.
         growth: largest growth of a mode in a time step at any parameters, as a logarithm.
+        variables: what u stands for in the equation, one for each channel; none: the channels themselves.
     """
 
     basis: str
@@ -42,6 +44,7 @@ class IdentifiedEquation:
     misfit: float
     error: tuple[float, ...]
     growth: float
+    variables: tuple[Variable, ...] = ()
 
     @classmethod
     def of(
@@ -65,6 +68,7 @@ class IdentifiedEquation:
             len(self.coefficients) == len(self.terms) and len(self.error) == channels and self.substeps >= 1
         )
         fits &= all(len(row) == functions for row in self.coefficients)
+        fits &= check_variables(self.variables, channels)
         for term in self.terms:
             fits &= 0 <= term.output < channels and len(term.wave) in (0, dimension)
             fits &= bool(term.factors) or len(term.wave) == dimension
@@ -108,8 +112,8 @@ def advance(
     """
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
     on = dataclasses.replace(axes_of(problem.boundaries, problem.resolution), growth=equation.growth)
-    v = step(equation.terms, on, equation.substeps, u / std, c)
-    after = keep_mean(u, v * std, problem.conserved)
+    v = step(equation.terms, on, equation.substeps, to_variables(equation.variables, problem, u), c)
+    after = keep_mean(u, from_variables(equation.variables, problem, v), problem.conserved)
     axes = tuple(range(1, u.ndim))
     size, change = (jnp.square(a / std).mean(axes, keepdims=True) for a in (u, after - u))
     return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)

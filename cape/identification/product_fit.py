@@ -15,6 +15,7 @@ from cape.identification.terms import Axes, Term
 
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
 _ITERATIONS = 20
+_AT_ONCE = 8  # derivatives
 _ENOUGH = 1e-3  # expected relative decrease of the misfit below which the fit ends
 _NEGLIGIBLE = 0.02  # relative increase of the misfit that the removal of a term may cause
 _SMALLEST = 1e-6  # misfit below which a difference is rounding
@@ -53,16 +54,26 @@ class ProductFit:
         terms: the terms of the library.
         on: the axes.
         conserved: which channels conserve their mean over space.
+        signs: [group, term] of terms that share a coefficient (see `SymmetricTerms`); coefficients are then those of
+            the groups.
     """
 
-    def __init__(self, pairs: Pairs, terms: Sequence[Term], on: Axes, conserved: Sequence[bool]):
-        self.shape = (len(terms), pairs.functions.shape[1])
+    def __init__(
+        self,
+        pairs: Pairs,
+        terms: Sequence[Term],
+        on: Axes,
+        conserved: Sequence[bool],
+        signs: Float[np.ndarray, "group term"] | None = None,
+    ):
         self.form = Form(tuple(terms), on, tuple(conserved))
+        self.signs = signs
+        self.shape = (len(terms) if signs is None else len(signs), pairs.functions.shape[1])
         self.data = tuple(jnp.asarray(a, jnp.float32) for a in pairs[:4])
 
     def misfits(self, x: Float[np.ndarray, "term function"], substeps: int) -> Float[np.ndarray, " pair"]:
         """Return the mean square error of each pair over that of persistence at its value."""
-        coefficients = jnp.asarray(x, jnp.float32)
+        coefficients = jnp.asarray(x if self.signs is None else self.signs.T @ x, jnp.float32)
         found = np.asarray(_squares(self.form, coefficients, jnp.int32(substeps), self.data), np.float64)
         return np.where(np.isfinite(found), found, np.inf)
 
@@ -116,9 +127,11 @@ class ProductFit:
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Return the misfit of the included pairs, half its gradient, and half its second derivative."""
         share = jnp.asarray(included / included.sum(), jnp.float32)
-        found = _normal_equations(
-            self.form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), share, self.data
-        )
+        values = self.form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), share, self.data
+        if self.signs is None:
+            found = _normal_equations(*values)
+        else:
+            found = _of_groups(*values, jnp.asarray(self.signs, jnp.float32))
         misfit, gradient, hessian = (np.asarray(a, np.float64) for a in found)
         finite = np.isfinite(misfit) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
         return (float(misfit) if finite else np.inf), gradient, hessian
@@ -148,3 +161,24 @@ def _normal_equations(form: Form, x: Array, substeps: Array, share: Array, data:
     columns = jax.vmap(tangent)(jnp.eye(x.size, dtype=x.dtype)) * weight[None]  # [coefficient, pair, value]
     errors = errors * weight
     return (errors**2).sum(), jnp.tensordot(columns, errors, 2), jnp.einsum("ipv,jpv->ij", columns, columns)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _of_groups(form: Form, x: Array, substeps: Array, share: Array, data: tuple[Array, ...], signs: Array):
+    """Return the same for coefficients of groups of terms. One derivative serves all functions of the parameters."""
+    before, after, functions, weight = data
+    one = jnp.ones((len(before), 1), x.dtype)
+
+    def errors(rate: Array) -> Array:
+        v = keep_mean(before, step(form.terms, form.on, substeps, before, rate @ signs), form.conserved)
+        difference = (v - after).reshape(len(before), -1)
+        return difference * (weight / np.sqrt(difference.shape[1]))[:, None] * jnp.sqrt(share)[:, None]
+
+    found, tangent = jax.linearize(errors, functions @ x.T)
+    columns = jax.lax.map(
+        lambda row: tangent(one * row[None]), jnp.eye(len(signs), dtype=x.dtype), batch_size=_AT_ONCE
+    )
+    gradient = jnp.einsum("gpv,pv->pg", columns, found)
+    products = jnp.einsum("gpv,hpv->pgh", columns, columns)
+    hessian = jnp.einsum("pgh,pf,pk->gfhk", products, functions, functions)
+    return (found**2).sum(), (gradient.T @ functions).ravel(), hessian.reshape(x.size, x.size)

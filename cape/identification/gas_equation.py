@@ -1,0 +1,109 @@
+"""The equation of a gas, from a fit to pairs of frames in variables in which it has products of two factors only."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+
+from cape.identification.equation import IdentifiedEquation, advance, scaled_coefficients
+from cape.identification.gas import GasForm, gas_forms, scaled_start
+from cape.identification.growth import growth_bound
+from cape.identification.left_out import bases, left_out_together
+from cape.identification.linear_fit import mode_statistics
+from cape.identification.parameter_basis import basis_functions
+from cape.identification.product_fit import Pairs, ProductFit
+from cape.identification.samples import Samples
+from cape.identification.stability import SAME, SUBSTEPS, with_fewest_substeps
+from cape.identification.terms import Axes
+from cape.identification.variables import Variable, to_variables, with_deviations
+from cape.problem import Problem
+
+_PROMISING = 1.0  # misfit of a start that a fit is tried from
+_ELIMINATIONS = 1
+
+
+def gas_equation(samples: Samples, on: Axes, problem: Problem) -> IdentifiedEquation | None:
+    """Return the equation of a gas that explains the samples, or None if there is none.
+
+    Args:
+        samples: frames of the channels, over their standard deviations.
+        on: the axes.
+        problem: of the data.
+    """
+    names = bases(samples.values)
+    starts = [_Start.of(form, samples, on, problem, names[0]) for form in gas_forms(problem) if names]
+    best = min(starts, key=lambda start: start.misfit, default=None)
+    return None if best is None or not best.misfit < _PROMISING else best.fitted()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """A fit that begins: its form, the samples in its variables, and what it begins with."""
+
+    form: GasForm
+    variables: tuple[Variable, ...]
+    samples: Samples
+    on: Axes
+    problem: Problem
+    basis: str
+    pairs: Pairs
+    x: np.ndarray
+    substeps: int
+    misfit: float
+
+    @classmethod
+    def of(cls, form: GasForm, samples: Samples, on: Axes, problem: Problem, basis: str) -> "_Start":
+        u = samples.u * np.asarray(problem.channel_std)
+        variables = with_deviations(form.variables, problem, u.reshape(-1, *u.shape[2:]))
+        u = np.asarray(to_variables(variables, problem, jnp.asarray(u, jnp.float32)), np.float64)
+        samples = samples._replace(u=u)
+        problem = dataclasses.replace(problem, channel_drift=())  # the means of the variables change
+        functions = basis_functions(basis, samples.values)
+        frames, value, weight = samples.draw(2)
+        pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
+        x = np.zeros((len(form.groups.signs), functions.shape[1]))
+        x[:, 0] = scaled_start(form, problem, [variable.std for variable in variables])
+        fit = ProductFit(pairs, form.groups.terms, on, problem.conserved, form.groups.signs)
+        found = {substeps: fit.misfits(x, substeps).mean() for substeps in SUBSTEPS[2:]}
+        least = min(found.values())
+        substeps = next((n for n, misfit in found.items() if misfit <= SAME * least), SUBSTEPS[-1])
+        return cls(form, variables, samples, on, problem, basis, pairs, x, substeps, least)
+
+    def fitted(self) -> IdentifiedEquation | None:
+        """Fit all coefficients, eliminate what is not needed, and test at values that were left out."""
+        signs, terms = self.form.groups.signs, self.form.groups.terms
+        fit = ProductFit(self.pairs, terms, self.on, self.problem.conserved, signs)
+        every, x, free = np.ones(len(self.pairs.value), bool), self.x, np.ones(self.x.shape, bool)
+        for _ in range(_ELIMINATIONS):
+            x = fit.solve(x, free, self.substeps, every)
+            x, free = fit.without_negligible(x, free, self.substeps, every)
+        x = fit.solve(x, free, self.substeps, every)
+        misfits = self._misfits(fit, x, free)
+        equation = IdentifiedEquation.of(self.basis, terms, signs.T @ x, self.substeps, misfits.max())
+        groups = [self.samples.u[self.samples.value == v] for v in range(len(self.samples.values))]
+        growth = growth_bound(equation, mode_statistics(groups, self.on), self.samples.values)
+        equation = dataclasses.replace(equation, growth=growth, variables=self.variables)
+        plain = ProductFit(self.pairs, equation.terms, self.on, self.problem.conserved)
+        return with_fewest_substeps(equation, plain, self.samples, self.on, self.problem)
+
+    def _misfits(self, fit: ProductFit, x: np.ndarray, free: np.ndarray) -> np.ndarray:
+        """Return the misfit at each value; those inside the range are left out of the fit that predicts them."""
+        value = self.pairs.value
+        errors = fit.misfits(x, self.substeps)
+        count = len(self.samples.values)
+        misfits = np.array([errors[value == v].mean() for v in range(count)])
+        for left_out in left_out_together(count):
+            rest = ~np.isin(value, left_out)
+            errors = fit.misfits(fit.solve(x, free, self.substeps, rest), self.substeps)
+            misfits[left_out] = [errors[value == v].mean() for v in left_out]
+        return misfits
+
+
+def errors_of_step(equation: IdentifiedEquation, samples: Samples, problem: Problem) -> np.ndarray:
+    """Return the root mean square error of a step in each channel, in standard deviations of the channel."""
+    frames, value, _ = samples.draw(2)
+    std = np.asarray(problem.channel_std)
+    c = scaled_coefficients(equation, jnp.asarray(samples.values, jnp.float32))[value]
+    after = advance(equation, problem, jnp.asarray(frames[:, 0] * std, jnp.float32), c)
+    squares = (np.asarray(after) / std - frames[:, 1]) ** 2
+    return np.sqrt(squares.reshape(-1, len(std)).mean(0))
