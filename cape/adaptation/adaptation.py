@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from cape.adaptation.bands import BANDS, blend
 from cape.adaptation.conservative_step import applies, conservative_step
-from cape.identification.equation import IdentifiedEquation, coefficients
+from cape.identification.equation import IdentifiedEquation, coefficients, keep_products
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import axes_of
 from cape.identification.variables import from_variables, to_variables
@@ -134,6 +134,7 @@ def equation_step(
     number = equation.substeps if substeps is None else substeps
     v = advance(equation.terms, on, number, to_variables(equation.variables, problem, u), c)
     after = keep_mean(u, from_variables(equation.variables, problem, v), conserved)
+    after = keep_products(u, after, equation.conserved_products)
     axes = tuple(range(1, u.ndim))
     size, change = (jnp.square(a / std).mean(axes, keepdims=True) for a in (u, after - u))
     return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)

@@ -35,6 +35,8 @@ class IdentifiedEquation:
         error: root mean square error of one step in each channel, in standard deviations of the channel.
         growth: largest growth of a mode in a time step at any parameters, as a logarithm.
         variables: what u stands for in the equation, one for each channel; none: the channels themselves.
+        conserved_products: pairs of channels whose product conserves its mean over space, such as density and a
+            velocity. The second one is shifted for that.
     """
 
     basis: str
@@ -45,6 +47,7 @@ class IdentifiedEquation:
     error: tuple[float, ...]
     growth: float
     variables: tuple[Variable, ...] = ()
+    conserved_products: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(
@@ -69,6 +72,7 @@ class IdentifiedEquation:
         )
         fits &= all(len(row) == functions for row in self.coefficients)
         fits &= check_variables(self.variables, channels)
+        fits &= all(0 <= c < channels for pair in self.conserved_products for c in pair)
         for term in self.terms:
             fits &= 0 <= term.output < channels and len(term.wave) in (0, dimension)
             fits &= bool(term.factors) or len(term.wave) == dimension
@@ -114,6 +118,23 @@ def advance(
     on = dataclasses.replace(axes_of(problem.boundaries, problem.resolution), growth=equation.growth)
     v = step(equation.terms, on, equation.substeps, to_variables(equation.variables, problem, u), c)
     after = keep_mean(u, from_variables(equation.variables, problem, v), problem.conserved)
+    after = keep_products(u, after, equation.conserved_products)
     axes = tuple(range(1, u.ndim))
     size, change = (jnp.square(a / std).mean(axes, keepdims=True) for a in (u, after - u))
     return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)
+
+
+def keep_products(
+    before: Float[Array, "batch *space channel"],
+    after: Float[Array, "batch *space channel"],
+    pairs: tuple[tuple[int, int], ...],
+) -> Float[Array, "batch *space channel"]:
+    """Shift the second channel of each pair so that the mean of the product stays what it was before."""
+    axes = tuple(range(1, before.ndim - 1))
+    for weight, channel in pairs:
+        change = (before[..., weight] * before[..., channel] - after[..., weight] * after[..., channel]).mean(
+            axes, keepdims=True
+        )
+        shift = change / after[..., weight].mean(axes, keepdims=True)
+        after = after.at[..., channel].add(jnp.broadcast_to(shift, after.shape[:-1]))
+    return after

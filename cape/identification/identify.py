@@ -44,8 +44,9 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
         return None
     periodic = [boundary == "periodic" for boundary in problem.boundaries]
     on = axes_of(problem.boundaries, problem.resolution)
-    if len(library(len(problem.channels), periodic)) > _MOST_TERMS:
-        return _gas(trajectories, on, problem)
+    gas = _gas(trajectories, on, problem)
+    if gas is not None or len(library(len(problem.channels), periodic)) > _MOST_TERMS:
+        return gas
     samples = read_samples(trajectories, problem)
     groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
     statistics = mode_statistics(groups, on)

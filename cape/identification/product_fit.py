@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
 _ITERATIONS = 20
 _AT_ONCE = 8  # derivatives
 _ENOUGH = 1e-3  # expected relative decrease of the misfit below which the fit ends
+_ENOUGH_OF_GROUPS = 2e-2  # the same for coefficients of groups, whose derivatives are costly
 _NEGLIGIBLE = 0.02  # relative increase of the misfit that the removal of a term may cause
 _SMALLEST = 1e-6  # misfit below which a difference is rounding
 
@@ -67,7 +68,8 @@ class ProductFit:
         signs: Float[np.ndarray, "group term"] | None = None,
     ):
         self.form = Form(tuple(terms), on, tuple(conserved))
-        self.signs = signs
+        self.signs, self.functions = signs, pairs.functions
+        self._kept: tuple[Any, tuple[np.ndarray, ...]] | None = None
         self.shape = (len(terms) if signs is None else len(signs), pairs.functions.shape[1])
         self.data = tuple(jnp.asarray(a, jnp.float32) for a in pairs[:4])
 
@@ -85,6 +87,7 @@ class ProductFit:
         included: Bool[np.ndarray, " pair"],
     ) -> Float[np.ndarray, "term function"]:
         """Return the coefficients with the least misfit on the included pairs; those not free stay as they are."""
+        enough = _ENOUGH if self.signs is None else _ENOUGH_OF_GROUPS
         damping, at = _FIRST_DAMPING, self.normal_equations(x, substeps, included)
         if not np.isfinite(at[0]):
             return x
@@ -96,7 +99,7 @@ class ProductFit:
             change = np.zeros(x.size)
             change[chosen] = -np.linalg.lstsq(matrix, gradient[chosen], rcond=None)[0]
             expected = -2 * gradient @ change - change @ hessian @ change
-            if expected < _ENOUGH * misfit:
+            if expected < enough * misfit:
                 break
             following = x + change.reshape(self.shape)
             trial = self.normal_equations(following, substeps, included)
@@ -107,6 +110,16 @@ class ProductFit:
                 continue
             x, at, damping = following, trial, damping / 10
         return x
+
+    def refitted(self, x: np.ndarray, free: np.ndarray, substeps: int, included: np.ndarray) -> np.ndarray:
+        """Return the coefficients with the least misfit on other pairs, by the quadratic model around x."""
+        _, gradient, hessian = self.normal_equations(x, substeps, included)
+        chosen = np.flatnonzero(free.ravel())
+        scale = 1 / np.sqrt(np.diag(hessian)[chosen] + 1e-30)
+        matrix = hessian[np.ix_(chosen, chosen)] * np.outer(scale, scale)
+        change = np.zeros(x.size)
+        change[chosen] = -np.linalg.lstsq(matrix, gradient[chosen] * scale, rcond=1e-9)[0] * scale
+        return x + change.reshape(self.shape)
 
     def without_negligible(
         self, x: np.ndarray, free: np.ndarray, substeps: int, included: np.ndarray
@@ -126,15 +139,39 @@ class ProductFit:
         self, x: np.ndarray, substeps: int, included: np.ndarray
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Return the misfit of the included pairs, half its gradient, and half its second derivative."""
-        share = jnp.asarray(included / included.sum(), jnp.float32)
-        values = self.form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), share, self.data
-        if self.signs is None:
-            found = _normal_equations(*values)
-        else:
-            found = _of_groups(*values, jnp.asarray(self.signs, jnp.float32))
+        share = included / included.sum()
+        if self.signs is not None:
+            return self._of_groups(x, substeps, share)
+        found = _normal_equations(
+            self.form,
+            jnp.asarray(x, jnp.float32),
+            jnp.int32(substeps),
+            jnp.asarray(share, jnp.float32),
+            self.data,
+        )
         misfit, gradient, hessian = (np.asarray(a, np.float64) for a in found)
         finite = np.isfinite(misfit) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
         return (float(misfit) if finite else np.inf), gradient, hessian
+
+    def _of_groups(
+        self, x: np.ndarray, substeps: int, share: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the normal equations of coefficients of groups. Those of each pair are kept for other shares."""
+        at = (x.tobytes(), substeps)
+        if self._kept is None or self._kept[0] != at:
+            rates = jnp.asarray(self.functions @ x.T, jnp.float32)
+            found = _of_pairs(
+                self.form, rates, jnp.int32(substeps), self.data, jnp.asarray(self.signs, jnp.float32)
+            )
+            self._kept = at, tuple(np.asarray(a, np.float64) for a in found)
+        squares, gradients, products = self._kept[1]
+        functions = self.functions
+        misfit = float(share @ squares)
+        if not (np.isfinite(misfit) and np.isfinite(products).all()):
+            return np.inf, np.zeros(x.size), np.zeros((x.size, x.size))
+        gradient = np.einsum("p,pg,pf->gf", share, gradients, functions)
+        hessian = np.einsum("p,pgh,pf,pk->gfhk", share, products, functions, functions, optimize=True)
+        return misfit, gradient.ravel(), hessian.reshape(x.size, x.size)
 
 
 def _errors(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> Float[Array, "pair value"]:
@@ -164,21 +201,20 @@ def _normal_equations(form: Form, x: Array, substeps: Array, share: Array, data:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _of_groups(form: Form, x: Array, substeps: Array, share: Array, data: tuple[Array, ...], signs: Array):
-    """Return the same for coefficients of groups of terms. One derivative serves all functions of the parameters."""
-    before, after, functions, weight = data
-    one = jnp.ones((len(before), 1), x.dtype)
+def _of_pairs(form: Form, rates: Array, substeps: Array, data: tuple[Array, ...], signs: Array):
+    """Return the misfit of each pair, half its gradient and half its second derivative, for rates [pair, group]."""
+    before, after, _, weight = data
 
-    def errors(rate: Array) -> Array:
-        v = keep_mean(before, step(form.terms, form.on, substeps, before, rate @ signs), form.conserved)
+    def errors(rates: Array) -> Array:
+        v = keep_mean(before, step(form.terms, form.on, substeps, before, rates @ signs), form.conserved)
         difference = (v - after).reshape(len(before), -1)
-        return difference * (weight / np.sqrt(difference.shape[1]))[:, None] * jnp.sqrt(share)[:, None]
+        return difference * (weight / np.sqrt(difference.shape[1]))[:, None]
 
-    found, tangent = jax.linearize(errors, functions @ x.T)
+    found, tangent = jax.linearize(errors, rates)
     columns = jax.lax.map(
-        lambda row: tangent(one * row[None]), jnp.eye(len(signs), dtype=x.dtype), batch_size=_AT_ONCE
-    )
-    gradient = jnp.einsum("gpv,pv->pg", columns, found)
+        lambda row: tangent(jnp.broadcast_to(row, rates.shape)),
+        jnp.eye(len(signs), dtype=rates.dtype),
+        batch_size=_AT_ONCE,
+    )  # [group, pair, value]
     products = jnp.einsum("gpv,hpv->pgh", columns, columns)
-    hessian = jnp.einsum("pgh,pf,pk->gfhk", products, functions, functions)
-    return (found**2).sum(), (gradient.T @ functions).ravel(), hessian.reshape(x.size, x.size)
+    return (found**2).sum(1), jnp.einsum("gpv,pv->pg", columns, found), products

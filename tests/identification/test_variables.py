@@ -1,7 +1,13 @@
+import dataclasses
+import json
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cape.config import from_dict
+from cape.identification.equation import IdentifiedEquation
+from cape.identification.terms import Factor, Term
 from cape.identification.variables import (
     INVERSE,
     LOG,
@@ -72,3 +78,24 @@ def test_definitions_name_what_is_not_a_channel():
     assert variable_definitions(GAS, PROBLEM) == ["a = ln rho", "b = p/rho"]
     assert [variable_name(GAS, PROBLEM, number) for number in range(3)] == ["a", "b", "v"]
     assert variable_definitions((), PROBLEM) == []
+
+
+def test_an_equation_in_variables_is_saved_and_read():
+    equation = IdentifiedEquation(
+        "constant",
+        (Term(0, (Factor(2, (1,)),), explicit=True), Term(1, (Factor(1, (2,)),))),
+        ((-1.0,), (0.5,)),
+        4,
+        0.01,
+        (0.1, 0.1, 0.1),
+        0.1,
+        GAS,
+        ((0, 2),),
+    )
+    saved = json.loads(json.dumps(dataclasses.asdict(equation)))
+    assert from_dict(IdentifiedEquation, saved, "equation") == equation
+    equation.check(PROBLEM)
+    with pytest.raises(ValueError, match="do not fit"):
+        dataclasses.replace(equation, variables=GAS[:2]).check(PROBLEM)
+    with pytest.raises(ValueError, match="do not fit"):
+        dataclasses.replace(equation, conserved_products=((0, 3),)).check(PROBLEM)
