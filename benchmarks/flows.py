@@ -28,7 +28,7 @@ from cape.model.conditionings.unconditioned import UnconditionedConfig
 from cape.pretrained import load
 from cape.problem import Problem
 
-EPOCHS_WITHOUT_EQUATION = {"navier-stokes-eddies": 40}
+EPOCHS_WITHOUT_EQUATION = {"navier-stokes-eddies": 40, "compressible2d": 12}
 KINDS = ("seen", "interpolated", "extrapolated", "unseen")
 
 

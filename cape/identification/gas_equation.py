@@ -19,7 +19,6 @@ from cape.identification.variables import Variable, to_variables, with_deviation
 from cape.problem import Problem
 
 _PROMISING = 1.0  # misfit of a start that a fit is tried from
-_ELIMINATIONS = 1
 _LARGEST_DRIFT = 5e-3  # of the momentum's standard deviation: a mean that moves less is conserved
 
 
@@ -74,16 +73,21 @@ class _Start:
 
     def fitted(self) -> IdentifiedEquation | None:
         """Fit all coefficients, eliminate what is not needed, and test at values that were left out."""
-        signs, terms = self.form.groups.signs, self.form.groups.terms
-        fit = ProductFit(self.pairs, terms, self.on, self.problem.conserved, signs)
+        groups = self.form.groups
+        fit = ProductFit(self.pairs, groups.terms, self.on, self.problem.conserved, groups.signs)
         every, free = np.ones(len(self.pairs.value), bool), np.ones(self.x.shape, bool)
-        x = self._from_few_pairs(free)
-        for _ in range(_ELIMINATIONS):
-            x = fit.solve(x, free, self.substeps, every)
-            x, free = fit.without_negligible(x, free, self.substeps, every)
-        x = fit.solve(x, free, self.substeps, every)
+        x = fit.solve(self._from_few_pairs(free), free, self.substeps, every)
+        x, free = fit.without_negligible(x, free, self.substeps, every)
+        return self.tested(fit, x, free & ~self._growing(x))
+
+    def tested(self, fit: ProductFit, x: np.ndarray, free: np.ndarray) -> IdentifiedEquation | None:
+        """Fit the free coefficients anew, all others being zero, and return the equation if it is stable."""
+        terms = self.form.groups.terms
+        x = fit.solve(np.where(free, x, 0.0), free, self.substeps, np.ones(len(self.pairs.value), bool))
         misfits = self._misfits(fit, x, free)
-        equation = IdentifiedEquation.of(self.basis, terms, signs.T @ x, self.substeps, misfits.max())
+        equation = IdentifiedEquation.of(
+            self.basis, terms, self.form.groups.signs.T @ x, self.substeps, misfits.max()
+        )
         groups = [self.samples.u[self.samples.value == v] for v in range(len(self.samples.values))]
         growth = growth_bound(equation, mode_statistics(groups, self.on), self.samples.values)
         equation = dataclasses.replace(
@@ -91,6 +95,16 @@ class _Start:
         )
         plain = ProductFit(self.pairs, equation.terms, self.on, self.problem.conserved)
         return with_fewest_substeps(equation, plain, self.samples, self.on, self.problem)
+
+    def _growing(self, x: np.ndarray) -> np.ndarray:
+        """Return which coefficients of fourth derivatives let short waves grow.
+
+        Finite differences of a viscous term have such an error. It would make products of short waves unstable.
+        """
+        groups = self.form.groups
+        first = [groups.terms[int(np.flatnonzero(row)[0])] for row in groups.signs]
+        fourth = np.array([term.linear and sum(term.factors[0].powers) == 4 for term in first])
+        return fourth[:, None] & (x > 0)
 
     def _from_few_pairs(self, free: np.ndarray) -> np.ndarray:
         """Return the coefficients of a fit to a third of the pairs, which costs a third."""
