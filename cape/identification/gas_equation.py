@@ -55,7 +55,9 @@ class _Start:
     @classmethod
     def of(cls, form: GasForm, samples: Samples, on: Axes, problem: Problem, basis: str) -> "_Start":
         u = samples.u * np.asarray(problem.channel_std)
-        variables = with_deviations(form.variables, problem, u.reshape(-1, *u.shape[2:]))
+        variables = _of_one_velocity(
+            with_deviations(form.variables, problem, u.reshape(-1, *u.shape[2:])), form
+        )
         u = np.asarray(to_variables(variables, problem, jnp.asarray(u, jnp.float32)), np.float64)
         products = _conserved_products(form, samples)
         samples = samples._replace(u=u)
@@ -124,6 +126,15 @@ class _Start:
             errors = fit.misfits(fit.refitted(x, free, self.substeps, rest), self.substeps)
             misfits[left_out] = [errors[value == v].mean() for v in left_out]
         return misfits
+
+
+def _of_one_velocity(variables: tuple[Variable, ...], form: GasForm) -> tuple[Variable, ...]:
+    """Give all components of the velocity the same standard deviation, so that the terms stay symmetric."""
+    std = float(np.sqrt(np.mean([variables[channel].std ** 2 for channel in form.vector])))
+    return tuple(
+        dataclasses.replace(variable, std=std) if number in form.vector else variable
+        for number, variable in enumerate(variables)
+    )
 
 
 def _conserved_products(form: GasForm, samples: Samples) -> tuple[tuple[int, int], ...]:
