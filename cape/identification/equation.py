@@ -124,6 +124,17 @@ def advance(
     return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)
 
 
+def corrected_step(
+    equation: IdentifiedEquation,
+    advanced: Float[Array, "batch *space channel"],
+    following: Float[Array, "batch *space channel"],
+) -> Float[Array, "batch *space channel"]:
+    """Return a step of the equation with the network's change of it, which is in units of the equation's errors."""
+    error = jnp.asarray(equation.error, advanced.dtype).reshape((1,) * (advanced.ndim - 1) + (-1,))
+    following = advanced + error * (following - advanced)
+    return keep_products(advanced, following, equation.conserved_products)
+
+
 def keep_products(
     before: Float[Array, "batch *space channel"],
     after: Float[Array, "batch *space channel"],
