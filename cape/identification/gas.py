@@ -21,6 +21,7 @@ from cape.identification.variables import LOG, RATIO, SAME, Variable
 from cape.problem import Problem
 
 _COMPRESSION = 0.4  # γ − 1 at the start of a fit
+_MOST_POINTS = 2**13  # of a grid; a fit on a larger one takes too long
 _DIFFUSION = 0.2  # of a cell's square in a time step, for all variables at the start of a fit
 
 
@@ -52,8 +53,8 @@ class GasForm(NamedTuple):
 def gas_forms(problem: Problem) -> list[GasForm]:
     """Return the forms that the data may have, with either of two positive channels as density.
 
-    There are none unless all axes are periodic, the equation declares a vector field with a component for each axis
-    among its symmetries, and there are two other channels, both positive.
+    There are none unless all axes are periodic and alike, the grid has at most 8192 points, the equation declares a
+    vector field with a component for each axis among its symmetries, and there are two other channels, both positive.
     """
     equation = EQUATIONS.parts.get(problem.equation)
     declared = equation.symmetries if equation is not None else None
@@ -65,7 +66,9 @@ def gas_forms(problem: Problem) -> list[GasForm]:
     positive = [problem.channel_low[number] > 0 for number in others] if problem.channel_low else [False]
     alike = len(set(zip(problem.length, problem.resolution, strict=True))) == 1
     periodic = all(boundary == "periodic" for boundary in problem.boundaries)
-    if len(others) != 2 or not all(positive) or not periodic or not alike:
+    if math.prod(problem.resolution) > _MOST_POINTS or not periodic or not alike:
+        return []
+    if len(others) != 2 or not all(positive):
         return []
     forms = []
     for density, pressure in (others, others[::-1]):

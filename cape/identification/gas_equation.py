@@ -1,6 +1,7 @@
 """The equation of a gas, from a fit to pairs of frames in variables in which it has products of two factors only."""
 
 import dataclasses
+import math
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +20,7 @@ from cape.identification.variables import Variable, to_variables, with_deviation
 from cape.problem import Problem
 
 _PROMISING = 1.0  # misfit of a start that a fit is tried from
+_MANY_POINTS = 2**11  # of a grid, from which a fit takes fewer pairs
 _LARGEST_DRIFT = 5e-3  # of the momentum's standard deviation: a mean that moves less is conserved
 
 
@@ -65,6 +67,8 @@ class _Start:
         functions = basis_functions(basis, samples.values)
         frames, value, weight = samples.draw(2)
         pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
+        if math.prod(problem.resolution) > _MANY_POINTS:
+            pairs = pairs.every_third
         x = np.zeros((len(form.groups.signs), functions.shape[1]))
         x[:, 0] = scaled_start(form, problem, [variable.std for variable in variables])
         fit = ProductFit(pairs, form.groups.terms, on, problem.conserved, form.groups.signs)
@@ -110,8 +114,7 @@ class _Start:
 
     def _from_few_pairs(self, free: np.ndarray) -> np.ndarray:
         """Return the coefficients of a fit to a third of the pairs, which costs a third."""
-        few = Pairs(*(a[::3] for a in self.pairs))
-        groups = self.form.groups
+        few, groups = self.pairs.every_third, self.form.groups
         fit = ProductFit(few, groups.terms, self.on, self.problem.conserved, groups.signs)
         return fit.solve(self.x, free, self.substeps, np.ones(len(few.value), bool))
 

@@ -38,6 +38,11 @@ class Pairs(NamedTuple):
     weight: Float[np.ndarray, " pair"]
     value: Float[np.ndarray, " pair"]
 
+    @property
+    def every_third(self) -> "Pairs":
+        """A third of the pairs: those of each value follow one another."""
+        return Pairs(*(a[::3] for a in self))
+
 
 class Form(NamedTuple):
     """What the compiled functions depend on: the terms, the axes, and which channels are conserved."""
