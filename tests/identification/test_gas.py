@@ -8,7 +8,7 @@ from small_surrogates import SMALL, problem_of
 
 from cape.data import DataConfig, SimulationConfig, prepare
 from cape.identification.equation import IdentifiedEquation, advance, coefficients, keep_products
-from cape.identification.gas import gas_forms
+from cape.identification.gas import gas_forms, scaled_start
 from cape.identification.identify import identify
 from cape.identification.terms import Factor, Term
 from cape.identification.text import equation_text
@@ -50,6 +50,22 @@ def test_density_and_pressure_may_have_either_order_and_the_velocity_is_declared
     assert gas_forms(dataclasses.replace(problem, equation="advection")) == []
     assert gas_forms(dataclasses.replace(problem, channel_low=(-1.0, 1.0, 0.0))) == []
     assert gas_forms(dataclasses.replace(problem, boundaries=("outgoing",))) == []
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_the_start_has_a_coefficient_for_every_group(dimension):
+    problem = problem_of(f"compressible{dimension}d", points=8)
+    positive = dataclasses.replace(problem, channel_low=(0.5, 0.5, *(-1.0,) * dimension))
+    form = gas_forms(positive)[0]
+    assert len(form.start) == len(form.groups.signs) == (19 if dimension == 1 else 29)
+    start = scaled_start(form, positive, [1.0] * (2 + dimension))
+    transport = [
+        number for number, term in enumerate(form.groups.terms) if term.output == 0 and len(term.factors) == 2
+    ][:dimension]
+    rates = start @ form.groups.signs
+    np.testing.assert_allclose(
+        rates[transport], -16 * np.pi * positive.dt
+    )  # derivatives are with respect to 16πx
 
 
 @pytest.mark.slow
