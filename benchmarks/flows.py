@@ -4,13 +4,15 @@
 
 The preset defines the simulated data and the training. Errors are on initial conditions that no training saw. Every
 contender has the largest base solver that keeps its number of weights at or below that of the preset's model. If the
-preset identifies the equation, there are contenders without it, which train for more epochs in about the same time.
+preset identifies the equation, there are contenders without it, which train for more epochs in about the same time, and
+there is a row for the equation without the network.
 
 Runs are kept in --out and used again. A contender takes some 10 minutes on two CPU cores.
 """
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +24,15 @@ from table_text import spread
 from cape.commands.train import presets
 from cape.config import load_toml
 from cape.data import prepare
+from cape.evaluation.evaluate import evaluate
 from cape.experiment import Experiment
 from cape.model.arrays import count_weights
 from cape.model.conditionings.unconditioned import UnconditionedConfig
 from cape.pretrained import load
 from cape.problem import Problem
+from cape.surrogate import Surrogate
 
-EPOCHS_WITHOUT_EQUATION = {"navier-stokes-eddies": 40}
+EPOCHS_WITHOUT_EQUATION = {"navier-stokes-eddies": 40, "compressible2d": 12}
 KINDS = ("seen", "interpolated", "extrapolated", "unseen")
 
 
@@ -59,6 +63,15 @@ def without_equation(experiment: Experiment) -> Experiment | None:
     )
 
 
+def equation_alone(surrogate: Surrogate, experiment: Experiment) -> dict:
+    """Return the errors of the identified equation of a surrogate, without the network's correction."""
+    assert surrogate.equation is not None
+    nothing = (0.0,) * len(surrogate.problem.channels)
+    surrogate.equation = dataclasses.replace(surrogate.equation, error=nothing)
+    test = prepare(experiment.data).test
+    return evaluate(surrogate.at, test, surrogate.problem.training_values, examples=False).summary
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -82,7 +95,10 @@ def main() -> None:
             evaluation, spent = evaluation_and_seconds(one, folder, figures=True)
             summaries.append(evaluation.summary)
             seconds.append(spent)
-        rows.append((name, count_weights(load(folder)), summaries, float(np.median(seconds))))
+        surrogate = load(folder)
+        rows.append((name, count_weights(surrogate), summaries, float(np.median(seconds))))
+        if surrogate.equation is not None:
+            rows.append((f"{name}, its equation alone", 0, [equation_alone(surrogate, experiment)], math.nan))
         print(markdown(asked.preset, rows), flush=True)
 
 
@@ -99,7 +115,8 @@ def markdown(preset: str, rows: list) -> str:
             f"({np.mean([s[kind]['RMSE'] for s in summaries]):.3f})"
             for kind in kinds
         ]
-        lines.append(f"| {name} | {weights / 1000:.0f}k | {' | '.join(each)} | {seconds:.0f} |")
+        spent = "" if math.isnan(seconds) else f"{seconds:.0f}"
+        lines.append(f"| {name} | {weights / 1000:.0f}k | {' | '.join(each)} | {spent} |")
     persistence = [f"{rows[0][2][0][kind]['persistence_nRMSE']:.3f}" for kind in kinds]
     return "\n".join([*lines, f"| persistence | 0 | {' | '.join(persistence)} | |"]) + "\n"
 

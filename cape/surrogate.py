@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from cape.adaptation.adaptation import Adaptation, adapted_step, regime_at
 from cape.datasets.initial_conditions import ConditionRecord
-from cape.identification.equation import IdentifiedEquation, advance, coefficients
+from cape.identification.equation import IdentifiedEquation, advance, coefficients, corrected_step
 from cape.model.arrays import single
 from cape.model.compiled_rollout import compiled_member_rollouts, compiled_rollout
 from cape.model.conditioning import Prediction
@@ -147,8 +147,8 @@ class Surrogate(nnx.Module):
         prediction = self._substep(u, prepared)
         if self.equation is None:
             return prediction
-        error = jnp.asarray(self.equation.error, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
-        return jax.tree.map(lambda a: advanced + error * (a - advanced), prediction)
+        equation = self.equation
+        return jax.tree.map(lambda a: corrected_step(equation, advanced, a), prediction)
 
     def at(self, parameters: Float[Array, "batch parameter"]) -> Step:
         """Bind the surrogate to parameters: return the one-step map u -> u(t + dt).

@@ -10,9 +10,10 @@ from jaxtyping import Array, Float
 
 from cape.adaptation.bands import BANDS, blend
 from cape.adaptation.conservative_step import applies, conservative_step
-from cape.identification.equation import IdentifiedEquation, coefficients
+from cape.identification.equation import IdentifiedEquation, coefficients, keep_products
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import axes_of
+from cape.identification.variables import from_variables, to_variables
 from cape.problem import Problem
 from cape.uncertainty.position import positions
 
@@ -132,7 +133,9 @@ def equation_step(
     on = dataclasses.replace(on, growth=equation.growth)
     advance = conservative_step if scheme == CONSERVATIVE else step
     number = equation.substeps if substeps is None else substeps
-    after = keep_mean(u, advance(equation.terms, on, number, u / std, c) * std, conserved)
+    v = advance(equation.terms, on, number, to_variables(equation.variables, problem, u), c)
+    after = keep_mean(u, from_variables(equation.variables, problem, v), conserved)
+    after = keep_products(u, after, equation.conserved_products)
     axes = tuple(range(1, u.ndim))
     size, change = (jnp.square(a / std).mean(axes, keepdims=True) for a in (u, after - u))
     return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)

@@ -92,7 +92,7 @@ def _forms(problem: Problem, equation: IdentifiedEquation | None, few: Few) -> l
     enough = next(n for n, m in zip(tried, misfits, strict=True) if not m > _ALIKE * min(misfits))
     forms = [form._replace(equation=dataclasses.replace(equation, substeps=enough))]
     periodic = tuple(boundary == "periodic" for boundary in problem.boundaries)
-    if conservative_step.applies(equation.terms, periodic):
+    if not equation.variables and conservative_step.applies(equation.terms, periodic):
         size = _FASTER * float(np.abs(few.u / np.asarray(problem.channel_std)).max())
         cells = conservative_step.largest_courant(equation.terms, c, size, problem.resolution)
         substeps = int(np.ceil(cells / _COURANT))
@@ -111,7 +111,7 @@ def _equations(form: Form, few: Few) -> Iterator[tuple[Form, Float[np.ndarray, "
     yield fitted, found.deviation
     errors = residuals(few.pairs, *_expected(fitted, few), form.equation.substeps)
     periodic = tuple(boundary == "periodic" for boundary in form.problem.boundaries)
-    forces = forces_in(errors, periodic, form.equation.terms)
+    forces = [] if form.equation.variables else forces_in(errors, periodic, form.equation.terms)
     if forces:
         spread = np.concatenate([spread, np.full(len(forces), max(few.change, 1e-6))])
         forced = _with_terms(form, forces)

@@ -80,7 +80,7 @@ def reason_against(surrogate: Surrogate) -> str:
         "its history": config.history > 1 or config.bundle > 1,
         "its normalisation": _normalisation(surrogate) not in _NORMALISATIONS,
         "its position channels": config.position_channels,
-        "its equation": coupled,
+        "its equation": coupled or (equation is not None and equation.variables != ()),
         "its scale of parameters": bool(problem.scale_low),
         "its adaptation": surrogate.adaptation is not None,
     }

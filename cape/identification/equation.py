@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.step import keep_mean, step
 from cape.identification.terms import Term, axes_of
+from cape.identification.variables import Variable, check_variables, from_variables, to_variables
 from cape.problem import Problem
 from cape.solvers.layers.divided_space import mean_over_space
 
@@ -35,6 +36,9 @@ class IdentifiedEquation:
         error: root mean square error of one step in each channel, in standard deviations of the channel.
         growth: largest growth of a mode in a time step at any parameters, as a logarithm.
         odd: which channels are zero at the walls, see `Axes`.
+        variables: what u stands for in the equation, one for each channel; none: the channels themselves.
+        conserved_products: pairs of channels whose product conserves its mean over space, such as density and a
+            velocity. The second one is shifted for that.
     """
 
     basis: str
@@ -45,6 +49,8 @@ class IdentifiedEquation:
     error: tuple[float, ...]
     growth: float
     odd: tuple[bool, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    conserved_products: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(
@@ -69,6 +75,8 @@ class IdentifiedEquation:
         )
         fits &= len(self.odd) in (0, channels)
         fits &= all(len(row) == functions for row in self.coefficients)
+        fits &= check_variables(self.variables, channels)
+        fits &= all(0 <= c < channels for pair in self.conserved_products for c in pair)
         for term in self.terms:
             fits &= 0 <= term.output < channels and len(term.wave) in (0, dimension)
             fits &= bool(term.factors) or len(term.wave) == dimension
@@ -113,8 +121,34 @@ def advance(
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
     on = axes_of(problem.boundaries, problem.resolution, equation.odd)
     on = dataclasses.replace(on, growth=equation.growth)
-    v = step(equation.terms, on, equation.substeps, u / std, c)
-    after = keep_mean(u, v * std, problem.conserved)
+    v = step(equation.terms, on, equation.substeps, to_variables(equation.variables, problem, u), c)
+    after = keep_mean(u, from_variables(equation.variables, problem, v), problem.conserved)
+    after = keep_products(u, after, equation.conserved_products)
     axes = tuple(range(1, u.ndim))
     size, change = (mean_over_space(jnp.square(a / std).mean(axes, keepdims=True)) for a in (u, after - u))
     return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)
+
+
+def corrected_step(
+    equation: IdentifiedEquation,
+    advanced: Float[Array, "batch *space channel"],
+    following: Float[Array, "batch *space channel"],
+) -> Float[Array, "batch *space channel"]:
+    """Return a step of the equation with the network's change of it, which is in units of the equation's errors."""
+    error = jnp.asarray(equation.error, advanced.dtype).reshape((1,) * (advanced.ndim - 1) + (-1,))
+    following = advanced + error * (following - advanced)
+    return keep_products(advanced, following, equation.conserved_products)
+
+
+def keep_products(
+    before: Float[Array, "batch *space channel"],
+    after: Float[Array, "batch *space channel"],
+    pairs: tuple[tuple[int, int], ...],
+) -> Float[Array, "batch *space channel"]:
+    """Shift the second channel of each pair so that the mean of the product stays what it was before."""
+    axes = tuple(range(1, before.ndim - 1))
+    for weight, channel in pairs:
+        change = before[..., weight] * before[..., channel] - after[..., weight] * after[..., channel]
+        change, density = (mean_over_space(a.mean(axes, keepdims=True)) for a in (change, after[..., weight]))
+        after = after.at[..., channel].add(jnp.broadcast_to(change / density, after.shape[:-1]))
+    return after

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from cape.datasets.trajectories import Trajectories
 from cape.identification.equation import IdentifiedEquation, scaled_coefficients
 from cape.identification.first_estimate import first_estimates
+from cape.identification.gas import gas_forms
+from cape.identification.gas_equation import errors_of_step, gas_equation
 from cape.identification.left_out import bases
 from cape.identification.linear_equation import linear_equation
 from cape.identification.linear_fit import ModeStatistics, mode_statistics
@@ -34,15 +36,17 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
 
     Linear equations with constant coefficients are found exactly, from statistics of the Fourier modes. For others, a
     library of products and forces is fitted to pairs of frames, and what is not needed is eliminated. Coefficients are
-    linear in functions of the parameters. The functions are those that predict the left-out values best.
+    linear in functions of the parameters. The functions are those that predict the left-out values best. The library is
+    too large for flows of a gas. They have a library of their own, in other variables (`gas_equation`).
 
     Reads at most 256 MB of the trajectories.
     """
     if trajectories.frames < 3:
         return None
     periodic = [boundary == "periodic" for boundary in problem.boundaries]
-    if len(library(len(problem.channels), periodic)) > _MOST_TERMS:
-        return None
+    gas = _gas(trajectories, problem)
+    if gas is not None or len(library(len(problem.channels), periodic)) > _MOST_TERMS:
+        return gas
     samples = read_samples(trajectories, problem)
     on = axes_of(problem.boundaries, problem.resolution, zero_at_walls(samples.u, periodic))
     groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
@@ -58,6 +62,18 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
     if best is None or best.misfit > _ACCEPTED:
         return None
     return dataclasses.replace(best, error=_error(best, samples, on, problem), odd=on.odd)
+
+
+def _gas(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation | None:
+    """Return the equation of a gas, if the channels may be those of one and it explains the data."""
+    if not gas_forms(problem):
+        return None
+    samples = read_samples(trajectories, problem)
+    equation = gas_equation(samples, axes_of(problem.boundaries, problem.resolution), problem)
+    if equation is None or equation.misfit > _ACCEPTED:
+        return None
+    errors = errors_of_step(equation, samples, problem)
+    return dataclasses.replace(equation, error=tuple(float(e) for e in np.clip(errors, _SMALLEST_ERROR, 1.0)))
 
 
 def _best_linear(

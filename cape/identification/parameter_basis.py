@@ -68,4 +68,4 @@ def basis_functions(name: str, scaled: Any) -> Any:
     else:
         raise ValueError(f"equation.basis: {name!r} is unknown, or is not one of {number} parameters")
     numpy = namespace(scaled)
-    return numpy.concatenate([numpy.ones((len(scaled), 1), scaled.dtype), *columns], -1)
+    return numpy.concatenate([numpy.ones((scaled.shape[0], 1), scaled.dtype), *columns], -1)

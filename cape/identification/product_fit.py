@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,9 @@ from cape.identification.terms import Axes, Term
 
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
 _ITERATIONS = 20
+_AT_ONCE = 8  # derivatives
 _ENOUGH = 1e-3  # expected relative decrease of the misfit below which the fit ends
+_ENOUGH_OF_GROUPS = 2e-2  # the same for coefficients of groups, whose derivatives are costly
 _NEGLIGIBLE = 0.02  # relative increase of the misfit that the removal of a term may cause
 _SMALLEST = 1e-6  # misfit below which a difference is rounding
 
@@ -36,6 +38,11 @@ class Pairs(NamedTuple):
     weight: Float[np.ndarray, " pair"]
     value: Float[np.ndarray, " pair"]
 
+    @property
+    def every_third(self) -> "Pairs":
+        """A third of the pairs: those of each value follow one another."""
+        return Pairs(*(a[::3] for a in self))
+
 
 class Form(NamedTuple):
     """What the compiled functions depend on: the terms, the axes, and which channels are conserved."""
@@ -53,16 +60,28 @@ class ProductFit:
         terms: the terms of the library.
         on: the axes.
         conserved: which channels conserve their mean over space.
+        signs: [group, term] of terms that share a coefficient (see `SymmetricTerms`); coefficients are then those of
+            the groups.
     """
 
-    def __init__(self, pairs: Pairs, terms: Sequence[Term], on: Axes, conserved: Sequence[bool]):
-        self.shape = (len(terms), pairs.functions.shape[1])
+    def __init__(
+        self,
+        pairs: Pairs,
+        terms: Sequence[Term],
+        on: Axes,
+        conserved: Sequence[bool],
+        signs: Float[np.ndarray, "group term"] | None = None,
+    ):
         self.form = Form(tuple(terms), on, tuple(conserved))
+        self.enough = _ENOUGH if signs is None else _ENOUGH_OF_GROUPS
+        self.signs, self.functions = np.eye(len(terms)) if signs is None else signs, pairs.functions
+        self._kept: tuple[Any, tuple[np.ndarray, ...]] | None = None
+        self.shape = (len(self.signs), pairs.functions.shape[1])
         self.data = tuple(jnp.asarray(a, jnp.float32) for a in pairs[:4])
 
     def misfits(self, x: Float[np.ndarray, "term function"], substeps: int) -> Float[np.ndarray, " pair"]:
         """Return the mean square error of each pair over that of persistence at its value."""
-        coefficients = jnp.asarray(x, jnp.float32)
+        coefficients = jnp.asarray(self.signs.T @ x, jnp.float32)
         found = np.asarray(_squares(self.form, coefficients, jnp.int32(substeps), self.data), np.float64)
         return np.where(np.isfinite(found), found, np.inf)
 
@@ -85,7 +104,7 @@ class ProductFit:
             change = np.zeros(x.size)
             change[chosen] = -np.linalg.lstsq(matrix, gradient[chosen], rcond=None)[0]
             expected = -2 * gradient @ change - change @ hessian @ change
-            if expected < _ENOUGH * misfit:
+            if expected < self.enough * misfit:
                 break
             following = x + change.reshape(self.shape)
             trial = self.normal_equations(following, substeps, included)
@@ -96,6 +115,16 @@ class ProductFit:
                 continue
             x, at, damping = following, trial, damping / 10
         return x
+
+    def refitted(self, x: np.ndarray, free: np.ndarray, substeps: int, included: np.ndarray) -> np.ndarray:
+        """Return the coefficients with the least misfit on other pairs, by the quadratic model around x."""
+        _, gradient, hessian = self.normal_equations(x, substeps, included)
+        chosen = np.flatnonzero(free.ravel())
+        scale = 1 / np.sqrt(np.diag(hessian)[chosen] + 1e-30)
+        matrix = hessian[np.ix_(chosen, chosen)] * np.outer(scale, scale)
+        change = np.zeros(x.size)
+        change[chosen] = -np.linalg.lstsq(matrix, gradient[chosen] * scale, rcond=1e-9)[0] * scale
+        return x + change.reshape(self.shape)
 
     def without_negligible(
         self, x: np.ndarray, free: np.ndarray, substeps: int, included: np.ndarray
@@ -115,13 +144,23 @@ class ProductFit:
         self, x: np.ndarray, substeps: int, included: np.ndarray
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Return the misfit of the included pairs, half its gradient, and half its second derivative."""
-        share = jnp.asarray(included / included.sum(), jnp.float32)
-        found = _normal_equations(
-            self.form, jnp.asarray(x, jnp.float32), jnp.int32(substeps), share, self.data
-        )
-        misfit, gradient, hessian = (np.asarray(a, np.float64) for a in found)
-        finite = np.isfinite(misfit) and np.isfinite(gradient).all() and np.isfinite(hessian).all()
-        return (float(misfit) if finite else np.inf), gradient, hessian
+        share = included / included.sum()
+        squares, gradients, products = self._of_pairs(x, substeps)
+        misfit, functions = float(share @ squares), self.functions
+        if not (np.isfinite(misfit) and np.isfinite(products).all()):
+            return np.inf, np.zeros(x.size), np.zeros((x.size, x.size))
+        gradient = np.einsum("p,pg,pf->gf", share, gradients, functions)
+        hessian = np.einsum("p,pgh,pf,pk->gfhk", share, products, functions, functions, optimize=True)
+        return misfit, gradient.ravel(), hessian.reshape(x.size, x.size)
+
+    def _of_pairs(self, x: np.ndarray, substeps: int) -> tuple[np.ndarray, ...]:
+        """Return misfit, half its gradient and half its second derivative for the rates of each pair. They are kept."""
+        at = (x.tobytes(), substeps)
+        if self._kept is None or self._kept[0] != at:
+            rates, signs = (jnp.asarray(a, jnp.float32) for a in (self.functions @ x.T, self.signs))
+            found = _normal_equations(self.form, rates, signs, jnp.int32(substeps), self.data)
+            self._kept = at, tuple(np.asarray(a, np.float64) for a in found)
+        return self._kept[1]
 
 
 def _errors(
@@ -141,15 +180,16 @@ def _squares(form: Form, x: Array, substeps: Array, data: tuple[Array, ...]) -> 
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _normal_equations(form: Form, x: Array, substeps: Array, share: Array, data: tuple[Array, ...]):
-    """Return the misfit, half its gradient, and half its second derivative in Gauss's approximation."""
-    functions = data[2]
-    rates = functions @ x.T  # a pair depends on x by its rates only
-    errors, tangent = jax.linearize(lambda rates: _errors(form, rates, substeps, data), rates)
-    every = jnp.eye(len(x), dtype=x.dtype)
-    columns = jax.vmap(lambda row: tangent(jnp.broadcast_to(row[None], rates.shape)))(every)
-    gradients = jnp.einsum("tpv,pv->pt", columns, errors)
-    products = jnp.einsum("tpv,upv->ptu", columns, columns)
-    gradient = jnp.einsum("p,pt,pf->tf", share, gradients, functions).ravel()
-    hessian = jnp.einsum("p,ptu,pf,pg->tfug", share, products, functions, functions)
-    return share @ (errors**2).sum(1), gradient, hessian.reshape(x.size, x.size)
+def _normal_equations(form: Form, rates: Array, signs: Array, substeps: Array, data: tuple[Array, ...]):
+    """Return the misfit of each pair, half its gradient, and half its second derivative in Gauss's approximation.
+
+    A pair depends on the coefficients by its rates [pair, group] only.
+    """
+    errors, tangent = jax.linearize(lambda rates: _errors(form, rates @ signs, substeps, data), rates)
+    columns = jax.lax.map(
+        lambda row: tangent(jnp.broadcast_to(row[None], rates.shape)),
+        jnp.eye(len(signs), dtype=rates.dtype),
+        batch_size=_AT_ONCE,
+    )  # [group, pair, value]
+    products = jnp.einsum("gpv,hpv->pgh", columns, columns)
+    return (errors**2).sum(1), jnp.einsum("gpv,pv->pg", columns, errors), products

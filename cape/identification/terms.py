@@ -31,23 +31,26 @@ class Factor:
 class Term:
     """A term in the equation of a channel: a product of factors, or a constant force.
 
-    With one factor, the term is linear. A force has no factors: it is cos(2π k·x/length), or sin for an odd one.
+    With one factor, the term is linear, and integrated exactly unless it is explicit. A force has no factors: it is
+    cos(2π k·x/length), or sin for an odd one.
 
     Attributes:
         output: the channel whose rate of change has this term.
         factors: what is multiplied.
         wave: wave numbers k of a force, of the mirrored domain along axes that are not periodic.
         odd: the force is a sine.
+        explicit: a term with one factor is integrated with the products.
     """
 
     output: int
     factors: tuple[Factor, ...] = ()
     wave: tuple[int, ...] = ()
     odd: bool = False
+    explicit: bool = False
 
     @property
     def linear(self) -> bool:
-        return len(self.factors) == 1
+        return len(self.factors) == 1 and not self.explicit
 
 
 @dataclasses.dataclass(frozen=True)

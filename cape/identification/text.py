@@ -7,6 +7,7 @@ import numpy as np
 from cape.identification.equation import IdentifiedEquation
 from cape.identification.parameter_basis import CONSTANT, QUADRATIC, function_of_each
 from cape.identification.terms import WAVE_NUMBER_UNIT, Factor, Term
+from cape.identification.variables import variable_definitions, variable_name
 from cape.problem import Problem
 
 _AXES = "xyz"
@@ -15,11 +16,17 @@ _MOST_TERMS = 12
 
 
 def equation_text(equation: IdentifiedEquation, problem: Problem) -> str:
-    """Return lines such as "∂u/∂t = 1.01 nu ∂xx u - 0.998 u ∂x u", or the number of terms if there are many."""
-    if len(equation.terms) > _MOST_TERMS:
-        return f"an equation of {len(equation.terms)} terms"
+    """Return lines such as "∂u/∂t = 1.01 nu ∂xx u - 0.998 u ∂x u", or the number of terms if there are many.
+
+    Variables that are not channels are defined at the end: "with a = ln density".
+    """
+    definitions = variable_definitions(equation.variables, problem)
+    ending = f"; with {', '.join(definitions)}" if definitions else ""
+    if len(equation.terms) > _MOST_TERMS * (len(problem.channels) if definitions else 1):
+        return f"an equation of {len(equation.terms)} terms{ending}"
     lines = []
-    for output, name in enumerate(problem.channels):
+    for output in range(len(problem.channels)):
+        name = variable_name(equation.variables, problem, output)
         parts = [
             _term_text(term, row, equation, problem)
             for term, row in zip(equation.terms, equation.coefficients, strict=True)
@@ -28,14 +35,15 @@ def equation_text(equation: IdentifiedEquation, problem: Problem) -> str:
         lines.append(
             f"∂{name}/∂t = " + (" + ".join(part for part in parts if part) or "0").replace("+ -", "- ")
         )
-    return "; ".join(lines)
+    return "; ".join(lines) + ending
 
 
 def _term_text(term: Term, row: tuple[float, ...], equation: IdentifiedEquation, problem: Problem) -> str:
     """Return a term with its coefficient in physical units; empty if the coefficient is negligible."""
-    unit = 1 / problem.dt * problem.channel_std[term.output]
+    stds = tuple(variable.std for variable in equation.variables) or problem.channel_std
+    unit = 1 / problem.dt * stds[term.output]
     for factor in term.factors:
-        unit /= problem.channel_std[factor.channel]
+        unit /= stds[factor.channel]
         for length, power in zip(problem.length, factor.powers, strict=True):
             unit *= (length / (2 * math.pi * WAVE_NUMBER_UNIT)) ** power
         if factor.stream:
@@ -50,7 +58,7 @@ def _term_text(term: Term, row: tuple[float, ...], equation: IdentifiedEquation,
     if not shown or largest == 0:
         return ""
     coefficient = shown[0] if len(shown) == 1 else "(" + " + ".join(shown).replace("+ -", "- ") + ")"
-    rest = " ".join([*(_factor_text(f, problem) for f in term.factors), *_force_text(term)])
+    rest = " ".join([*(_factor_text(f, equation, problem) for f in term.factors), *_force_text(term)])
     if rest and coefficient in ("1", "-1"):
         return coefficient[:-1] + rest
     return f"{coefficient} {rest}".strip()
@@ -89,8 +97,8 @@ def _of_one(function: str, name: str, high: float) -> tuple[str, float]:
     }[function]
 
 
-def _factor_text(factor: Factor, problem: Problem) -> str:
-    name = problem.channels[factor.channel]
+def _factor_text(factor: Factor, equation: IdentifiedEquation, problem: Problem) -> str:
+    name = variable_name(equation.variables, problem, factor.channel)
     name = f"ψ({name})" if factor.stream else name
     axes = "".join(_AXES[axis] * power for axis, power in enumerate(factor.powers))
     return f"∂{axes} {name}" if axes else name

@@ -9,8 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from exports import PARAMETERS, SMALL, assert_same, field, read, surrogate_of
+from flax import nnx
 
 from cape import cli
+from cape.identification.equation import IdentifiedEquation
+from cape.identification.terms import Factor, Term
 from cape.paper.cape import PaperCAPEConfig
 from cape.paper.fno import PaperFNOConfig
 from cape.pretrained import load, save
@@ -20,6 +23,7 @@ from cape.solvers.factorised_fno import FactorisedFNOConfig
 from cape.solvers.layers.fourier import irfftn, rfftn
 from cape.solvers.message_passing import MessagePassingConfig
 from cape.solvers.unet import UNetConfig
+from cape.surrogate import Surrogate
 
 pytest.importorskip("flatbuffers")
 pytestmark = pytest.mark.filterwarnings("ignore::cape.out_of_distribution.OtherResolution")
@@ -70,6 +74,18 @@ def test_two_dimensions_walls_and_other_solvers_leave_the_grid_open_too(tmp_path
     u0 = 1.0 + 0.1 * field(*finer, channels=2)  # group norm of a field of noise alone amplifies rounding
     assert metadata["grid"]["multiple_of"] < 16
     assert_same(np.asarray(program.call(u0, PARAMETERS)), np.asarray(surrogate.rollout(u0, PARAMETERS, 1)))
+
+
+def test_an_identified_equation_leaves_batch_and_grid_open_too(tmp_path):
+    plain = surrogate_of(16)
+    terms = (Term(0, (Factor(0, (2,)),)), Term(0, (Factor(0, (0,)), Factor(0, (1,)))))
+    equation = IdentifiedEquation("linear", terms, ((0.0, 0.5), (-0.3, 0.0)), 2, 0.01, (0.01,), 0.1)
+    surrogate = Surrogate(plain.problem, plain.config, equation=equation, rngs=nnx.Rngs(0))
+    save(surrogate, tmp_path / "model")
+    export(tmp_path / "model", tmp_path / "file.stablehlo")
+    program, _ = read(tmp_path / "file.stablehlo")
+    u0 = field(32)
+    assert_same(np.asarray(program.call(u0, PARAMETERS)), np.asarray(surrogate.rollout(u0, PARAMETERS, 2)))
 
 
 def test_a_grid_asked_for_or_tied_to_the_weights_is_the_only_one(tmp_path, model):
