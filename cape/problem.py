@@ -20,6 +20,7 @@ _MOST_POINTS = 2**20  # of an axis
 _SAME_TIME_STEP = 1e-3  # relative difference
 _MAY_LACK = {"channel_low", "channel_drift", "scale_low", "scale_high"}  # in saved problems
 _LARGEST_DRIFT = 5e-3  # of a channel's standard deviation: a mean that moves less is conserved
+_WIDE_RANGE = 5.0  # largest over smallest value from which an axis is logarithmic
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,3 +221,8 @@ class Problem:
         ranges = (*self.low, *self.high, *self.scale_low, *self.scale_high)
         if not all(map(math.isfinite, (*self.channel_mean, *self.origin, *ranges))):
             raise ValueError("problem: low and high, channel_mean and origin must be finite")
+
+
+def is_logarithmic(low: float, high: float) -> bool:
+    """Return whether a range of values has a logarithmic axis: positive, with ends a factor of 5 apart."""
+    return low > 0 and high >= _WIDE_RANGE * low

@@ -7,6 +7,7 @@ import numpy as np
 from cape.figures.field_series import evenly
 from cape.figures.palette import COLOURS, SHADE
 from cape.figures.style import drawing, legend
+from cape.problem import is_logarithmic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _MOST_FRAMES = 4
 _HIGHEST = 4.0  # standard deviations that are drawn on each side
-_WIDE_RANGE = 5.0  # largest over smallest value from which an axis is logarithmic
 
 
 def inference_figure(inference: "Inference", trajectory: int = 0) -> "Figure":
@@ -58,7 +58,7 @@ def _draw_distance(axes: "Axes", inference: "Inference", name: str, trajectory: 
     axes.set_ylim(0, _HIGHEST)
     margin = 0.6 * max(high - low, 1e-6 * abs(estimate), 1e-30)
     left, right = max(values[0], low - margin), min(values[-1], high + margin)
-    if left > 0 and right > _WIDE_RANGE * left:
+    if is_logarithmic(left, right):
         axes.set_xscale("log")
     if left < right:
         axes.set_xlim(left, right)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LINES = {TRUTH: "-", PREDICTION: "--"}
 _FLOOR = 1e-9  # of the largest power of the truth: lower power is round-off of float32
+_UNIFORM = 1e-13  # power over that of the mean up to which a field is uniform, but for round-off
 
 
 def spectrum_panels(examples: Sequence[Example], moments: int = 3) -> "Figure":
@@ -44,14 +45,13 @@ def spectrum_panels(examples: Sequence[Example], moments: int = 3) -> "Figure":
     alone = len(names) == 1  # the parameter values are then side by side
     shape = (1, len(lines)) if alone else (len(lines), len(names))
     with drawing(0.8 + 3.0 * max(shape[1], 2), 0.9 + 2.5 * shape[0]) as figure:
-        grid = figure.subplots(*shape, sharex=True, sharey="row" if alone else "col", squeeze=False)
+        grid = figure.subplots(*shape, sharex=True, squeeze=False)
         grid = grid.T if alone else grid
         colours = time_colours(len(chosen))
         for line, example, (truth, prediction) in zip(grid, examples, lines, strict=True):
             for axes, name in zip(line, names, strict=True):
                 _draw_spectra(axes, truth[name], prediction[name], colours, _resolved(example))
-        for column, name in zip(grid.T, names, strict=True):
-            _set_limits(column, np.concatenate([truth[name][:, 1:].ravel() for truth, _ in lines]))
+                _set_limits(axes, truth[name], prediction[name])
         _label(grid, [example.caption for example in examples], names)
         handles = [grid[0, 0].plot([], [], color="k", ls=ls, label=k)[0] for k, ls in _LINES.items()]
         handles += [
@@ -88,17 +88,23 @@ def _draw_spectra(axes, truth: np.ndarray, prediction: np.ndarray, colours, shel
         axes.plot(r, guess[r], color=colour, lw=1.3, ls="--")
 
 
-def _set_limits(column: np.ndarray, truth: np.ndarray) -> None:
-    """Fit the axes to the truth, with room for a prediction with up to a hundred times more or less power."""
-    top = truth.max(initial=0.0) or 1.0
-    drawn = np.concatenate([line.get_ydata() for axes in column for line in axes.get_lines()])
+def _set_limits(axes, truth: np.ndarray, prediction: np.ndarray) -> None:
+    """Fit a panel to the truth, with room for a prediction with up to a hundred times more or less power.
+
+    If the truth is uniform at all times, the panel says so and is fitted to the prediction.
+    """
+    shown = truth[:, 1:]
+    if shown.max(initial=0.0) <= _UNIFORM * truth[:, 0].max():
+        axes.text(0.5, 0.9, "the truth is uniform", transform=axes.transAxes, ha="center", fontsize=NOTE_TEXT)
+        shown = prediction[:, 1:]
+    top = shown.max(initial=0.0) or 1.0
+    drawn = np.concatenate([line.get_ydata() for line in axes.get_lines()])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     low, high = (drawn.min(), drawn.max()) if drawn.size else (top, top)
-    low, high = max(low, _FLOOR * top, truth[truth > 0].min(initial=top) / 100), min(high, 100 * top)
-    for axes in column:
-        axes.margins(x=0.02)
-        log_axis(axes, "x")
-        axes.set(yscale="log", ylim=(low / 2, high * 3))
+    low, high = max(low, _FLOOR * top, shown[shown > 0].min(initial=top) / 100), min(high, 100 * top)
+    axes.margins(x=0.02)
+    log_axis(axes, "x")
+    axes.set(yscale="log", ylim=(low / 2, high * 3))
 
 
 def _quantities(

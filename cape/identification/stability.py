@@ -14,7 +14,7 @@ from cape.identification.step import keep_mean, step
 from cape.identification.terms import Axes
 from cape.problem import Problem
 
-SUBSTEPS = (1, 2, 4, 8, 16, 32)
+SUBSTEPS = (1, 2, 4, 8, 16, 32)  # of a fit
 SAME = 1.2  # relative difference of misfits below which fewer substeps are as good
 _ROUNDING = 1e-8  # difference of misfits that means nothing
 
@@ -35,7 +35,7 @@ def with_fewest_substeps(
     enough = SAME * fit.misfits(x, equation.substeps).mean() + _ROUNDING
     first = np.array([np.flatnonzero(samples.value == v)[0] for v in range(len(samples.values))])
     u = jnp.asarray(samples.u[first, 0], jnp.float32)
-    for substeps in [number for number in SUBSTEPS if number <= equation.substeps]:
+    for substeps in [number for number in (*SUBSTEPS, 2 * SUBSTEPS[-1]) if number <= 2 * equation.substeps]:
         if fit.misfits(x, substeps).mean() <= enough and all(
             _stable(
                 equation, substeps, size * u, factor * samples.values, samples.u.shape[1] - 1, on, problem

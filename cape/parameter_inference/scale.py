@@ -9,10 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cape.problem import Problem
+from cape.problem import Problem, is_logarithmic
 from cape.registry import nearest
-
-_WIDE_RANGE = 5.0  # largest over smallest value from which an axis is logarithmic
 
 Bounds = Mapping[str, tuple[float, float]]
 
@@ -75,7 +73,7 @@ class ParameterScale:
             )
         ends = [_ends(problem, name, bounds) for name in sought]
         low, high = (tuple(column) for column in zip(*ends, strict=True))
-        logarithmic = tuple(a > 0 and b >= _WIDE_RANGE * a for a, b in ends)
+        logarithmic = tuple(is_logarithmic(*end) for end in ends)
         return cls(problem.parameters, sought, low, high, logarithmic, tuple(known.items()))
 
     def vector(self, x: Float[Array, "batch sought"]) -> Float[Array, "batch parameter"]:

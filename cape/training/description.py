@@ -23,13 +23,15 @@ def describe(surrogate: Surrogate, data: Data) -> str:
         model += f" in {config.members} members"
     if config.history > 1:
         model += f"; a step takes {config.history} frames and gives {config.bundle}"
+    if conserved:
+        model += f"; the mean of {', '.join(conserved)} is conserved, as in the training data"
     if surrogate.equation is not None:
         model += f"\nidentified {equation_text(surrogate.equation, problem)}\n           "
         model += (
             f"(error of a step at values left out: {math.sqrt(surrogate.equation.misfit):.1%} of the change)"
         )
-    if conserved:
-        model += f"; the mean of {', '.join(conserved)} is conserved, as in the training data"
+    elif config.identify:
+        model += "\nno equation was identified that explains the data"
     start = f"start      {surrogate.lineage[-1].start}\n" if surrogate.lineage else ""
     return (
         f"{problem.equation}: {', '.join(problem.channels)} on {grid} points, {problem.steps} steps of "

@@ -5,9 +5,8 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cape.problem import Problem
+from cape.problem import Problem, is_logarithmic
 
-_WIDE_RANGE = 5.0  # largest over smallest trained value from which an axis is logarithmic
 _SMALLEST_SIZE = 1e-3  # of a frame, over the standard deviation of its channel
 
 
@@ -22,7 +21,7 @@ def positions(
     columns = []
     for i, (low, high) in enumerate(zip(problem.low, problem.high, strict=True)):
         p = parameters[:, i]
-        if low > 0 and high >= _WIDE_RANGE * low:
+        if is_logarithmic(low, high):
             smallest = 1e-6 * low  # values of 0 and below are far outside
             columns.append(jnp.log(jnp.maximum(p, smallest) / low) / math.log(high / low))
         else:

@@ -183,6 +183,19 @@ def test_labels_are_moved_apart_as_little_as_possible():
     assert spread([], 10) == []
 
 
+def test_the_spectra_of_a_field_that_has_decayed_show_the_prediction(burgers):
+    wave, decayed = burgers.examples[:2]
+    decayed = dataclasses.replace(decayed, truth=np.ones_like(decayed.truth))
+    figure = spectrum_panels([wave, decayed])
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    assert [[text.get_text() for text in axes.texts] for axes in panels] == [[], ["the truth is uniform"]]
+    for axes in panels:
+        low, high = axes.get_ylim()
+        drawn = np.concatenate([line.get_ydata() for line in axes.get_lines()])
+        assert low < high
+        assert np.any((drawn > low) & (drawn < high))
+
+
 def test_figures_are_objects_and_leave_no_global_state(burgers):
     from matplotlib.figure import Figure
 

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
+from cape.identification import stability
+from cape.identification.equation import IdentifiedEquation
 from cape.identification.product_equation import _with_enough_substeps
+from cape.identification.samples import Samples
+from cape.identification.terms import Factor, Term, axes_of
 
 
 class FitOfASchemeOfFourthOrder:
@@ -26,3 +30,13 @@ def test_substeps_double_while_the_misfit_falls(floor, substeps):
     x, found = _with_enough_substeps(fit, start, start > 0, 4, np.ones(3, bool))
     assert found == substeps
     np.testing.assert_array_equal(x, found)  # the coefficients are those of the fit with that many substeps
+
+
+def test_rollouts_of_larger_fields_may_take_twice_as_many_substeps_as_the_fit(monkeypatch):
+    """The fit needs 32. Only with 64 is a rollout stable whose fields are half as large again."""
+    equation = IdentifiedEquation.of("linear", (Term(0, (Factor(0, (0,)),)),), np.full((1, 1), 32.0), 32, 0.0)
+    samples = Samples(np.ones((1, 3, 8, 1)), np.ones((1, 1)), np.zeros(1, int))
+    on = axes_of(["periodic"], [8])
+    monkeypatch.setattr(stability, "_stable", lambda _, substeps, u, *rest: substeps >= 64 or u.max() <= 1)
+    found = stability.with_fewest_substeps(equation, FitOfASchemeOfFourthOrder(0.0), samples, on, None)
+    assert found.substeps == 64
