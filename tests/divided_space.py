@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -42,7 +43,7 @@ from cape.training.inputs import Schedule
 from cape.training.log import read
 from cape.training.mesh import TRAJECTORIES, MeshConfig, divided
 from cape.training.objective import Objective
-from cape.training.optimisers import OptimiserConfig
+from cape.training.optimisers import AdamW, OptimiserConfig
 from cape.training.phases import plan_phases
 from cape.training.update import initial_state, update
 
@@ -54,10 +55,8 @@ _RATE = 1e3  # so that the change of the weights is their gradient, without roun
 class Descent(OptimiserConfig):
     """Gradient descent."""
 
-    rate: float = _RATE
-
     def build(self, updates, updates_per_epoch, elementwise=frozenset()):
-        return optax.sgd(self.rate)
+        return optax.sgd(_RATE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,8 +189,7 @@ def training() -> list[list[float]]:
     data = trajectories(case)
     found = []
     for mesh in (MeshConfig(batch=1, space=1), MeshConfig()):
-        slow = Descent(0.01)
-        config = TrainingConfig(3, 2, optimiser=slow, warmup=slow, storage="stream", mesh=mesh)
+        config = TrainingConfig(3, 2, optimiser=AdamW(1e-3), storage="stream", mesh=mesh)
         surrogate = surrogate_of(case, data)
         with tempfile.TemporaryDirectory() as folder:
             fit(surrogate, data, data, config, Path(folder), progress=False)
