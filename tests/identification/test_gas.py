@@ -106,7 +106,9 @@ def sound(problem: Problem) -> IdentifiedEquation:
     )
     rows = ((-wave, 0.0, 0.0), (-wave, 0.0, 0.0), (-wave, 0.0, 0.0), (0.1, 0.2, 0.0))
     variables = (Variable(LOG, 1.0), Variable(RATIO, 1.0, over=0), Variable(SAME, 1.0))
-    return IdentifiedEquation("linear", terms, rows, 4, 0.01, (0.01,) * 3, 0.1, variables, ((0, 2),))
+    return IdentifiedEquation(
+        "linear", terms, rows, 4, 0.01, (0.01,) * 3, 0.1, variables=variables, conserved_products=((0, 2),)
+    )
 
 
 def test_a_surrogate_with_variables_is_saved_and_conserves_mass_and_momentum(tmp_path):
