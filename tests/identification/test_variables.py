@@ -89,8 +89,8 @@ def test_an_equation_in_variables_is_saved_and_read():
         0.01,
         (0.1, 0.1, 0.1),
         0.1,
-        GAS,
-        ((0, 2),),
+        variables=GAS,
+        conserved_products=((0, 2),),
     )
     saved = json.loads(json.dumps(dataclasses.asdict(equation)))
     assert from_dict(IdentifiedEquation, saved, "equation") == equation
