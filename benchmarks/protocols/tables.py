@@ -7,17 +7,14 @@ standard deviation over the seeds where there are several. The records are made 
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1]))  # for table_text.py
-
 import numpy as np
 from protocols import PROTOCOLS
 from run import CONTENDERS, records
-from table_text import replace_table
+from table_text import replace_table  # found by the path that run.py adds
 
 OURS = CONTENDERS[0]
 
@@ -58,7 +55,12 @@ def data() -> str:
         grid, number = " x ".join(map(str, protocol.points)), len(protocol.trained) * protocol.samples
         trained = f"{number}: {protocol.samples} of each of {len(protocol.trained)} values"
         share = f"{100 * number / protocol.published_samples:.2g} %"
-        cells = [protocol.name, protocol.formula, grid, f"{len(protocol.times)} to t = {protocol.times[-1]:.2g}"]
+        cells = [
+            protocol.name,
+            protocol.formula,
+            grid,
+            f"{len(protocol.times)} to t = {protocol.times[-1]:.2g}",
+        ]
         rows.append(f"| {' | '.join([*cells, trained, share])} |")
     return "\n".join(rows)
 
