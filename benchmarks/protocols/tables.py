@@ -59,7 +59,7 @@ def data() -> str:
             protocol.name,
             protocol.formula,
             grid,
-            f"{len(protocol.times)} to t = {protocol.times[-1]:.2g}",
+            f"{len(protocol.times)} to t = {protocol.times[-1]:.3g}",
         ]
         rows.append(f"| {' | '.join([*cells, trained, share])} |")
     return "\n".join(rows)
