@@ -7,17 +7,14 @@ standard deviation over the seeds where there are several. The records are made 
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1]))  # for table_text.py
-
 import numpy as np
 from protocols import PROTOCOLS
 from run import CONTENDERS, records
-from table_text import replace_table
+from table_text import replace_table  # found by the path that run.py adds
 
 OURS = CONTENDERS[0]
 
@@ -62,7 +59,7 @@ def data() -> str:
             protocol.name,
             protocol.formula,
             grid,
-            f"{len(protocol.times)} to t = {protocol.times[-1]:.2g}",
+            f"{len(protocol.times)} to t = {protocol.times[-1]:.3g}",
         ]
         rows.append(f"| {' | '.join([*cells, trained, share])} |")
     return "\n".join(rows)
