@@ -84,9 +84,9 @@ class _Start:
         every, free = np.ones(len(self.pairs.value), bool), np.ones(self.x.shape, bool)
         x = fit.solve(self._from_few_pairs(free), free, self.substeps, every)
         x, free = fit.without_negligible(x, free, self.substeps, every)
-        return self.tested(fit, x, free & ~self._growing(x))
+        return self._tested(fit, x, free & ~self._growing(x))
 
-    def tested(self, fit: ProductFit, x: np.ndarray, free: np.ndarray) -> IdentifiedEquation | None:
+    def _tested(self, fit: ProductFit, x: np.ndarray, free: np.ndarray) -> IdentifiedEquation | None:
         """Fit the free coefficients anew, all others being zero, and return the equation if it is stable."""
         terms = self.form.groups.terms
         x = fit.solve(np.where(free, x, 0.0), free, self.substeps, np.ones(len(self.pairs.value), bool))
