@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cape.identification.product_equation import _with_enough_substeps
+from cape.identification.product_equation import _stable_start, _with_enough_substeps
 
 
 class FitOfASchemeOfFourthOrder:
@@ -26,3 +26,12 @@ def test_substeps_double_while_the_misfit_falls(floor, substeps):
     x, found = _with_enough_substeps(fit, start, start > 0, 4, np.ones(3, bool))
     assert found == substeps
     np.testing.assert_array_equal(x, found)  # the coefficients are those of the fit with that many substeps
+
+
+@pytest.mark.parametrize(("stable", "substeps"), [(1, 4), (16, 16), (64, 32)])
+def test_a_fit_starts_with_substeps_that_are_stable(stable, substeps):
+    class UnstableFit:
+        def misfits(self, x, number):
+            return np.array([0.5, 0.6]) if number >= stable else np.array([0.5, 1e30 if number == 4 else np.inf])
+
+    assert _stable_start(UnstableFit(), np.ones((1, 1)), 4) == substeps
