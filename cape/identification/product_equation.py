@@ -35,6 +35,7 @@ def product_equation(
     frames, value, weight = samples.draw(2)
     pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
     every = np.ones(len(value), bool)
+    substeps = _stable_start(ProductFit(pairs, terms, on, problem.conserved), x, substeps)
     for _ in range(_ELIMINATIONS):
         fit = ProductFit(pairs, terms, on, problem.conserved)
         x = fit.solve(x, free, substeps, every)
@@ -71,6 +72,13 @@ def _chosen(
     if not start.terms or start.misfit > _ACCEPTED:
         return None
     return start.terms, start.coefficients, start.coefficients != 0, _FEWER_SUBSTEPS
+
+
+def _stable_start(fit: ProductFit, x: np.ndarray, substeps: int) -> int:
+    """Double the number of substeps until the first coefficients are better than persistence, up to the most."""
+    while substeps < SUBSTEPS[-1] and not fit.misfits(x, substeps).mean() <= 1.0:
+        substeps *= 2
+    return substeps
 
 
 def _with_enough_substeps(

@@ -5,7 +5,7 @@ import pytest
 
 from cape.identification import stability
 from cape.identification.equation import IdentifiedEquation
-from cape.identification.product_equation import _with_enough_substeps
+from cape.identification.product_equation import _stable_start, _with_enough_substeps
 from cape.identification.samples import Samples
 from cape.identification.terms import Factor, Term, axes_of
 
@@ -40,3 +40,14 @@ def test_rollouts_of_larger_fields_may_take_twice_as_many_substeps_as_the_fit(mo
     monkeypatch.setattr(stability, "_stable", lambda _, substeps, u, *rest: substeps >= 64 or u.max() <= 1)
     found = stability.with_fewest_substeps(equation, FitOfASchemeOfFourthOrder(0.0), samples, on, None)
     assert found.substeps == 64
+
+
+@pytest.mark.parametrize(("stable", "substeps"), [(1, 4), (16, 16), (64, 32)])
+def test_a_fit_starts_with_substeps_that_are_stable(stable, substeps):
+    class UnstableFit:
+        def misfits(self, x, number):
+            return (
+                np.array([0.5, 0.6]) if number >= stable else np.array([0.5, 1e30 if number == 4 else np.inf])
+            )
+
+    assert _stable_start(UnstableFit(), np.ones((1, 1)), 4) == substeps
