@@ -32,6 +32,8 @@ def test_substeps_double_while_the_misfit_falls(floor, substeps):
 def test_a_fit_starts_with_substeps_that_are_stable(stable, substeps):
     class UnstableFit:
         def misfits(self, x, number):
-            return np.array([0.5, 0.6]) if number >= stable else np.array([0.5, 1e30 if number == 4 else np.inf])
+            return (
+                np.array([0.5, 0.6]) if number >= stable else np.array([0.5, 1e30 if number == 4 else np.inf])
+            )
 
     assert _stable_start(UnstableFit(), np.ones((1, 1)), 4) == substeps
