@@ -61,6 +61,18 @@ SURROGATES = {
         {"resolution": 32, "frames": 21, "t_end": 4.0},
         ("error_by_value", "fields_interpolated"),
     ),
+    "cns2d": (
+        "compressible2d",
+        {"M": "0.1,1", "eta": "0.001,0.003,0.01,0.03,0.1", "zeta": "0.001,0.1"},
+        {"resolution": 32, "frames": 21, "t_end": 1.0},
+        ("error_by_value", "fields_interpolated"),
+    ),
+    "reactiondiffusion3d": (
+        "reaction-diffusion-3d",
+        {"Nu": "0.01,0.02,0.04", "rho": "1,2,3,4"},
+        {"resolution": 32, "frames": 11, "t_end": 1.0},
+        ("error_by_value", "fields_interpolated"),
+    ),
 }
 
 
