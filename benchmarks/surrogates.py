@@ -143,7 +143,7 @@ def surrogates_table() -> str:
         rows.append(
             [
                 f"`{name}`",
-                find_equation(problem["equation"]).formula,
+                find_equation(problem["equation"]).formula.replace("|", "\\|"),
                 ", ".join(f"{parameter} {low:g} to {high:g}" for parameter, low, high in bounds),
                 f"{_grid(problem['resolution'])}, {problem['steps']} steps of {problem['dt']:.4g}",
                 f"{errors['seen']:.2g}",
