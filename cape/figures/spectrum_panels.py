@@ -45,7 +45,7 @@ def spectrum_panels(examples: Sequence[Example], moments: int = 3) -> "Figure":
     alone = len(names) == 1  # the parameter values are then side by side
     shape = (1, len(lines)) if alone else (len(lines), len(names))
     with drawing(0.8 + 3.0 * max(shape[1], 2), 0.9 + 2.5 * shape[0]) as figure:
-        grid = figure.subplots(*shape, sharex=True, squeeze=False)
+        grid = figure.subplots(*shape, squeeze=False)
         grid = grid.T if alone else grid
         colours = time_colours(len(chosen))
         for line, example, (truth, prediction) in zip(grid, examples, lines, strict=True):
@@ -91,12 +91,17 @@ def _draw_spectra(axes, truth: np.ndarray, prediction: np.ndarray, colours, shel
 def _set_limits(axes, truth: np.ndarray, prediction: np.ndarray) -> None:
     """Fit a panel to the truth, with room for a prediction with up to a hundred times more or less power.
 
-    If the truth is uniform at all times, the panel says so and is fitted to the prediction.
+    If the truth is uniform at all times, the panel says so and is fitted to the prediction, unless that is uniform too.
     """
-    shown = truth[:, 1:]
-    if shown.max(initial=0.0) <= _UNIFORM * truth[:, 0].max():
-        axes.text(0.5, 0.9, "the truth is uniform", transform=axes.transAxes, ha="center", fontsize=NOTE_TEXT)
+    shown, least = truth[:, 1:], _UNIFORM * truth[:, 0].max()
+    if shown.max(initial=0.0) <= least:
         shown = prediction[:, 1:]
+        both = shown.max(initial=0.0) <= least
+        note = "truth and prediction are uniform" if both else "the truth is uniform"
+        axes.text(0.5, 0.9, note, transform=axes.transAxes, ha="center", fontsize=NOTE_TEXT)
+        if both:
+            axes.set(xticks=[], yticks=[], ylim=(1, 2))  # the lines, at 0, are below
+            return
     top = shown.max(initial=0.0) or 1.0
     drawn = np.concatenate([line.get_ydata() for line in axes.get_lines()])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]

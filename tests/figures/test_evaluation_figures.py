@@ -186,10 +186,12 @@ def test_labels_are_moved_apart_as_little_as_possible():
 def test_the_spectra_of_a_field_that_has_decayed_show_the_prediction(burgers):
     wave, decayed = burgers.examples[:2]
     decayed = dataclasses.replace(decayed, truth=np.ones_like(decayed.truth))
-    figure = spectrum_panels([wave, decayed])
+    both = dataclasses.replace(decayed, prediction=decayed.truth)
+    figure = spectrum_panels([wave, decayed, both])
     panels = [axes for axes in figure.axes if axes.get_title()]
-    assert [[text.get_text() for text in axes.texts] for axes in panels] == [[], ["the truth is uniform"]]
-    for axes in panels:
+    notes = [[text.get_text() for text in axes.texts] for axes in panels]
+    assert notes == [[], ["the truth is uniform"], ["truth and prediction are uniform"]]
+    for axes in panels[:2]:
         low, high = axes.get_ylim()
         drawn = np.concatenate([line.get_ydata() for line in axes.get_lines()])
         assert low < high
