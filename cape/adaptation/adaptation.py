@@ -4,21 +4,17 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cape.adaptation.bands import BANDS, blend
 from cape.adaptation.conservative_step import applies, conservative_step
-from cape.identification.equation import IdentifiedEquation, coefficients, keep_products
-from cape.identification.step import keep_mean, step
-from cape.identification.terms import axes_of
-from cape.identification.variables import from_variables, to_variables
+from cape.identification.equation import IdentifiedEquation, advance, coefficients
+from cape.identification.step import step
 from cape.problem import Problem
 from cape.uncertainty.position import positions
 
 SPECTRAL, CONSERVATIVE = "spectral", "conservative"
-_LARGEST_CHANGE = 10.0  # of a step, over the root mean square of the fields in standard deviations
 Field = Float[Array, "batch *space channel"]
 
 
@@ -114,7 +110,6 @@ def regime_at(
     return c, weight_of_regime(adaptation, problem, p)
 
 
-@jax.default_matmul_precision("highest")
 def equation_step(
     equation: IdentifiedEquation,
     scheme: str,
@@ -124,21 +119,9 @@ def equation_step(
     c: Float[Array, "batch term"],
     substeps: int | Array | None = None,
 ) -> Field:
-    """Advance u by one time step of an equation with the coefficients `c`, in physical units.
-
-    A sample whose step is not finite, or changes it by more than ten times its size, is returned as it is.
-    """
-    std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
-    on = axes_of(problem.boundaries, problem.resolution, equation.odd)
-    on = dataclasses.replace(on, growth=equation.growth)
-    advance = conservative_step if scheme == CONSERVATIVE else step
-    number = equation.substeps if substeps is None else substeps
-    v = advance(equation.terms, on, number, to_variables(equation.variables, problem, u), c)
-    after = keep_mean(u, from_variables(equation.variables, problem, v), conserved)
-    after = keep_products(u, after, equation.conserved_products)
-    axes = tuple(range(1, u.ndim))
-    size, change = (jnp.square(a / std).mean(axes, keepdims=True) for a in (u, after - u))
-    return jnp.where(change <= _LARGEST_CHANGE**2 * (size + 1.0), after, u)
+    """Advance u by one time step of an equation with the coefficients `c`, in physical units (see `advance`)."""
+    advancing = conservative_step if scheme == CONSERVATIVE else step
+    return advance(equation, problem, u, c, scheme=advancing, conserved=conserved, substeps=substeps)
 
 
 def adapted_step(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -112,17 +112,32 @@ def advance(
     problem: Problem,
     u: Float[Array, "batch *space channel"],
     c: Float[Array, "batch term"],
+    *,
+    scheme: Callable[..., Array] = step,
+    conserved: tuple[bool, ...] | None = None,
+    substeps: int | Array | None = None,
 ) -> Float[Array, "batch *space channel"]:
     """Advance u, in physical units, by one time step of the equation with the coefficients `c`.
 
     A sample whose step is not finite, or changes it by more than ten times its size, is returned as it is: the scheme
     is unstable there, and the network has to predict the whole step.
+
+    Args:
+        equation: its terms, variables and growth.
+        problem: of the data.
+        u: the fields.
+        c: dimensionless coefficients of the terms.
+        scheme: integrates a time step, with the arguments of `step`.
+        conserved: which channels keep their mean over space; None: those of the problem.
+        substeps: of the time step; None: those of the equation.
     """
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
     on = axes_of(problem.boundaries, problem.resolution, equation.odd)
     on = dataclasses.replace(on, growth=equation.growth)
-    v = step(equation.terms, on, equation.substeps, to_variables(equation.variables, problem, u), c)
-    after = keep_mean(u, from_variables(equation.variables, problem, v), problem.conserved)
+    number = equation.substeps if substeps is None else substeps
+    v = scheme(equation.terms, on, number, to_variables(equation.variables, problem, u), c)
+    kept = problem.conserved if conserved is None else conserved
+    after = keep_mean(u, from_variables(equation.variables, problem, v), kept)
     after = keep_products(u, after, equation.conserved_products)
     axes = tuple(range(1, u.ndim))
     size, change = (mean_over_space(jnp.square(a / std).mean(axes, keepdims=True)) for a in (u, after - u))
