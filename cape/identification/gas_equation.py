@@ -2,14 +2,15 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
 
-from cape.identification.equation import IdentifiedEquation, advance, scaled_coefficients
-from cape.identification.gas import GasForm, gas_forms, scaled_start
+from cape.identification.equation import IdentifiedEquation
+from cape.identification.gas import GasForm, scaled_start
 from cape.identification.growth import growth_bound
-from cape.identification.left_out import bases, left_out_together
+from cape.identification.left_out import bases, misfits_of_values
 from cape.identification.linear_fit import mode_statistics
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.product_fit import Pairs, ProductFit
@@ -24,16 +25,19 @@ _MANY_POINTS = 2**11  # of a grid, from which a fit takes fewer pairs
 _LARGEST_DRIFT = 5e-3  # of the momentum's standard deviation: a mean that moves less is conserved
 
 
-def gas_equation(samples: Samples, on: Axes, problem: Problem) -> IdentifiedEquation | None:
+def gas_equation(
+    forms: Sequence[GasForm], samples: Samples, on: Axes, problem: Problem
+) -> IdentifiedEquation | None:
     """Return the equation of a gas that explains the samples, or None if there is none.
 
     Args:
+        forms: that it may have, see `gas_forms`.
         samples: frames of the channels, over their standard deviations.
         on: the axes.
         problem: of the data.
     """
     names = bases(samples.values)
-    starts = [_Start.of(form, samples, on, problem, names[0]) for form in gas_forms(problem) if names]
+    starts = [_Start.of(form, samples, on, problem, names[0]) for form in forms if names]
     best = min(starts, key=lambda start: start.misfit, default=None)
     return None if best is None or not best.misfit < _PROMISING else best.fitted()
 
@@ -120,15 +124,11 @@ class _Start:
 
     def _misfits(self, fit: ProductFit, x: np.ndarray, free: np.ndarray) -> np.ndarray:
         """Return the misfit at each value; those inside the range are left out of the fit that predicts them."""
-        value = self.pairs.value
-        errors = fit.misfits(x, self.substeps)
-        count = len(self.samples.values)
-        misfits = np.array([errors[value == v].mean() for v in range(count)])
-        for left_out in left_out_together(count):
-            rest = ~np.isin(value, left_out)
-            errors = fit.misfits(fit.refitted(x, free, self.substeps, rest), self.substeps)
-            misfits[left_out] = [errors[value == v].mean() for v in left_out]
-        return misfits
+
+        def without(included: np.ndarray) -> np.ndarray:
+            return fit.misfits(fit.refitted(x, free, self.substeps, included), self.substeps)
+
+        return misfits_of_values(fit.misfits(x, self.substeps), self.pairs.value, without)
 
 
 def _of_one_velocity(variables: tuple[Variable, ...], form: GasForm) -> tuple[Variable, ...]:
@@ -152,13 +152,3 @@ def _conserved_products(form: GasForm, samples: Samples) -> tuple[tuple[int, int
         if drift <= _LARGEST_DRIFT * momentum.std():
             pairs.append((form.density, channel))
     return tuple(pairs)
-
-
-def errors_of_step(equation: IdentifiedEquation, samples: Samples, problem: Problem) -> np.ndarray:
-    """Return the root mean square error of a step in each channel, in standard deviations of the channel."""
-    frames, value, _ = samples.draw(2)
-    std = np.asarray(problem.channel_std)
-    c = scaled_coefficients(equation, jnp.asarray(samples.values, jnp.float32))[value]
-    after = advance(equation, problem, jnp.asarray(frames[:, 0] * std, jnp.float32), c)
-    squares = (np.asarray(after) / std - frames[:, 1]) ** 2
-    return np.sqrt(squares.reshape(-1, len(std)).mean(0))

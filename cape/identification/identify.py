@@ -1,6 +1,7 @@
 """Identify the equation of trajectories, if it is of a known form."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -8,16 +9,15 @@ import numpy as np
 from jaxtyping import Float
 
 from cape.datasets.trajectories import Trajectories
-from cape.identification.equation import IdentifiedEquation, scaled_coefficients
+from cape.identification.equation import IdentifiedEquation, advance, scaled_coefficients
 from cape.identification.first_estimate import first_estimates
 from cape.identification.gas import gas_forms
-from cape.identification.gas_equation import errors_of_step, gas_equation
+from cape.identification.gas_equation import gas_equation
 from cape.identification.left_out import bases
 from cape.identification.linear_equation import linear_equation
 from cape.identification.linear_fit import ModeStatistics, mode_statistics
 from cape.identification.product_equation import product_equation
 from cape.identification.samples import Samples, read_samples
-from cape.identification.stability import rollout
 from cape.identification.terms import Axes, axes_of, library
 from cape.identification.walls import zero_at_walls
 from cape.problem import Problem
@@ -41,13 +41,21 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
 
     Reads at most 256 MB of the trajectories.
     """
-    if trajectories.frames < 3:
-        return None
     periodic = [boundary == "periodic" for boundary in problem.boundaries]
-    gas = _gas(trajectories, problem)
-    if gas is not None or len(library(len(problem.channels), periodic)) > _MOST_TERMS:
-        return gas
+    forms, small = gas_forms(problem), len(library(len(problem.channels), periodic)) <= _MOST_TERMS
+    if trajectories.frames < 3 or not (forms or small):
+        return None
     samples = read_samples(trajectories, problem)
+    best = gas_equation(forms, samples, axes_of(problem.boundaries, problem.resolution), problem)
+    if small and (best is None or best.misfit > _ACCEPTED):
+        best = _of_library(samples, periodic, problem)
+    if best is None or best.misfit > _ACCEPTED:
+        return None
+    return dataclasses.replace(best, error=_error(best, samples, problem))
+
+
+def _of_library(samples: Samples, periodic: Sequence[bool], problem: Problem) -> IdentifiedEquation | None:
+    """Return the best equation with terms of the library."""
     on = axes_of(problem.boundaries, problem.resolution, zero_at_walls(samples.u, periodic))
     groups = [samples.u[samples.value == v] for v in range(len(samples.values))]
     statistics = mode_statistics(groups, on)
@@ -59,21 +67,7 @@ def identify(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation
                 best = candidate
             if best is not None and best.misfit <= _GOOD:
                 break
-    if best is None or best.misfit > _ACCEPTED:
-        return None
-    return dataclasses.replace(best, error=_error(best, samples, on, problem), odd=on.odd)
-
-
-def _gas(trajectories: Trajectories, problem: Problem) -> IdentifiedEquation | None:
-    """Return the equation of a gas, if the channels may be those of one and it explains the data."""
-    if not gas_forms(problem):
-        return None
-    samples = read_samples(trajectories, problem)
-    equation = gas_equation(samples, axes_of(problem.boundaries, problem.resolution), problem)
-    if equation is None or equation.misfit > _ACCEPTED:
-        return None
-    errors = errors_of_step(equation, samples, problem)
-    return dataclasses.replace(equation, error=tuple(float(e) for e in np.clip(errors, _SMALLEST_ERROR, 1.0)))
+    return None if best is None else dataclasses.replace(best, odd=on.odd)
 
 
 def _best_linear(
@@ -87,12 +81,12 @@ def _best_linear(
     return min(alike, key=lambda equation: np.count_nonzero(equation.coefficients), default=None)
 
 
-def _error(equation: IdentifiedEquation, samples: Samples, on: Axes, problem: Problem) -> tuple[float, ...]:
-    """Return the root mean square error of a step in each channel."""
+def _error(equation: IdentifiedEquation, samples: Samples, problem: Problem) -> tuple[float, ...]:
+    """Return the root mean square error of a step in each channel, in standard deviations."""
     frames, value, _ = samples.draw(2)
-    c = scaled_coefficients(equation, jnp.asarray(samples.values, jnp.float32))
-    u, substeps = jnp.asarray(frames[:, 0], jnp.float32), jnp.int32(equation.substeps)
-    after = rollout(equation.terms, on, problem.conserved, 1, u, c[value], substeps)
-    squares = (np.asarray(after) - frames[:, 1]) ** 2
-    errors = np.sqrt(squares.reshape(-1, squares.shape[-1]).mean(0))
+    std = np.asarray(problem.channel_std)
+    c = scaled_coefficients(equation, jnp.asarray(samples.values, jnp.float32))[value]
+    after = advance(equation, problem, jnp.asarray(frames[:, 0] * std, jnp.float32), c)
+    squares = (np.asarray(after) / std - frames[:, 1]) ** 2
+    errors = np.sqrt(squares.reshape(-1, len(std)).mean(0))
     return tuple(float(e) for e in np.clip(errors, _SMALLEST_ERROR, 1.0))

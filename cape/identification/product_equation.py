@@ -7,7 +7,7 @@ import numpy as np
 from cape.identification.equation import IdentifiedEquation
 from cape.identification.first_estimate import FirstEstimate
 from cape.identification.growth import growth_bound
-from cape.identification.left_out import left_out_together
+from cape.identification.left_out import misfits_of_values
 from cape.identification.linear_fit import ModeStatistics
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.product_fit import Pairs, ProductFit
@@ -47,11 +47,11 @@ def product_equation(
     errors = fit.misfits(x, substeps)
     if not errors.mean() <= _ACCEPTED:
         return None
-    misfits = np.array([errors[value == v].mean() for v in range(len(functions))])
-    for left_out in left_out_together(len(functions)):
-        outside = np.isin(value, left_out)
-        errors = fit.misfits(fit.solve(x, free, substeps, ~outside), substeps)
-        misfits[left_out] = [errors[value == v].mean() for v in left_out]
+
+    def without(included: np.ndarray) -> np.ndarray:
+        return fit.misfits(fit.solve(x, free, substeps, included), substeps)
+
+    misfits = misfits_of_values(errors, value, without)
     equation = IdentifiedEquation.of(start.basis, terms, x, substeps, misfits.max())
     equation = dataclasses.replace(equation, growth=growth_bound(equation, statistics, samples.values))
     return with_fewest_substeps(equation, fit, samples, on, problem)
