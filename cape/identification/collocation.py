@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cape.identification.elimination import eliminate
-from cape.identification.step import inside, term_values, wave_numbers
+from cape.identification.step import inside, term_values, transform, wave_numbers
 from cape.identification.terms import Axes, Term
 from cape.solvers.layers.fourier import rfftn
 
@@ -83,23 +83,16 @@ def _regression(
     frames: Float[Array, "sample three *space channel"], terms: tuple[Term, ...], on: Axes
 ) -> tuple[Float[Array, "sample term value"], Float[Array, "sample channel value"]]:
     """Return the terms by Simpson's rule, and the changes: real and imaginary parts of the low half of the modes."""
-    for axis, around in enumerate(on.periodic):
-        if not around:
-            signs = jnp.asarray(on.signs(frames.shape[-1]), frames.dtype)
-            image = jnp.flip(frames, axis + 2) * signs.reshape((1,) * (frames.ndim - 1) + (-1,))
-            frames = jnp.concatenate([frames, image], axis + 2)
-    u = jnp.moveaxis(frames, -1, 2)  # [sample, time, channel, *space]
-    grid = u.shape[3:]
+    (first, grid), (second, _), (third, _) = (transform(on, frames[:, time]) for time in range(3))
     axes, waves = tuple(range(2, 2 + len(grid))), wave_numbers(grid, on.periodic)
     low = inside(waves, [jnp.abs(wave).max() / 2 for wave in waves])[None, None].astype(jnp.float32)
     low = low / math.sqrt(math.prod(grid))
-    modes = [rfftn(u[:, time], axes) for time in range(3)]
     rates = [
-        jnp.stack([jnp.broadcast_to(v, (u.shape[0], *grid)) for v in term_values(terms, waves, grid, m)], 1)
-        for m in modes
+        jnp.stack([jnp.broadcast_to(v, (len(frames), *grid)) for v in term_values(terms, waves, grid, m)], 1)
+        for m in (first, second, third)
     ]
     rate = rfftn((rates[0] + 4 * rates[1] + rates[2]) / 3, axes)
-    return _parts(rate, low), _parts(modes[2] - modes[0], low)
+    return _parts(rate, low), _parts(third - first, low)
 
 
 def _parts(modes: Array, weight: Array) -> Array:

@@ -26,11 +26,9 @@ def step(
     The products are integrated with the Runge-Kutta method of order 4 in the variable exp(−L t) u (Lawson, SIAM J.
     Numer. Anal. 4, 1967), and dealiased by the rule of two thirds.
     """
-    axes, mirrored = tuple(range(2, u.ndim)), [not around for around in on.periodic]
-    signs = jnp.asarray(on.signs(u.shape[-1]), u.dtype).reshape((1, -1) + (1,) * len(axes))
-    grid = tuple(n * (1 + twice) for n, twice in zip(whole_grid(u.shape[1:-1]), mirrored, strict=True))
+    axes, mirrored = tuple(range(2, u.ndim)), on.mirrored
+    modes, grid = transform(on, u)
     waves = wave_numbers(grid, on.periodic)
-    modes = rfftn(jnp.moveaxis(u, -1, 1), axes, mirrored, signs)  # [batch, channel, *modes]
     pieces = jnp.asarray(substeps, c.dtype)
     half = linear_part(terms, waves, on, c, 2 * pieces, u.shape[-1])
     if all(term.linear for term in terms):
@@ -51,6 +49,16 @@ def step(
 
         modes = jax.lax.fori_loop(0, substeps, substep, modes)
     return jnp.moveaxis(irfftn(modes, grid, axes, mirrored), 1, -1)
+
+
+def transform(
+    on: Axes, u: Float[Array, "batch *space channel"]
+) -> tuple[Complex[Array, "batch channel *modes"], tuple[int, ...]]:
+    """Return the modes of u, continued by its mirror image at axes that are not periodic, and the whole grid."""
+    axes = tuple(range(2, u.ndim))
+    signs = jnp.asarray(on.signs(u.shape[-1]), u.dtype).reshape((1, -1) + (1,) * len(axes))
+    grid = tuple(n * (1 + twice) for n, twice in zip(whole_grid(u.shape[1:-1]), on.mirrored, strict=True))
+    return rfftn(jnp.moveaxis(u, -1, 1), axes, on.mirrored, signs), grid
 
 
 def wave_numbers(grid: tuple[int, ...], periodic: tuple[bool, ...]) -> list[Array]:

@@ -69,6 +69,11 @@ class Axes:
     growth: float = 1.5
     odd: tuple[bool, ...] = ()
 
+    @property
+    def mirrored(self) -> tuple[bool, ...]:
+        """Which axes are mirrored at their ends."""
+        return tuple(not around for around in self.periodic)
+
     def signs(self, channels: int) -> tuple[float, ...]:
         """Return the sign of each channel in a mirror image."""
         return tuple(-1.0 if odd else 1.0 for odd in self.odd or (False,) * channels)
