@@ -11,7 +11,6 @@ of an adaptation, compilation included.
 """
 
 import argparse
-import json
 import tempfile
 import time
 import warnings
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from records import add_record, read_records
 from table_text import replace_table, spread
 
 import cape
@@ -91,14 +91,9 @@ def error(surrogate: cape.Surrogate, data: Trajectories) -> float:
     return float(np.mean([row.values["nRMSE"] for row in rows]))
 
 
-def done() -> list[dict]:
-    """Return the adaptations that were measured."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-
-
 def measure(case: str, seeds: list[int], given: list[int]) -> None:
     """Adapt for every seed and number of trajectories that is not in the results, and add a line for each."""
-    known = {(r["case"], r["seed"], r["given"]) for r in done()}
+    known = {(r["case"], r["seed"], r["given"]) for r in read_records(RESULTS)}
     missing = [(seed, n) for seed in seeds for n in (0, *given) if (case, seed, n) not in known]
     if not missing:
         return
@@ -122,9 +117,7 @@ def measure(case: str, seeds: list[int], given: list[int]) -> None:
             "scheme": regime.scheme if regime else "",
             "terms": len(regime.equation.terms) if regime else 0,
         }
-        RESULTS.parent.mkdir(exist_ok=True)
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        add_record(RESULTS, row)
         print(row, flush=True)
 
 
@@ -134,7 +127,7 @@ def table() -> str:
         "| case | given trajectories | error, new regime | error, old values | seconds |",
         "|---|---|---|---|---|",
     ]
-    rows = done()
+    rows = read_records(RESULTS)
     for case in CASES:
         for given in sorted({r["given"] for r in rows if r["case"] == case}):
             chosen = [r for r in rows if (r["case"], r["given"]) == (case, given)]

@@ -9,7 +9,6 @@ is continued by the same command. `tables.py` makes the tables of the page.
 
 import argparse
 import dataclasses
-import json
 import sys
 import time
 import warnings
@@ -17,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "zoo"))  # for contenders.py
-sys.path.append(str(Path(__file__).parents[1]))  # for sizing.py and commit.py
+sys.path.append(str(Path(__file__).parents[1]))  # for sizing.py, commit.py and records.py
 
 import contenders
 import numpy as np
 from commit import commit
 from protocol import Protocol, relative_l2
 from protocols import PROTOCOLS
+from records import add_record, read_records
 
 from cape.data import Data
 from cape.datasets.trajectories import Trajectories
@@ -112,17 +112,12 @@ def summary(surrogate: Surrogate, truth: Trajectories) -> dict[str, float]:
 
 def records(name: str) -> list[dict[str, Any]]:
     """Return the records of a protocol."""
-    path = RESULTS / f"{name}.jsonl"
-    return (
-        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    )
+    return read_records(RESULTS / f"{name}.jsonl")
 
 
 def add(name: str, record: dict[str, Any]) -> None:
     """Append a record and print it."""
-    RESULTS.mkdir(exist_ok=True)
-    with open(RESULTS / f"{name}.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    add_record(RESULTS / f"{name}.jsonl", record)
     errors = ", ".join(f"{kind} {found['mean']:.3g}" for kind, found in record["errors"].items())
     print(
         f"{name}, {record['contender']}, seed {record['seed']}: {errors}; {record['seconds']:.0f} s",

@@ -8,19 +8,19 @@ continued by the same command, also on another machine. `tables.py` makes tables
 """
 
 import argparse
-import json
 import sys
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1]))  # for sizing.py and commit.py
+sys.path.append(str(Path(__file__).parents[1]))  # for sizing.py, commit.py and records.py
 
 from commit import commit
 from contenders import MODELS, experiment
 from equation import ZooEquation
 from equations import EQUATIONS
+from records import add_record, read_records
 
 from cape.data import Data
 from cape.evaluation.evaluate import evaluate
@@ -77,17 +77,12 @@ def measure(equation: ZooEquation, contender: str, seed: int, folder: Path) -> d
 
 def records(name: str) -> list[dict[str, Any]]:
     """Return the records of an equation."""
-    path = RESULTS / f"{name}.jsonl"
-    return (
-        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    )
+    return read_records(RESULTS / f"{name}.jsonl")
 
 
 def add(name: str, record: dict[str, Any]) -> None:
     """Append a record and print it."""
-    RESULTS.mkdir(exist_ok=True)
-    with open(RESULTS / f"{name}.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    add_record(RESULTS / f"{name}.jsonl", record)
     errors = ", ".join(f"{row['kind']} {row['nRMSE']:.3g}" for row in record["values"])
     print(
         f"{name}, {record['contender']}, seed {record['seed']}: {errors}; {record['seconds']:.0f} s",
