@@ -30,13 +30,14 @@ from cape.datasets.opening import open_files
 from cape.datasets.simulate.simulation import simulate
 from cape.datasets.stores import MemoryStore
 from cape.datasets.trajectories import Trajectories
-from cape.experiment import Experiment, build
+from cape.experiment import Experiment
 from cape.model.arrays import count_weights
 from cape.model.conditionings.cape import CAPEConfig
 from cape.model.config import ModelConfig
 from cape.pretrained import load
 from cape.solvers.factorised_fno import FactorisedFNOConfig
 from cape.surrogate import Surrogate
+from cape.training.build import build
 from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 from cape.training.objective import Objective

@@ -24,13 +24,12 @@ from cape.model.config import ModelConfig
 from cape.pretrained import MODEL
 from cape.surrogate import Surrogate
 from cape.training import processes, tracker
-from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING, automatic
-from cape.training.build import build
+from cape.training.automatic import AUTOMATIC_MODEL, AUTOMATIC_TRAINING
+from cape.training.build import set_up
 from cape.training.config import TrainingConfig
 from cape.training.description import describe
 from cape.training.fit import fit
 from cape.training.run_folder import abandon, claim, facts, refuse_other
-from cape.training.space import describe_devices
 from cape.training.stages import first_stage, stage_of
 from cape.training.start import StartConfig, fine_tuning, leave_out_known, record_of_start, settle
 
@@ -134,10 +133,7 @@ def train(
     experiment = experiment.settled
     with processes.together():
         data = check_data(experiment, data)
-        model, training, notes = automatic(experiment.model, experiment.training, data.training)
-        chosen = dataclasses.replace(experiment, model=model, training=training)
-        surrogate = build(chosen, data.training)
-        notes += describe_devices(surrogate, training.mesh, training.batch)
+        chosen, surrogate, notes = set_up(experiment, data.training)
         if chosen.start.model:
             before = surrogate.lineage or first_stage(recorded_settings(locate(chosen.start.model)))
             surrogate.lineage = (*before, stage_of(chosen, data.training))

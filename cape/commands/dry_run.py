@@ -18,11 +18,9 @@ def dry_run(experiment: "Experiment") -> None:
     """
     from cape.data import prepare, simulation_folder
     from cape.experiment import check_data
-    from cape.training.automatic import automatic
-    from cape.training.build import build
+    from cape.training.build import set_up
     from cape.training.cost import measure_cost
     from cape.training.description import describe
-    from cape.training.space import describe_devices
 
     experiment = experiment.settled
     with tempfile.TemporaryDirectory() as folder:
@@ -30,9 +28,6 @@ def dry_run(experiment: "Experiment") -> None:
         if not config.files and not simulation_folder(config).is_dir():
             config = dataclasses.replace(config, folder=folder)
         data = check_data(experiment, prepare(config, progress=False))
-        model, training, notes = automatic(experiment.model, experiment.training, data.training)
-        chosen = dataclasses.replace(experiment, model=model, training=training)
-        surrogate = build(chosen, data.training)
-        notes += describe_devices(surrogate, training.mesh, training.batch)
+        chosen, surrogate, notes = set_up(experiment, data.training)
         print("\n".join([describe(surrogate, data), *notes, ""]))
-        print(measure_cost(surrogate, data.training, training))
+        print(measure_cost(surrogate, data.training, chosen.training))

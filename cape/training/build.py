@@ -1,5 +1,6 @@
 """Build the surrogate that a training begins with."""
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -12,8 +13,32 @@ from cape.identification.identify import identify
 from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
+from cape.training.automatic import automatic
 from cape.training.position_dependence import depends_on_position
+from cape.training.space import describe_devices
 from cape.training.start import open_start
+
+
+def set_up(experiment: Any, training: Trajectories) -> tuple[Any, Surrogate, tuple[str, ...]]:
+    """Replace the settings that are left to the package by choices for the data, and build the surrogate.
+
+    Args:
+        experiment: see `build`.
+        training: the training data.
+
+    Returns:
+        The experiment with all settings chosen, the surrogate, and lines that say what was chosen.
+
+    Warns:
+        UserWarning: see `build`.
+
+    Raises:
+        ValueError: see `build`; or the devices cannot share the work as asked for (see `mesh_for`).
+    """
+    model, settings, notes = automatic(experiment.model, experiment.training, training)
+    chosen = dataclasses.replace(experiment, model=model, training=settings)
+    surrogate = build(chosen, training)
+    return chosen, surrogate, notes + describe_devices(surrogate, settings.mesh, settings.batch)
 
 
 def build(experiment: Any, training: Trajectories) -> Surrogate:

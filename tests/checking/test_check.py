@@ -10,11 +10,12 @@ import cape
 from cape.checking import leave_one_out
 from cape.data import DataConfig, SimulationConfig, prepare
 from cape.datasets.lock import FolderInUse, locked
-from cape.experiment import Experiment, build
+from cape.experiment import Experiment
 from cape.model.conditionings.film import FiLMConfig
 from cape.model.config import ModelConfig
 from cape.pretrained import save
 from cape.solvers.fno import FNOConfig
+from cape.training.build import build
 from cape.training.config import TrainingConfig
 from cape.training.optimisers import AdamW
 from cape.training.run_folder import claim

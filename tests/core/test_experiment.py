@@ -11,7 +11,7 @@ from small_files import scalar_field, write_scalar
 from cape.data import DataConfig, SimulationConfig, prepare
 from cape.datasets.fields import whole
 from cape.datasets.stores import MemoryStore
-from cape.experiment import Experiment, build, describe
+from cape.experiment import Experiment, describe
 from cape.model.conditionings.cape import CAPEConfig
 from cape.model.conditionings.film import FiLMConfig
 from cape.model.conditionings.unconditioned import UnconditionedConfig
@@ -19,6 +19,7 @@ from cape.model.config import ModelConfig
 from cape.paper.fno import PaperFNOConfig
 from cape.solvers.fno import FNOConfig
 from cape.solvers.unet import UNetConfig
+from cape.training.build import build
 from cape.training.config import TrainingConfig
 from cape.training.position_dependence import depends_on_position
 

@@ -6,12 +6,13 @@ from cape import locate
 from cape.data import DataConfig, SimulationConfig, prepare
 from cape.evaluation import files
 from cape.evaluation.evaluate import evaluate
-from cape.experiment import Experiment, build
+from cape.experiment import Experiment
 from cape.model.conditionings.cape import CAPEConfig
 from cape.model.config import ModelConfig
 from cape.pretrained import save
 from cape.release.publish import publish
 from cape.solvers.fno import FNOConfig
+from cape.training.build import build
 from cape.training.config import TrainingConfig
 from cape.training.run_folder import claim
 

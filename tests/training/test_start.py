@@ -17,7 +17,7 @@ from cape.data import Data
 from cape.datasets.fields import whole
 from cape.datasets.initial_conditions import ConditionRecord
 from cape.datasets.stores import MemoryStore
-from cape.experiment import Experiment, build, recorded_settings, train
+from cape.experiment import Experiment, recorded_settings, train
 from cape.identification.equation import IdentifiedEquation
 from cape.identification.terms import Factor, Term
 from cape.locate import locate
@@ -29,6 +29,7 @@ from cape.problem import Problem
 from cape.runs.search import find_runs
 from cape.surrogate import Surrogate
 from cape.training.automatic import AUTOMATIC_MODEL
+from cape.training.build import build
 from cape.training.curriculum import Autoregressive
 from cape.training.joined_problem import joined_problem
 from cape.training.optimisers import Muon

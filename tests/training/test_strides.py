@@ -7,12 +7,13 @@ import pytest
 from small_trainings import waves_of_either_direction
 
 from cape.datasets.augmentation import Augmentation
-from cape.experiment import Experiment, build
+from cape.experiment import Experiment
 from cape.model.conditionings.film import FiLMConfig
 from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.solvers.fno import FNOConfig
 from cape.training.batches import augmented, resident
+from cape.training.build import build
 from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 from cape.training.log import read

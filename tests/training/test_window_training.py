@@ -5,10 +5,11 @@ import pytest
 from small_trainings import waves_of_either_direction
 
 from cape.evaluation.evaluate import evaluate
-from cape.experiment import Experiment, build
+from cape.experiment import Experiment
 from cape.model.conditionings.film import FiLMConfig
 from cape.model.config import ModelConfig
 from cape.solvers.fno import FNOConfig
+from cape.training.build import build
 from cape.training.config import TrainingConfig
 from cape.training.fit import fit
 from cape.training.objective import Objective
