@@ -1,6 +1,8 @@
 """Measure how well `cape.infer` finds the parameters of simulated trajectories, and how often its intervals hold them.
 
     python benchmarks/inference.py burgers1d advection1d grayscott2d --seeds 0 1 2 --out results.jsonl
+    cape train burgers1d --model.members 8 --model.no-identify --out runs/ensemble
+    python benchmarks/inference.py burgers1d --surrogate runs/ensemble --calibration 0
 
 Trajectories are simulated with parameters drawn from a range. They get white noise of 1 % of the standard deviation of
 their first frame, in all frames. The noise is not given to `cape.infer`. Intervals are calibrated on other simulated
@@ -71,9 +73,9 @@ def with_noise(trajectories: Trajectories, seed: int) -> np.ndarray:
     return (u + level * np.random.default_rng(seed).normal(size=u.shape)).astype(np.float32)
 
 
-def measure(name: str, case: Case, seed: int) -> list[dict]:
+def measure(name: str, case: Case, seed: int, model: str) -> list[dict]:
     """Infer the parameters of the trajectories of a seed, from all points and from a quarter of them."""
-    surrogate = cape.load(name)
+    surrogate = cape.load(model)
     (resolution, *_) = surrogate.problem.resolution
     with tempfile.TemporaryDirectory() as folder:
         observed = simulated(case, resolution, case.trajectories, 1000 + seed, f"{folder}/observed")
@@ -94,6 +96,7 @@ def measure(name: str, case: Case, seed: int) -> list[dict]:
                 uncalibrated = found
         row = {
             "model": name,
+            "members": surrogate.members,
             "seed": seed,
             "trajectories": len(noisy),
             "points": "all" if every == 1 else "quarter",
@@ -143,6 +146,7 @@ def main() -> None:
     parser.add_argument(
         "--calibration", type=int, help="how many to calibrate on; 0: intervals are not calibrated"
     )
+    parser.add_argument("--surrogate", default="", help="folder of another surrogate of the same equation")
     parser.add_argument("--out", default="", help="file to which the rows are added, as JSON")
     options = parser.parse_args()
     for name in options.models:
@@ -152,7 +156,7 @@ def main() -> None:
         if options.calibration is not None:
             case = replace(case, calibration=options.calibration)
         for seed in options.seeds:
-            rows = measure(name, case, seed)
+            rows = measure(name, case, seed, options.surrogate or name)
             if options.out:
                 with open(options.out, "a", encoding="utf-8") as file:
                     file.writelines(json.dumps(row) + "\n" for row in rows)

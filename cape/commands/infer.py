@@ -41,7 +41,8 @@ def infer(
         known: parameters that are known, such as k=0.057; all others are sought.
         calibration: files with known parameters that were not used for training. The intervals become as wide as
             these need. Without it, the sample in the model's folder is used if it has enough trajectories.
-        calibrate: --no-calibrate takes no sample; the intervals are then wide.
+        calibrate: --no-calibrate takes no sample; the intervals are then as wide as the members of an ensemble differ,
+            and usually too wide for a single surrogate.
         level: probability of the intervals.
         plot: also draw the first trajectory, as PNG next to the file (extra `plot`).
         overwrite: replace existing files.

@@ -55,6 +55,10 @@ def _draw_distance(axes: "Axes", inference: "Inference", name: str, trajectory: 
     axes.axvspan(low, high, color=SHADE, zorder=0, label=label)
     axes.plot(values[first:last], distance[first:last], color=COLOURS[0], marker=".")
     axes.axvline(estimate, color=COLOURS[1], lw=1)
+    members = inference.members[name][trajectory]
+    axes.plot(
+        members, np.zeros(len(members)), "|", color=COLOURS[2], ms=14, mew=1.5, clip_on=False, label="members"
+    )
     axes.set_ylim(0, _HIGHEST)
     margin = 0.6 * max(high - low, 1e-6 * abs(estimate), 1e-30)
     left, right = max(values[0], low - margin), min(values[-1], high + margin)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from cape.datasets.trajectories import Trajectories
 from cape.parameter_inference.fit import Fit, fit
+from cape.parameter_inference.members import member_misfits
 from cape.parameter_inference.misfit import Misfit
 from cape.parameter_inference.observation import Observation, Selection
 from cape.parameter_inference.scale import ParameterScale
@@ -97,7 +98,8 @@ def calibrate(
         clean, target=clean.target[:, shorter], steps=observation.steps, frames=observation.frames
     )
     noisy = _with_noise(clean, surrogate, _noise_ratio(observation, observed, surrogate), given_noise, seed)
-    found = fit(Misfit(surrogate, scale, noisy), given_noise, starts)
+    members = member_misfits(surrogate, scale, noisy)
+    found = fit(Misfit(surrogate, scale, noisy), given_noise, starts, members)
     return Calibration(found.distance_of(np.clip(true, 0.0, 1.0)))
 
 

@@ -22,7 +22,7 @@ def doubts(
     fit: Fit,
     ends: Float[np.ndarray, "trajectory sought end"],
     covariance: Float[np.ndarray, "trajectory sought sought"],
-    factor: Float[np.ndarray, "sought"],
+    factor: Float[np.ndarray, "trajectory sought"],
     forward_error: Float[np.ndarray, " trajectory"],
 ) -> tuple[tuple[str, ...], ...]:
     """Return the warnings of each trajectory.
@@ -42,7 +42,7 @@ def doubts(
                 _large_error(float(forward_error[i])),
                 _bounds(problem, scale, fit.best[i], ends[i]),
                 _flat(scale, ends[i], covariance[i]),
-                _several_minima(scale, fit, i, factor),
+                _several_minima(scale, fit, i, factor[i]),
             )
         )
         for i in range(len(fit.best))

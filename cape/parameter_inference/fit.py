@@ -1,10 +1,12 @@
 """The fit of an observation: best parameters, noise, and how far the misfit may rise."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
+from cape.parameter_inference.members import fit_members
 from cape.parameter_inference.minimise import Minima, minimise
 from cape.parameter_inference.misfit import Misfit
 from cape.parameter_inference.noise import estimated_noise
@@ -26,6 +28,9 @@ class Fit:
         distance: how many standard deviations each point of a profile lies from the estimate.
         unexplained: r·r of each channel that the noise does not explain.
         residual: r at the estimates.
+        members: the estimate of each member of an ensemble; none for a single surrogate.
+        freedom: degrees of freedom of the standard deviations. They are infinite but for the part that is estimated
+            from the members (Welch-Satterthwaite).
     """
 
     profiles: Profiles
@@ -36,6 +41,8 @@ class Fit:
     distance: Float[np.ndarray, "trajectory sought point"]
     unexplained: Float[np.ndarray, "trajectory observed"]
     residual: Float[np.ndarray, "trajectory time *points observed"]
+    members: Float[np.ndarray, "trajectory member sought"]
+    freedom: Float[np.ndarray, "trajectory sought"]
 
     @property
     def best(self) -> Float[np.ndarray, "trajectory sought"]:
@@ -52,7 +59,9 @@ class Fit:
         lines = zip(x, self.profiles.positions[trajectory], self.distance[trajectory], strict=True)
         return np.array([np.interp(value, positions, distance) for value, positions, distance in lines])
 
-    def interval(self, factor: Float[np.ndarray, "sought"]) -> Float[np.ndarray, "trajectory sought end"]:
+    def interval(
+        self, factor: Float[np.ndarray, "trajectory sought"]
+    ) -> Float[np.ndarray, "trajectory sought end"]:
         """Return the ends of the smallest interval that holds every position within `factor` standard deviations."""
         ends = np.empty((*self.best.shape, 2))
         for trajectory, sought in np.ndindex(*self.best.shape):
@@ -60,22 +69,29 @@ class Fit:
                 self.profiles.positions[trajectory, sought],
                 self.distance[trajectory, sought],
             )
-            ends[trajectory, sought] = _crossings(positions, distance, float(factor[sought]))
+            ends[trajectory, sought] = _crossings(positions, distance, float(factor[trajectory, sought]))
         return ends
 
 
-def fit(misfit: Misfit, noise: Float[np.ndarray, " channel"] | None, starts: int) -> Fit:
+def fit(
+    misfit: Misfit,
+    noise: Float[np.ndarray, " channel"] | None,
+    starts: int,
+    members: Sequence[Misfit] = (),
+) -> Fit:
     """Fit every trajectory of an observation.
 
     The covariance follows from linear error propagation, with G = (JᵀJ)⁻¹Jᵀ. It has three parts:
     the noise of the compared frames, independent everywhere; the noise of the first frames, carried along by the
-    rollout; and what remains of the residual. The last is the surrogate's own error, of which nothing is known but its
-    size. It counts as one independent residual per channel: it may have the shape that moves the estimate most.
+    rollout; and the surrogate's own error. The members of an ensemble show the last (`fit_members`). Of the error of a
+    single surrogate nothing is known but its size, which is what remains of the residual. It counts as one independent
+    residual per channel: it may have the shape that moves the estimate most.
 
     Args:
         misfit: compares rollouts with the observation.
         noise: standard deviation of each channel of the surrogate, over that of the channel; None: estimated.
         starts: how many minima to look for.
+        members: the misfits of the members of an ensemble.
 
     Raises:
         ValueError: no rollout is finite.
@@ -95,17 +111,24 @@ def fit(misfit: Misfit, noise: Float[np.ndarray, " channel"] | None, starts: int
 
     tangents = misfit.tangents(found.best, rows)
     curvature = np.einsum("bicn,bjcn->bcij", tangents, tangents)
-    spread = np.einsum("bc,bcij->bij", variance[:, list(observation.channels)] + unexplained, curvature)
-    if not observation.exact_start:
-        spread = spread + np.einsum(
-            "bc,bcij->bij", variance, misfit.start_curvature(found.best, rows, tangents)
-        )
     inverse = np.linalg.pinv(curvature.sum(1), hermitian=True)
-    covariance = inverse @ spread @ inverse
-    diagonal, unscaled = (np.einsum("bii->bi", a) for a in (covariance, inverse))
-    unit = np.maximum(diagonal, _SMALLEST) / np.maximum(unscaled, _SMALLEST)
+    spread = np.einsum("bc,bcij->bij", variance[:, list(observation.channels)], curvature)
+    if not observation.exact_start:
+        spread += np.einsum("bc,bcij->bij", variance, misfit.start_curvature(found.best, rows, tangents))
+    estimates = np.empty((*found.best.shape[:1], 0, *found.best.shape[1:]))
+    if members:
+        fits = fit_members(members, found.best, residual, unexplained.sum(1))
+        estimates, own = fits.best, fits.covariance
+    else:
+        own = inverse @ np.einsum("bc,bcij->bij", unexplained, curvature) @ inverse
+    covariance = inverse @ spread @ inverse + own
+    variances, of_members, unscaled = (
+        np.maximum(np.einsum("bii->bi", a), _SMALLEST) for a in (covariance, own, inverse)
+    )
+    unit = variances / unscaled
+    freedom = (len(members) - 1) * (variances / of_members) ** 2 if members else np.full_like(unit, np.inf)
     distance = np.sqrt(found.rise / unit[:, :, None])
-    return Fit(found, minima, levels, covariance, unit, distance, unexplained, residual)
+    return Fit(found, minima, levels, covariance, unit, distance, unexplained, residual, estimates, freedom)
 
 
 def _noise(

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from cape.datasets.trajectories import Trajectories
 from cape.parameter_inference.calibration import calibrate
 from cape.parameter_inference.doubts import doubts
 from cape.parameter_inference.fit import Fit, fit
 from cape.parameter_inference.inference import Inference, Profile
+from cape.parameter_inference.members import member_misfits
 from cape.parameter_inference.misfit import Misfit
 from cape.parameter_inference.noise import check_points, given_noise
 from cape.parameter_inference.observation import Selection
@@ -42,8 +43,9 @@ def infer(
     which the misfit rises by less than the errors allow: those of the observation (noise) and those of the surrogate.
 
     The surrogate's error is not white noise, and it dominates where the noise is small. With `calibration`, the widths
-    are those that cover the known parameters of these trajectories. Without it, the error is taken to have the shape
-    that moves the estimate most; such intervals are usually several times too wide.
+    are those that cover the known parameters of these trajectories. Without it, the members of an ensemble show the
+    error (see `fit_members`). The error of a single surrogate is taken to have the shape that moves the estimate most;
+    such intervals are usually several times too wide.
 
     Args:
         surrogate: of the observed equation.
@@ -80,13 +82,13 @@ def infer(
     if levels is None:
         check_points(observation.target.shape, observation.source)
     misfit = Misfit(surrogate, scale, observation)
-    found = fit(misfit, levels, starts)
-    factor, count = np.full(len(scale.sought), norm.ppf(0.5 + level / 2)), 0
+    found = fit(misfit, levels, starts, member_misfits(surrogate, scale, observation))
+    factor, count = t.ppf(0.5 + level / 2, found.freedom), 0
     if calibration is not None:
         measured = calibrate(
             surrogate, scale, calibration, selection, observation, found, levels, starts, seed
         )
-        factor, count = measured.factor(level), len(measured.scores)
+        factor, count = np.broadcast_to(measured.factor(level), factor.shape), len(measured.scores)
     return _result(surrogate, misfit, found, factor, level, count, noise is None)
 
 
@@ -94,7 +96,7 @@ def _result(
     surrogate: Surrogate,
     misfit: Misfit,
     found: Fit,
-    factor: Float[np.ndarray, "sought"],
+    factor: Float[np.ndarray, "trajectory sought"],
     level: float,
     calibrated_on: int,
     noise_estimated: bool,
@@ -108,6 +110,7 @@ def _result(
     size = size.reshape(observation.trajectories, -1).sum(1)
     forward_error = np.sqrt(found.unexplained.sum(1) / np.maximum(size, 1e-30))
     values, slopes = scale.values(found.best), scale.slopes(found.best)
+    values_of_members = scale.values(found.members)  # [trajectory, member, sought]
     bounds = scale.values(np.moveaxis(ends, -1, 0))  # [end, trajectory, sought]
     lines = scale.values(np.moveaxis(found.profiles.positions, 1, -1))  # [trajectory, point, sought]
     return Inference(
@@ -121,6 +124,7 @@ def _result(
         calibrated_on=calibrated_on,
         warnings=doubts(problem, scale, found, ends, covariance, factor, forward_error),
         profiles={name: Profile(lines[:, :, i], found.distance[:, i]) for i, name in enumerate(scale.sought)},
+        members={name: values_of_members[:, :, i] for i, name in enumerate(scale.sought)},
         observed=np.asarray(observation.target, np.float64),
         fitted=observation.target + found.residual * std[list(observation.channels)],
     )

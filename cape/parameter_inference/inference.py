@@ -44,6 +44,7 @@ class Inference:
             0 if they are not calibrated.
         warnings: what to know about each trajectory before its estimate is used.
         profiles: how the distance from the estimate grows with each parameter.
+        members: the estimate of each member of an ensemble; none for a single surrogate.
         observed, fitted: the observation and the rollout at the estimate.
     """
 
@@ -57,6 +58,7 @@ class Inference:
     calibrated_on: int
     warnings: tuple[tuple[str, ...], ...]
     profiles: dict[str, Profile]
+    members: dict[str, Float[np.ndarray, "trajectory member"]]
     observed: Float[np.ndarray, "trajectory time *points observed"]
     fitted: Float[np.ndarray, "trajectory time *points observed"]
 
@@ -74,11 +76,7 @@ class Inference:
             f"{median}error of the rollout at the estimate, without the noise: {np.median(self.forward_error):.3g} of "
             "the observation"
         )
-        lines.append(
-            f"intervals calibrated on {self.calibrated_on} trajectories with known parameters"
-            if self.calibrated_on
-            else "intervals not calibrated: the surrogate's error is taken to have the worst shape, so they are wide"
-        )
+        lines.append(self._widths())
         for trajectory, found in enumerate(self.warnings):
             at = f" (trajectory {trajectory})" if self.trajectories > 1 else ""
             lines += [f"warning{at}: {text}" for text in found]
@@ -86,6 +84,14 @@ class Inference:
 
     def __repr__(self) -> str:
         return f"<Inference of {', '.join(self.values)} from {self.trajectories} trajectory(ies)>"
+
+    def _widths(self) -> str:
+        count = next(iter(self.members.values())).shape[1]
+        if self.calibrated_on:
+            return f"intervals calibrated on {self.calibrated_on} trajectories with known parameters"
+        if count:
+            return f"intervals not calibrated: the surrogate's error is taken from the estimates of its {count} members"
+        return "intervals not calibrated: the surrogate's error is taken to have the worst shape, so they are wide"
 
     def _one(self) -> list[str]:
         return [
@@ -115,6 +121,7 @@ class Inference:
                 {
                     "values": {name: float(value[i]) for name, value in self.values.items()},
                     "interval": {name: ends[i].tolist() for name, ends in self.interval.items()},
+                    "members": {name: each[i].tolist() for name, each in self.members.items() if each.size},
                     "covariance": self.covariance[i].tolist(),
                     "noise": {name: float(level[i]) for name, level in self.noise.items()},
                     "forward_error": float(self.forward_error[i]),

@@ -66,7 +66,9 @@ class Misfit:
         )
         matrices = (observation.to_grid, observation.to_points)
         self._matrices = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), matrices)
-        frame = int(np.prod(surrogate.problem.resolution)) * len(surrogate.problem.channels)
+        frame = (
+            int(np.prod(surrogate.problem.resolution)) * len(surrogate.problem.channels) * surrogate.members
+        )
         most = max(1, _BATCH_VALUES // frame)
         self._sizes = [size for size in _BATCH_SIZES if size <= most]
 

@@ -31,8 +31,10 @@ def warnings_of(
         distance,
         np.zeros((1, 2)),
         np.zeros((1, 3, 8, 2)),
+        np.empty((1, 0, 2)),
+        np.full((1, 2), np.inf),
     )
-    factor = np.full(2, 1.645)
+    factor = np.full((1, 2), 1.645)
     (found,) = doubts(PROBLEM, scale, fit, fit.interval(factor), covariance, factor, np.array([error]))
     return found
 
