@@ -60,7 +60,7 @@ def found(four, observation) -> cape.Inference:
 
 def test_intervals_of_an_ensemble_hold_the_parameters_of_a_further_member(found, observation, four):
     low, high = found.interval["beta"].T
-    assert ((low <= BETA) & (BETA <= high)).mean() >= 0.75
+    assert ((low <= BETA) & (high >= BETA)).mean() >= 0.75
     single = cape.infer(four.member(0), observation)
     wide = np.diff(single.interval["beta"])[:, 0]
     assert np.median(wide / (high - low)) > 1.5  # the worst shape of one surrogate's error is not needed
