@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from table_text import replace_table
 from cape.figures.style import drawing, save
 
 SMALLEST, LARGEST = 1e-5, 10.0  # of the axis of the errors
+LONG = 8  # times the automatic number of epochs, of the long trainings
 KINDS = {"seen": "at trained values", "interpolated": "between them", "extrapolated": "outside their range"}
 
 
@@ -39,6 +41,7 @@ def main() -> None:
         else:
             print(f"{text}\n")
     if arguments.into:
+        replace_table(arguments.into, "<!-- zoo long -->", long_trainings())
         replace_table(arguments.into, "<!-- zoo identified -->", identified())
         replace_table(arguments.into, "<!-- zoo records -->", held())
     if arguments.figure:
@@ -47,11 +50,7 @@ def main() -> None:
 
 def errors(equation: str, contender: str, kind: str) -> list[float]:
     """Return the mean error over the values of a kind, for every seed."""
-    return [
-        float(np.mean([row["nRMSE"] for row in record["values"] if row["kind"] == kind]))
-        for record in sorted(records(equation), key=lambda record: record["seed"])
-        if record["contender"] == contender
-    ]
+    return _errors([r for r in records(equation) if r["contender"] == contender], kind)
 
 
 def table(kind: str) -> str:
@@ -66,6 +65,24 @@ def table(kind: str) -> str:
             rows.append(f"| {name}: {equation.formula} | {' | '.join(cells)} |")
     ratios = [_ratio(contender, kind) for contender in MODELS]
     rows.append(f"| geometric mean of the ratio to ours | {' | '.join(ratios)} |")
+    return "\n".join(rows)
+
+
+def long_trainings() -> str:
+    """Return the errors of the long trainings, beside those of the same seeds with the automatic epochs."""
+    rows = [f"| equation | contender | epochs | {' | '.join(KINDS)} | CPU s |", "|---|---|---|" + "---|" * 4]
+    for name in EQUATIONS:
+        for contender in MODELS:
+            seeds = {record["seed"] for record in records(name, LONG) if record["contender"] == contender}
+            for times in (1, LONG) if seeds else ():
+                own = [
+                    record
+                    for record in records(name, times)
+                    if record["contender"] == contender and record["seed"] in seeds
+                ]
+                cells = [_cell(_errors(own, kind), bold=False) for kind in KINDS]
+                seconds = np.median([record["seconds"] for record in own])
+                rows.append(f"| {name} | {contender} | {times}x | {' | '.join(cells)} | {seconds:.0f} |")
     return "\n".join(rows)
 
 
@@ -122,6 +139,14 @@ def draw(path: Path) -> None:
         panels[0].invert_yaxis()
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(MODELS))
         save(figure, path)
+
+
+def _errors(own: Sequence[dict[str, Any]], kind: str) -> list[float]:
+    """Return the mean error over the values of a kind, for each record, in the order of the seeds."""
+    return [
+        float(np.mean([row["nRMSE"] for row in record["values"] if row["kind"] == kind]))
+        for record in sorted(own, key=lambda record: record["seed"])
+    ]
 
 
 def _cell(values: Sequence[float], *, bold: bool) -> str:
