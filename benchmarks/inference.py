@@ -73,7 +73,7 @@ def with_noise(trajectories: Trajectories, seed: int) -> np.ndarray:
     return (u + level * np.random.default_rng(seed).normal(size=u.shape)).astype(np.float32)
 
 
-def measure(name: str, case: Case, seed: int, model: str) -> list[dict]:
+def measure(name: str, case: Case, seed: int, model: str, timed: bool) -> list[dict]:
     """Infer the parameters of the trajectories of a seed, from all points and from a quarter of them."""
     surrogate = cape.load(model)
     (resolution, *_) = surrogate.problem.resolution
@@ -85,8 +85,8 @@ def measure(name: str, case: Case, seed: int, model: str) -> list[dict]:
     noisy, rows = with_noise(observed, seed), []
     for every in (1, case.quarter):
         seconds = []
-        calls = [None, None] + [others] * (others is not None)
-        for calibration in calls:  # the first call compiles
+        calls = [None] * (1 + timed) + [others] * (others is not None)  # the first call compiles
+        for calibration in calls:
             start = time.perf_counter()
             found = cape.infer(
                 surrogate, noisy, points_every=every, calibration=calibration, level=LEVEL, seed=seed
@@ -102,7 +102,8 @@ def measure(name: str, case: Case, seed: int, model: str) -> list[dict]:
             "points": "all" if every == 1 else "quarter",
         }
         row |= {"calibration": case.calibration, "device": jax.devices()[0].device_kind}
-        row["seconds each"] = seconds[1] / len(noisy)
+        if timed:
+            row["seconds each"] = seconds[1] / len(noisy)
         row["first call"] = seconds[0]
         row["warned"] = sum(bool(each) for each in found.warnings)
         row["forward error"] = float(np.median(found.forward_error))
@@ -147,6 +148,9 @@ def main() -> None:
         "--calibration", type=int, help="how many to calibrate on; 0: intervals are not calibrated"
     )
     parser.add_argument("--surrogate", default="", help="folder of another surrogate of the same equation")
+    parser.add_argument(
+        "--untimed", action="store_true", help="infer once, without a second call for the time"
+    )
     parser.add_argument("--out", default="", help="file to which the rows are added, as JSON")
     options = parser.parse_args()
     for name in options.models:
@@ -156,7 +160,7 @@ def main() -> None:
         if options.calibration is not None:
             case = replace(case, calibration=options.calibration)
         for seed in options.seeds:
-            rows = measure(name, case, seed, options.surrogate or name)
+            rows = measure(name, case, seed, options.surrogate or name, not options.untimed)
             if options.out:
                 with open(options.out, "a", encoding="utf-8") as file:
                     file.writelines(json.dumps(row) + "\n" for row in rows)
