@@ -140,7 +140,7 @@ def updated(case: Case, mesh: MeshConfig) -> dict[str, Any]:
         batch=SAMPLES, mesh=mesh, optimiser=Descent(), warmup=Descent(), **dict(case.settings)
     )
     phases = plan_phases(surrogate, config, SAMPLES)
-    state = phases.training.place(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
+    state = phases.training.place_members(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
     before = jax.device_get(state["params"])
     frames = divided(phases.mesh, jnp.asarray(data.read()), TRAJECTORIES)
     p = divided(phases.mesh, jnp.asarray(data.parameters, jnp.float32))

@@ -82,6 +82,27 @@ def batch_normalisation() -> dict[str, Any]:
     return _compared(model=dataclasses.replace(MODEL, base=PaperUNetConfig(features=4, levels=1)))
 
 
+def members() -> dict[str, Any]:
+    """Eight members, two on each device."""
+    return _compared(model=_ensemble(8), **_muon(), ema=0.9)
+
+
+def members_and_batch() -> dict[str, Any]:
+    """Two members, each on two devices that share a batch."""
+    return _compared(model=_ensemble(2), **_muon(), member_share=0.5)
+
+
+def batch_of_members() -> dict[str, Any]:
+    """Three members on each of four devices that share a batch."""
+    return _compared(model=_ensemble(3), **_muon(), member_share=1.0)
+
+
+def _ensemble(members: int) -> Any:
+    from small_trainings import MODEL
+
+    return dataclasses.replace(MODEL, members=members)
+
+
 def too_large() -> str:
     from cape.training.mesh import MeshConfig, make_mesh
 
@@ -174,7 +195,8 @@ def _collectives(config: Any, model: Any) -> dict[str, list[int]]:
 
     surrogate = fresh(model)
     phases = plan_phases(surrogate, config, TRAINING.samples)
-    state = phases.training.place(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
+    state = initial_state(*weights_of(surrogate), phases.training, phases.warm_up)
+    state = phases.training.place_members(state)
     chosen = TRAINING.select(np.arange(config.batch))
     batch = divided(phases.mesh, (jnp.asarray(chosen.read()), jnp.asarray(chosen.parameters, jnp.float32)))
     std = jnp.ones(1, jnp.float32)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from cape.model.conditioning import Prediction
 from cape.solvers.layers.devices import mean_over_devices
+from cape.solvers.layers.divided_space import SPACE
 from cape.training.mesh import AXIS, COPIES, FIELDS, STEPS, divided, on_each_device
 
 
@@ -32,6 +33,7 @@ class FunctionalModel(NamedTuple):
     `params` are the trained arrays and `model_state` the others (running statistics), as nested dictionaries.
 
     On several devices, each predicts its part of the batch and of space. `params` are then what `per_device` returns.
+    Devices that share the members of an ensemble have the weights of some of them.
 
     Attributes:
         graphdef: the structure of the surrogate.
@@ -55,6 +57,11 @@ class FunctionalModel(NamedTuple):
         """Number of parts that a batch is divided in."""
         return 1 if self.mesh is None else self.mesh.shape[AXIS]
 
+    @property
+    def space_parts(self) -> int:
+        """Number of parts that the first axis of space is divided in."""
+        return 1 if self.mesh is None else self.mesh.shape[SPACE]
+
     def per_device(self, params) -> Any:
         """Return one copy of the weights for each device: arrays [device, ...], or `params` if there is one device.
 
@@ -63,7 +70,8 @@ class FunctionalModel(NamedTuple):
         """
         if self.mesh is None:
             return params
-        copies = jax.tree.map(lambda a: jnp.broadcast_to(a[None], (self.devices, *a.shape)), params)
+        count = self.batch_parts * self.space_parts
+        copies = jax.tree.map(lambda a: jnp.broadcast_to(a[None], (count, *a.shape)), params)
         return divided(self.mesh, copies, COPIES)
 
     def over_devices(self, grads) -> Any:

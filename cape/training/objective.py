@@ -124,7 +124,7 @@ def _gradient_on_devices(
     time, batch = given.transitions, given.frames.shape[1]
     # statistics of a batch depend on what is processed together, which several devices must not change
     devices = 1 if jax.tree.leaves(model_state) else model.devices
-    points = batch * math.prod(given.frames.shape[2:-1]) // devices * model.members
+    points = batch * math.prod(given.frames.shape[2:-1]) * model.members // devices
     together = _steps_together(time, points) if jax.default_backend() == "cpu" else time
     if objective.gradients != "stop_gradient" or together == time:
         whole = jax.value_and_grad(_evaluate, argnums=2, has_aux=True)

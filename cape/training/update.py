@@ -16,7 +16,7 @@ from cape.surrogate import Surrogate
 from cape.training.accumulation import accumulated
 from cape.training.functional_model import FunctionalModel
 from cape.training.inputs import Schedule, UpdateInput
-from cape.training.members import of_all_members, of_each_member
+from cape.training.members import axes_of, of_all_members, of_each_member
 from cape.training.mesh import divided_where_possible, replicated
 from cape.training.objective import Losses, Objective, evaluate_first_guess, value_and_gradient
 from cape.training.optimisers import OptimiserConfig, WeightPath
@@ -78,9 +78,15 @@ class UpdateSettings(NamedTuple):
         return self.optimiser.build(self.updates, self.updates_per_epoch, self.elementwise)
 
     def place(self, state: TrainingState) -> TrainingState:
-        """Place a state on the devices of the mesh, where it stays between two updates."""
+        """Place the state of one model, or of a member, on the devices of the mesh, where it stays between updates."""
         place = divided_where_possible if self.divide_weights else replicated
         return place(self.model.mesh, state)
+
+    def place_members(self, state: TrainingState) -> TrainingState:
+        """Place the state of all members on the devices of the mesh."""
+        axes = axes_of(state)
+        members, mesh = self.model.members, self.model.mesh
+        return of_each_member(members, self.place, mesh, in_axes=(axes,), out_axes=axes)(state)
 
 
 def elementwise_weights(surrogate: Surrogate) -> frozenset[WeightPath]:
