@@ -73,7 +73,9 @@ def compile_update(name: str, grid: tuple[int, ...], batch: int, parts: int) -> 
     surrogate = Surrogate(Problem.of(data), model, rngs=nnx.Rngs(0))
     config = TrainingConfig(epochs=10, batch=batch, warmup_epochs=0, mesh=MeshConfig(1, parts))
     phases = plan_phases(surrogate, config, data.samples)
-    state = phases.training.place_members(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
+    state = phases.training.place_members(
+        initial_state(*weights_of(surrogate), phases.training, phases.warm_up)
+    )
     frames = divided(phases.mesh, jnp.asarray(data.read()[:batch]), TRAJECTORIES)
     p = divided(phases.mesh, jnp.ones((batch, 1), jnp.float32))
     arguments = (jnp.ones(1, jnp.float32), state, frames, p, Schedule(jnp.int32(2)))

@@ -23,7 +23,8 @@ def of_each_member(members: int, function: Callable[..., Any], mesh: Mesh | None
     """
     if members == 1:
         return function
-    return jax.vmap(function, axis_size=members, spmd_axis_name=None if mesh is None else MEMBER, **axes)
+    shared = mesh is not None and MEMBER in mesh.axis_names
+    return jax.vmap(function, axis_size=members, spmd_axis_name=MEMBER if shared else None, **axes)
 
 
 def of_all_members(update: Callable[..., Any]) -> Callable[..., Any]:

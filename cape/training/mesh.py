@@ -86,8 +86,11 @@ def make_mesh(
     count = of_members * parts * space
     if several and count != len(devices):
         everyone = f"{len(devices)} devices of the {jax.process_count()} processes take part"
+        taken = (
+            f", of which each member takes {of_member} (training.member_share)," if of_member < batch else ""
+        )
         raise ValueError(
-            f"training.mesh: all {everyone}, got {parts} parts of a batch of {batch} x {space} of space; set "
+            f"training.mesh: all {everyone}, got {parts} parts of a batch of {batch}{taken} x {space} of space; set "
             f"training.batch to a multiple of {len(devices)}, or training.mesh"
         )
     if count > len(devices):
@@ -111,9 +114,12 @@ def make_mesh(
         )
     if count == 1:
         return None
-    axes = (AxisType.Auto,) * 3
-    shape = (of_members, parts, space)
-    return jax.make_mesh(shape, (MEMBER, AXIS, SPACE), axis_types=axes, devices=devices[:count])
+    axes = (
+        {MEMBER: of_members} if of_members > 1 else {}
+    )  # one part of it would add all-reduces of single devices
+    axes |= {AXIS: parts, SPACE: space}
+    types = (AxisType.Auto,) * len(axes)
+    return jax.make_mesh(tuple(axes.values()), tuple(axes), axis_types=types, devices=devices[:count])
 
 
 def _check_weights(config: MeshConfig, members: int) -> None:
