@@ -40,37 +40,38 @@ def results(*cases: str, folder: Path, program: str = __file__) -> dict[str, Any
     return json.loads(found.stdout.splitlines()[-1])
 
 
-def main(cases: list[str]) -> None:
+def main(cases: dict[str, Any]) -> None:
+    """Print the results of functions as JSON, by their names."""
     from cape.commands.session import prepare_jax
 
     prepare_jax()
-    print(json.dumps({case: globals()[case]() for case in cases}))
+    print(json.dumps({name: case() for name, case in cases.items()}))
 
 
 def muon() -> dict[str, Any]:
     """The default settings: stopped gradients, Muon, an average of the weights."""
-    return _compared(**_muon(), ema=0.9)
+    return compared(**muon_settings(), ema=0.9)
 
 
 def divided_weights() -> dict[str, Any]:
     from cape.training.mesh import MeshConfig
 
-    return _compared(MeshConfig(weights="divided"), **_muon(), ema=0.9)
+    return compared(MeshConfig(weights="divided"), **muon_settings(), ema=0.9)
 
 
 def accumulated() -> dict[str, Any]:
     """Each device adds the gradients of two parts of its trajectories."""
-    return _compared(**_muon(), accumulate=2)
+    return compared(**muon_settings(), accumulate=2)
 
 
 def through_time() -> dict[str, Any]:
     from cape.training.objective import Objective
 
-    return _compared(objective=Objective(gradients="through_time"), warmup_epochs=1)
+    return compared(objective=Objective(gradients="through_time"), warmup_epochs=1)
 
 
 def streamed() -> dict[str, Any]:
-    return _compared(storage="stream")
+    return compared(storage="stream")
 
 
 def batch_normalisation() -> dict[str, Any]:
@@ -79,115 +80,7 @@ def batch_normalisation() -> dict[str, Any]:
 
     from cape.paper.unet import PaperUNetConfig
 
-    return _compared(model=dataclasses.replace(MODEL, base=PaperUNetConfig(features=4, levels=1)))
-
-
-def members() -> dict[str, Any]:
-    """Eight members, two on each device."""
-    return _compared(model=_ensemble(8), **_muon(), ema=0.9)
-
-
-def members_and_batch() -> dict[str, Any]:
-    """Two members, each on two devices that share a batch."""
-    return _compared(model=_ensemble(2), **_muon(), member_share=1.0)
-
-
-def members_with_shares_of_a_batch() -> dict[str, Any]:
-    """The same, each with its own half of a batch."""
-    return _compared(model=_ensemble(2), **_muon(), member_share=0.5)
-
-
-def batch_of_members() -> dict[str, Any]:
-    """Three members on each of four devices that share a batch."""
-    return _compared(model=_ensemble(3), **_muon(), member_share=1.0)
-
-
-def members_of_an_update() -> dict[str, Any]:
-    """What `cape train --dry-run` says of eight members, and the collectives of an update."""
-    import jax
-    from small_trainings import CONFIG, TRAINING, fresh
-
-    from cape.training.cost import measure_cost
-    from cape.training.mesh import MeshConfig
-    from cape.training.space import describe_devices
-
-    jax.config.update("jax_numpy_dtype_promotion", "standard")
-    model = _ensemble(8)
-    config = dataclasses.replace(CONFIG, batch=8, **_muon())
-    costs = [
-        measure_cost(fresh(model), TRAINING, dataclasses.replace(config, mesh=mesh))
-        for mesh in (MeshConfig(batch=1), MeshConfig())
-    ]
-    return {
-        "devices": [cost.devices for cost in costs],
-        "state": [cost.state_bytes for cost in costs],
-        "data": [cost.data_bytes for cost in costs],
-        "described": describe_devices(fresh(model), config),
-        "collectives": _collectives(config, model),
-    }
-
-
-def members_continued() -> float:
-    """The largest difference of the weights of a training that went on with fewer devices from an uninterrupted one."""
-    import jax
-    import numpy as np
-    from small_trainings import CONFIG, train, weights
-
-    from cape.training import fit
-    from cape.training.mesh import MeshConfig
-
-    jax.config.update("jax_numpy_dtype_promotion", "standard")
-    model = dataclasses.replace(_ensemble(4), conserve=False)
-    config = dataclasses.replace(CONFIG, batch=8, epochs=6, warmup_epochs=1, divergence_retries=1)
-    four, two = (dataclasses.replace(config, mesh=MeshConfig(members=parts)) for parts in (4, 2))
-    validate, validations = fit.Validation.__call__, []
-
-    def stopping(self, *given):
-        validations.append(given)
-        if len(validations) == 3:
-            raise KeyboardInterrupt
-        return validate(self, *given)
-
-    with tempfile.TemporaryDirectory() as folder:
-        fit.Validation.__call__ = stopping
-        try:
-            train(four, Path(folder), model)
-        except KeyboardInterrupt:
-            assert len(validations) == 3
-        fit.Validation.__call__ = validate
-        assert any(Path(folder).glob("checkpoints/[0-9]*"))
-        continued = weights(train(two, Path(folder), model))
-    expected = weights(train(dataclasses.replace(config, mesh=MeshConfig(batch=1)), model=model))
-    return max(
-        float(np.linalg.norm(continued[name] - each) / np.linalg.norm(each))
-        for name, each in expected.items()
-    )
-
-
-def refused_members() -> list[str]:
-    """The errors of meshes that four devices cannot make."""
-    from cape.training.mesh import MeshConfig, make_mesh
-
-    cases = (
-        (MeshConfig(members=3), {"members": 8}),
-        (MeshConfig(members=2), {}),
-        (MeshConfig(members=4, batch=2), {"members": 8}),
-        (MeshConfig(batch=4), {"members": 8, "of_member": 6}),
-        (MeshConfig(weights="divided"), {"members": 8}),
-    )
-    found = []
-    for config, given in cases:
-        try:
-            make_mesh(config, 8, **given)
-        except ValueError as error:
-            found.append(str(error))
-    return found
-
-
-def _ensemble(members: int) -> Any:
-    from small_trainings import MODEL
-
-    return dataclasses.replace(MODEL, members=members)
+    return compared(model=dataclasses.replace(MODEL, base=PaperUNetConfig(features=4, levels=1)))
 
 
 def too_large() -> str:
@@ -206,14 +99,6 @@ def automatic() -> list[int]:
 
     meshes = [make_mesh(MeshConfig(), batch) for batch in (8, 6, 5)]
     return [1 if mesh is None else mesh.size for mesh in meshes]
-
-
-def automatic_for_members() -> list[list[int]]:
-    """The parts of the members, of the batch and of space for 8, 6 and 3 members and 8 trajectories."""
-    from cape.training.mesh import MeshConfig, make_mesh
-
-    meshes = [make_mesh(MeshConfig(), 8, members=members, of_member=6) for members in (8, 6, 3)]
-    return [list(mesh.shape.values()) for mesh in meshes]
 
 
 def statistics() -> float:
@@ -237,13 +122,13 @@ def statistics() -> float:
     return max(differences)
 
 
-def _muon() -> dict[str, Any]:
+def muon_settings() -> dict[str, Any]:
     from cape.training.optimisers import Muon
 
     return {"optimiser": Muon()}
 
 
-def _compared(mesh: Any = None, model: Any = None, **settings: Any) -> dict[str, Any]:
+def compared(mesh: Any = None, model: Any = None, **settings: Any) -> dict[str, Any]:
     """Train on one and on four devices for 20 updates; return differences, and the collectives of an update."""
     import jax
     import numpy as np
@@ -271,12 +156,12 @@ def _compared(mesh: Any = None, model: Any = None, **settings: Any) -> dict[str,
     return {
         "losses": float(abs(others / losses - 1).max()),
         "weights": differences,
-        "collectives": _collectives(dataclasses.replace(config, mesh=mesh or MeshConfig()), model),
+        "collectives": collectives(dataclasses.replace(config, mesh=mesh or MeshConfig()), model),
         "numbers": int(sum(each.size for name, each in one.items())),
     }
 
 
-def _collectives(config: Any, model: Any) -> dict[str, list[int]]:
+def collectives(config: Any, model: Any) -> dict[str, list[int]]:
     """Return the collectives of the compiled update."""
     import jax.numpy as jnp
     import numpy as np
@@ -310,4 +195,4 @@ def collectives_of(compiled: Any) -> dict[str, list[int]]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main({case: globals()[case] for case in sys.argv[1:]})
