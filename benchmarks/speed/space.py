@@ -4,8 +4,9 @@
     python benchmarks/speed/space.py --seconds [--repeats 7]
 
 XLA makes the devices of one CPU, and says what its program needs on each besides weights and data, and which
-collectives it has. The batch has two trajectories of four steps in 2D (256 x 256 points) and one in 3D (48 x 48 x 48). A collective
-inside a loop over steps is counted once. MB are those that a device gives to a collective. Nothing is computed.
+collectives it has. The batch has two trajectories of four steps in 2D (256 x 256 points) and one in 3D (48 x 48 x 48).
+A collective inside a loop over steps is counted once. MB are those that a device gives to a collective. Nothing is
+computed.
 
 With --seconds, updates with one and with two parts of space are computed in turn, and the medians of their seconds and
 of their CPU seconds (all threads) are printed. The work is the same, and so are the cores: one device of a CPU uses all
