@@ -9,7 +9,9 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
+from cape.identification.equation import IdentifiedEquation, advance, coefficients
 from cape.model.conditioning import Prediction
+from cape.problem import Problem
 from cape.solvers.layers.devices import mean_over_devices
 from cape.solvers.layers.divided_space import SPACE
 from cape.training.mesh import AXIS, COPIES, FIELDS, STEPS, divided, on_each_device
@@ -27,6 +29,19 @@ def weights_of(surrogate: nnx.Module) -> tuple[Any, Any]:
     return nnx.to_pure_dict(params), nnx.to_pure_dict(model_state)
 
 
+class EquationStep(NamedTuple):
+    """A step of the identified equation of a surrogate, which its network corrects. It does not depend on weights."""
+
+    equation: IdentifiedEquation
+    problem: Problem
+
+    def __call__(
+        self, u: Float[Array, "batch *space channel"], p: Float[Array, "batch parameter"]
+    ) -> Float[Array, "batch *space channel"]:
+        """Advance u by one step at PDE parameters p."""
+        return advance(self.equation, self.problem, u, coefficients(self.equation, self.problem, p))
+
+
 class FunctionalModel(NamedTuple):
     """A surrogate without its arrays. Hashable, so it can be a static argument of a jitted function.
 
@@ -40,12 +55,15 @@ class FunctionalModel(NamedTuple):
         new_channels: how many of the last channels of a state are predicted; 0: all. The others are known frames.
         mesh: the devices that share the work; None: one device.
         members: number of members of an ensemble. This is the model of one of them, and all are updated together.
+        equation: what comes before the network in a step. `predict` and `predict_all` then take the results of
+            `advance` and `advance_all`, so that each is computed once; None: they take states and do the whole step.
     """
 
     graphdef: Any
     new_channels: int = 0
     mesh: Mesh | None = None
     members: int = 1
+    equation: EquationStep | None = None
 
     @property
     def devices(self) -> int:
@@ -83,10 +101,26 @@ class FunctionalModel(NamedTuple):
         prepare = on_each_device(self.mesh, self._prepare, (COPIES, P(), P(AXIS)), COPIES)
         return prepare(params, model_state, p)
 
+    def advance(
+        self, u: Float[Array, "batch *space channel"], p: Float[Array, "batch parameter"]
+    ) -> Float[Array, "batch *space channel"]:
+        """Advance u by the equation, or return u without one."""
+        if self.equation is None:
+            return u
+        return on_each_device(self.mesh, self.equation, (FIELDS, P(AXIS)), FIELDS)(u, p)
+
+    def advance_all(
+        self, inputs: Float[Array, "time batch *space channel"], p: Float[Array, "batch parameter"]
+    ) -> Float[Array, "time batch *space channel"]:
+        """Advance every input by the equation, or return the inputs without one."""
+        if self.equation is None:
+            return inputs
+        return on_each_device(self.mesh, self._advance_all, (STEPS, P(AXIS)), STEPS)(inputs, p)
+
     def predict(
         self, params, model_state, u: Float[Array, "batch *space channel"], prepared: Any
     ) -> tuple[Prediction, Any]:
-        """Advance u by one step; return the prediction and the new model state."""
+        """Advance u (see `equation`) by one step; return the prediction and the new model state."""
         specs = (COPIES, P(), FIELDS, COPIES)
         return on_each_device(self.mesh, self._predict, specs, (FIELDS, P()))(
             params, model_state, u, prepared
@@ -107,6 +141,14 @@ class FunctionalModel(NamedTuple):
 
     # ---- on one device, with its part of the batch
 
+    def _advance_all(self, inputs, p) -> Any:
+        advance = self.equation
+        assert advance is not None
+        if jax.default_backend() == "cpu":  # whose cache holds few states
+            return jax.lax.map(lambda u: advance(u, p), inputs)
+        flat = advance(inputs.reshape(-1, *inputs.shape[2:]), jnp.tile(p, (inputs.shape[0], 1)))
+        return flat.reshape(inputs.shape)
+
     def _surrogate(self, params, model_state) -> Any:
         if self.mesh is not None:
             params = jax.tree.map(lambda copies: copies[0], params)
@@ -117,7 +159,8 @@ class FunctionalModel(NamedTuple):
 
     def _predict(self, params, model_state, u, prepared) -> tuple[Prediction, Any]:
         surrogate = self._surrogate(params, model_state)
-        prediction = surrogate.predict(u, prepared)
+        whole = self.equation is None
+        prediction = surrogate.predict(u, prepared) if whole else surrogate.corrected(u, prepared[1])
         return prediction, jax.tree.map(
             mean_over_devices, nnx.to_pure_dict(nnx.state(surrogate, nnx.Not(nnx.Param)))
         )

@@ -1,6 +1,5 @@
 """Updates of an ensemble: the update of one member, applied to the weights of all of them in one program."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int
 
 from cape.solvers.layers.devices import MEMBER
+from cape.training.inputs import UpdateInput
 
 
 def of_each_member(members: int, function: Callable[..., Any], mesh: Mesh | None = None, **axes: Any) -> Any:
@@ -27,33 +27,34 @@ def of_each_member(members: int, function: Callable[..., Any], mesh: Mesh | None
     return jax.vmap(function, axis_size=members, spmd_axis_name=MEMBER if shared else None, **axes)
 
 
-def of_all_members(update: Callable[..., Any]) -> Callable[..., Any]:
-    """Let an update of one model update all members of an ensemble.
+def of_all_members(
+    update: Callable[..., Any], settings: Any, state: dict[str, Any], given: UpdateInput
+) -> Any:
+    """Update all members of an ensemble by the update of one model, which returns (state, measures).
 
-    The update takes (settings, channel_std, state, frames, p, schedule) and returns (state, measures). If the settings
-    are those of several members, the arrays of the state, but for "step", and the measures have a first axis [member].
-    All members are given the same batch and the same noise, which are then computed once. With a
-    `settings.member_share` below 1, each takes its own trajectories of the batch. Devices that share the members
-    need no communication.
+    If the settings are those of several members, the arrays of the state, but for "step", and the measures have a first
+    axis [member]. All members are given the same batch, of which the noise and the steps of an equation are computed
+    once. With a `settings.member_share` below 1, each takes its own trajectories of the batch. Devices that share the
+    members need no communication.
+
+    Args:
+        update: takes (settings, state, given).
+        settings: see `UpdateSettings`.
+        state: see `initial_state`.
+        given: the batch.
     """
+    members = settings.model.members
+    if members == 1:
+        return update(settings, state, given)
+    given = given._replace(inputs=given.true_inputs(settings.objective.noise, settings.model))
 
-    @functools.wraps(update)
-    def of_all(settings, channel_std, state, frames, p, schedule):
-        if settings.model.members == 1:
-            return update(settings, channel_std, state, frames, p, schedule)
+    def of_one(member, state):
+        rows = _rows(settings, member, state["step"], given.frames.shape[1])
+        return update(settings, state, given.of_rows(rows))
 
-        def of_one(member, state):
-            rows = _rows(settings, member, state["step"], len(frames))
-            given = (frames, p) if rows is None else (frames[rows], p[rows])
-            return update(settings, channel_std, state, *given, schedule)
-
-        axes = axes_of(state)
-        numbers = jnp.arange(settings.model.members, dtype=jnp.int32)
-        return of_each_member(
-            settings.model.members, of_one, settings.model.mesh, in_axes=(0, axes), out_axes=(axes, 0)
-        )(numbers, state)
-
-    return of_all
+    axes = axes_of(state)
+    each = of_each_member(members, of_one, settings.model.mesh, in_axes=(0, axes), out_axes=(axes, 0))
+    return each(jnp.arange(members, dtype=jnp.int32), state)
 
 
 def axes_of(state: dict[str, Any]) -> dict[str, int | None]:

@@ -7,7 +7,7 @@ from jax.sharding import Mesh
 from cape.datasets.batches import steps_per_epoch
 from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
-from cape.training.functional_model import FunctionalModel, split
+from cape.training.functional_model import EquationStep, FunctionalModel, split
 from cape.training.mesh import AXIS
 from cape.training.space import mesh_for
 from cape.training.update import UpdateSettings, elementwise_weights
@@ -88,8 +88,10 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     surrogate.train()
     graphdef, _, _ = split(surrogate.member(0))
     surrogate.eval()
+    separable = surrogate.equation is not None and surrogate.adaptation is None
+    equation = EquationStep(surrogate.equation, surrogate.problem) if separable else None
     training = UpdateSettings(
-        model=FunctionalModel(graphdef, surrogate.new_channels, mesh, surrogate.members),
+        model=FunctionalModel(graphdef, surrogate.new_channels, mesh, surrogate.members, equation),
         objective=config.objective,
         optimiser=config.optimiser,
         updates=(config.epochs - warmup_epochs) * per_epoch,

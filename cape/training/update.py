@@ -122,7 +122,6 @@ def initial_state(params, model_state, training: UpdateSettings, warm_up: Update
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
-@of_all_members
 def update(
     settings: UpdateSettings,
     channel_std: Float[Array, " channel"],
@@ -133,6 +132,12 @@ def update(
 ) -> tuple[TrainingState, Measures]:
     """Apply one update of all weights. The state passed in is donated: use the one returned."""
     given = _input(settings, channel_std, state, frames, p, schedule)
+    return of_all_members(_update, settings, state, given)
+
+
+def _update(
+    settings: UpdateSettings, state: TrainingState, given: UpdateInput
+) -> tuple[TrainingState, Measures]:
     before, model_state = replicated(settings.model.mesh, (state["params"], state["model_state"]))
     with settings.precision:
         losses, model_state, grads = value_and_gradient(
@@ -152,7 +157,6 @@ def update(
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
-@of_all_members
 def warm_up_update(
     settings: UpdateSettings,
     channel_std: Float[Array, " channel"],
@@ -163,6 +167,12 @@ def warm_up_update(
 ) -> tuple[TrainingState, Measures]:
     """Apply one update of the first guess only, on the auxiliary loss. The state passed in is donated."""
     given = _input(settings, channel_std, state, frames, p, schedule)
+    return of_all_members(_warm_up_update, settings, state, given)
+
+
+def _warm_up_update(
+    settings: UpdateSettings, state: TrainingState, given: UpdateInput
+) -> tuple[TrainingState, Measures]:
     params, model_state = replicated(settings.model.mesh, (state["params"], state["model_state"]))
 
     def with_guess(guess):
