@@ -72,7 +72,7 @@ def measure(preset: str, data: str, case: str, seed: int, epochs: int) -> dict:
 
 
 def compiled_updates(preset: str, data: str):
-    """Compile the update of every case; return them with their arguments, and the number of fed-back steps at POINTS."""
+    """Compile the update of every case; return them with their arguments, and the autoregressive steps at POINTS."""
     import jax.numpy as jnp
     from flax import nnx
 
