@@ -35,11 +35,20 @@ class EquationStep(NamedTuple):
     equation: IdentifiedEquation
     problem: Problem
 
-    def __call__(
+    def advance(
         self, u: Float[Array, "batch *space channel"], p: Float[Array, "batch parameter"]
     ) -> Float[Array, "batch *space channel"]:
         """Advance u by one step at PDE parameters p."""
         return advance(self.equation, self.problem, u, coefficients(self.equation, self.problem, p))
+
+    def advance_all(
+        self, inputs: Float[Array, "time batch *space channel"], p: Float[Array, "batch parameter"]
+    ) -> Float[Array, "time batch *space channel"]:
+        """Advance every input by one step."""
+        if jax.default_backend() == "cpu":  # whose cache holds few states
+            return jax.lax.map(lambda u: self.advance(u, p), inputs)
+        flat = self.advance(inputs.reshape(-1, *inputs.shape[2:]), jnp.tile(p, (inputs.shape[0], 1)))
+        return flat.reshape(inputs.shape)
 
 
 class FunctionalModel(NamedTuple):
@@ -107,7 +116,7 @@ class FunctionalModel(NamedTuple):
         """Advance u by the equation, or return u without one."""
         if self.equation is None:
             return u
-        return on_each_device(self.mesh, self.equation, (FIELDS, P(AXIS)), FIELDS)(u, p)
+        return on_each_device(self.mesh, self.equation.advance, (FIELDS, P(AXIS)), FIELDS)(u, p)
 
     def advance_all(
         self, inputs: Float[Array, "time batch *space channel"], p: Float[Array, "batch parameter"]
@@ -115,7 +124,7 @@ class FunctionalModel(NamedTuple):
         """Advance every input by the equation, or return the inputs without one."""
         if self.equation is None:
             return inputs
-        return on_each_device(self.mesh, self._advance_all, (STEPS, P(AXIS)), STEPS)(inputs, p)
+        return on_each_device(self.mesh, self.equation.advance_all, (STEPS, P(AXIS)), STEPS)(inputs, p)
 
     def predict(
         self, params, model_state, u: Float[Array, "batch *space channel"], prepared: Any
@@ -140,14 +149,6 @@ class FunctionalModel(NamedTuple):
         )
 
     # ---- on one device, with its part of the batch
-
-    def _advance_all(self, inputs, p) -> Any:
-        advance = self.equation
-        assert advance is not None
-        if jax.default_backend() == "cpu":  # whose cache holds few states
-            return jax.lax.map(lambda u: advance(u, p), inputs)
-        flat = advance(inputs.reshape(-1, *inputs.shape[2:]), jnp.tile(p, (inputs.shape[0], 1)))
-        return flat.reshape(inputs.shape)
 
     def _surrogate(self, params, model_state) -> Any:
         if self.mesh is not None:

@@ -94,10 +94,8 @@ class UpdateInput(NamedTuple):
         """Return the input with some trajectories of the batch; None: all."""
         if rows is None:
             return self
-        frames, inputs = (
-            None if each is None else jnp.take(each, rows, 1) for each in (self.frames, self.inputs)
-        )
-        return self._replace(frames=frames, inputs=inputs, parameters=self.parameters[rows])
+        inputs = None if self.inputs is None else self.inputs[:, rows]
+        return self._replace(frames=self.frames[:, rows], parameters=self.parameters[rows], inputs=inputs)
 
 
 def make_inputs(
