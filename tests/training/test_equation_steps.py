@@ -65,3 +65,13 @@ def test_members_share_the_steps_from_true_frames(monkeypatch):
     of_all, *others = sizes  # the batch of all members, then what each predicted from its half
     assert of_all == SAMPLES
     assert others and set(others) == {SAMPLES // 2}
+
+
+def test_an_accelerator_advances_all_inputs_at_once(monkeypatch):
+    surrogate = surrogate_of(CASE, DATA)
+    model = plan_phases(surrogate, TrainingConfig(batch=SAMPLES), SAMPLES).training.model
+    inputs, p = jnp.moveaxis(jnp.asarray(DATA.read()), 1, 0), jnp.asarray(DATA.parameters, jnp.float32)
+    one_by_one = model.advance_all(inputs, p)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    np.testing.assert_allclose(model.advance_all(inputs, p), one_by_one, rtol=1e-5, atol=1e-5)
+    assert np.abs(np.asarray(one_by_one - inputs)).max() > 1e-2  # the equation changes them
