@@ -3,9 +3,7 @@
 import jax
 from jaxtyping import Array, Float
 
-MEMBER = (
-    "member"  # axis of the mesh along which devices compute with the weights of other members of an ensemble
-)
+MEMBER = "member"  # axis of the mesh along which devices have the weights of other members of an ensemble
 
 
 def mean_over_devices(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
