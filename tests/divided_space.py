@@ -69,6 +69,7 @@ class Case:
     position_channels: bool = False
     equation: bool = False
     batch_parts: int = 1
+    members: int = 1
     settings: tuple[tuple[str, Any], ...] = ()
 
 
@@ -94,6 +95,7 @@ CASES = {
     "walls": Case(FNO_LOCAL, (16, 12), normalisation="sample", walls=True, batch_parts=2),
     "positions and equation": Case(FNO_LOCAL, (16, 12), position_channels=True, equation=True),
     "equation between walls": Case(FNO_LOCAL, (16, 12), equation=True, walls=True),
+    "members": Case(FNO_LOCAL, (16, 12), members=2),  # on two devices each
     "through time in parts": Case(
         FNO_LOCAL,
         (16, 12),
@@ -125,6 +127,7 @@ def surrogate_of(case: Case, data: Trajectories) -> Surrogate:
         case.conditioning,
         normalisation=case.normalisation,
         position_channels=case.position_channels,
+        members=case.members,
     )
     along = [Factor(0, powers) for powers in ((2, 0), (0, 2))]
     terms = (*(Term(0, (each,)) for each in along), Term(0, (Factor(0, (0, 0)), along[1])))
@@ -140,7 +143,9 @@ def updated(case: Case, mesh: MeshConfig) -> dict[str, Any]:
         batch=SAMPLES, mesh=mesh, optimiser=Descent(), warmup=Descent(), **dict(case.settings)
     )
     phases = plan_phases(surrogate, config, SAMPLES)
-    state = phases.training.place(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
+    state = phases.training.place_members(
+        initial_state(*weights_of(surrogate), phases.training, phases.warm_up)
+    )
     before = jax.device_get(state["params"])
     frames = divided(phases.mesh, jnp.asarray(data.read()), TRAJECTORIES)
     p = divided(phases.mesh, jnp.asarray(data.parameters, jnp.float32))
@@ -149,7 +154,7 @@ def updated(case: Case, mesh: MeshConfig) -> dict[str, Any]:
     state, measures = compiled(*arguments)
     after = jax.device_get(state["params"])
     return {
-        "losses": np.array([float(loss) for loss in measures.losses]),
+        "losses": np.array([float(loss.mean()) for loss in measures.losses]),
         "gradients": {
             jax.tree_util.keystr(path): (old - new) / _RATE
             for (path, old), new in zip(
@@ -164,7 +169,8 @@ def updated(case: Case, mesh: MeshConfig) -> dict[str, Any]:
 def compared(case: Case) -> dict[str, Any]:
     """Compare the update on four devices with that on one."""
     one = updated(case, MeshConfig(batch=1, space=1))
-    four = updated(case, MeshConfig(batch=case.batch_parts, space=4 // case.batch_parts))
+    parts = case.batch_parts, 4 // case.batch_parts // case.members, case.members
+    four = updated(case, MeshConfig(*parts))
     largest = max(np.linalg.norm(gradient) for gradient in one["gradients"].values())
     differences = {
         # a gradient that cancels over space, such as that of the last bias, has the rounding errors of a larger one

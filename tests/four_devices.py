@@ -40,37 +40,38 @@ def results(*cases: str, folder: Path, program: str = __file__) -> dict[str, Any
     return json.loads(found.stdout.splitlines()[-1])
 
 
-def main(cases: list[str]) -> None:
+def main(cases: dict[str, Any]) -> None:
+    """Print the results of functions as JSON, by their names."""
     from cape.commands.session import prepare_jax
 
     prepare_jax()
-    print(json.dumps({case: globals()[case]() for case in cases}))
+    print(json.dumps({name: case() for name, case in cases.items()}))
 
 
 def muon() -> dict[str, Any]:
     """The default settings: stopped gradients, Muon, an average of the weights."""
-    return _compared(**_muon(), ema=0.9)
+    return compared(**muon_settings(), ema=0.9)
 
 
 def divided_weights() -> dict[str, Any]:
     from cape.training.mesh import MeshConfig
 
-    return _compared(MeshConfig(weights="divided"), **_muon(), ema=0.9)
+    return compared(MeshConfig(weights="divided"), **muon_settings(), ema=0.9)
 
 
 def accumulated() -> dict[str, Any]:
     """Each device adds the gradients of two parts of its trajectories."""
-    return _compared(**_muon(), accumulate=2)
+    return compared(**muon_settings(), accumulate=2)
 
 
 def through_time() -> dict[str, Any]:
     from cape.training.objective import Objective
 
-    return _compared(objective=Objective(gradients="through_time"), warmup_epochs=1)
+    return compared(objective=Objective(gradients="through_time"), warmup_epochs=1)
 
 
 def streamed() -> dict[str, Any]:
-    return _compared(storage="stream")
+    return compared(storage="stream")
 
 
 def batch_normalisation() -> dict[str, Any]:
@@ -79,7 +80,7 @@ def batch_normalisation() -> dict[str, Any]:
 
     from cape.paper.unet import PaperUNetConfig
 
-    return _compared(model=dataclasses.replace(MODEL, base=PaperUNetConfig(features=4, levels=1)))
+    return compared(model=dataclasses.replace(MODEL, base=PaperUNetConfig(features=4, levels=1)))
 
 
 def too_large() -> str:
@@ -121,13 +122,13 @@ def statistics() -> float:
     return max(differences)
 
 
-def _muon() -> dict[str, Any]:
+def muon_settings() -> dict[str, Any]:
     from cape.training.optimisers import Muon
 
     return {"optimiser": Muon()}
 
 
-def _compared(mesh: Any = None, model: Any = None, **settings: Any) -> dict[str, Any]:
+def compared(mesh: Any = None, model: Any = None, **settings: Any) -> dict[str, Any]:
     """Train on one and on four devices for 20 updates; return differences, and the collectives of an update."""
     import jax
     import numpy as np
@@ -155,12 +156,12 @@ def _compared(mesh: Any = None, model: Any = None, **settings: Any) -> dict[str,
     return {
         "losses": float(abs(others / losses - 1).max()),
         "weights": differences,
-        "collectives": _collectives(dataclasses.replace(config, mesh=mesh or MeshConfig()), model),
+        "collectives": collectives(dataclasses.replace(config, mesh=mesh or MeshConfig()), model),
         "numbers": int(sum(each.size for name, each in one.items())),
     }
 
 
-def _collectives(config: Any, model: Any) -> dict[str, list[int]]:
+def collectives(config: Any, model: Any) -> dict[str, list[int]]:
     """Return the collectives of the compiled update."""
     import jax.numpy as jnp
     import numpy as np
@@ -174,7 +175,8 @@ def _collectives(config: Any, model: Any) -> dict[str, list[int]]:
 
     surrogate = fresh(model)
     phases = plan_phases(surrogate, config, TRAINING.samples)
-    state = phases.training.place(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
+    state = initial_state(*weights_of(surrogate), phases.training, phases.warm_up)
+    state = phases.training.place_members(state)
     chosen = TRAINING.select(np.arange(config.batch))
     batch = divided(phases.mesh, (jnp.asarray(chosen.read()), jnp.asarray(chosen.parameters, jnp.float32)))
     std = jnp.ones(1, jnp.float32)
@@ -193,4 +195,4 @@ def collectives_of(compiled: Any) -> dict[str, list[int]]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main({case: globals()[case] for case in sys.argv[1:]})

@@ -1,4 +1,4 @@
-"""A training in two processes of two devices each: python two_processes.py INDEX PORT FOLDER."""
+"""A training in two processes of two devices each: python two_processes.py INDEX PORT FOLDER MEMBERS."""
 
 import dataclasses
 import os
@@ -17,7 +17,7 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def start(folder: Path, compiled: Path) -> list[subprocess.Popen]:
+def start(folder: Path, compiled: Path, members: int = 1) -> list[subprocess.Popen]:
     """Start the two processes; the first one writes `folder/weights.npz` at the end."""
     port = free_port()
     environment = os.environ | {
@@ -27,7 +27,7 @@ def start(folder: Path, compiled: Path) -> list[subprocess.Popen]:
     }
     return [
         subprocess.Popen(
-            [sys.executable, __file__, str(index), str(port), str(folder)],
+            [sys.executable, __file__, str(index), str(port), str(folder), str(members)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -37,15 +37,15 @@ def start(folder: Path, compiled: Path) -> list[subprocess.Popen]:
     ]
 
 
-def settings():
+def settings(members: int = 1):
     """The configuration of a training and its model, which the test also trains in one process."""
     from small_trainings import CONFIG, MODEL
 
-    config = dataclasses.replace(CONFIG, storage="stream", checkpoint_minutes=1e-9)
-    return config, dataclasses.replace(MODEL, conserve=False)  # see four_devices.py
+    config = dataclasses.replace(CONFIG, storage="stream", checkpoint_minutes=1e-9, member_share=1.0)
+    return config, dataclasses.replace(MODEL, conserve=False, members=members)  # see four_devices.py
 
 
-def main(index: int, port: int, folder: Path) -> None:
+def main(index: int, port: int, folder: Path, members: int) -> None:
     from cape.commands.session import prepare_jax
     from cape.training import processes
 
@@ -55,7 +55,7 @@ def main(index: int, port: int, folder: Path) -> None:
     from small_trainings import train, weights
 
     jax.config.update("jax_numpy_dtype_promotion", "standard")
-    config, model = settings()
+    config, model = settings(members)
     trained = train(config, folder, model)
     if processes.first():
         np.savez(folder / "weights.npz", **weights(trained))
@@ -63,4 +63,4 @@ def main(index: int, port: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

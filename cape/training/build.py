@@ -38,7 +38,7 @@ def set_up(experiment: Any, training: Trajectories) -> tuple[Any, Surrogate, tup
     model, settings, notes = automatic(experiment.model, experiment.training, training)
     chosen = dataclasses.replace(experiment, model=model, training=settings)
     surrogate = build(chosen, training)
-    return chosen, surrogate, notes + describe_devices(surrogate, settings.mesh, settings.batch)
+    return chosen, surrogate, notes + describe_devices(surrogate, settings)
 
 
 def build(experiment: Any, training: Trajectories) -> Surrogate:

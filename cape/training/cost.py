@@ -70,7 +70,8 @@ def measure_cost(surrogate: Surrogate, training: Trajectories, config: TrainingC
         ValueError: the devices that are asked for cannot share a batch (see `mesh_for`).
     """
     phases = plan_phases(surrogate, config, training.samples)
-    state = phases.training.place(initial_state(*weights_of(surrogate), phases.training, phases.warm_up))
+    state = initial_state(*weights_of(surrogate), phases.training, phases.warm_up)
+    state = phases.training.place_members(state)
     arguments = (_channel_std(surrogate), state, *_zeros(surrogate, training, config, phases))
     began = time.perf_counter()
     compiled = update.lower(
@@ -130,8 +131,7 @@ def _schedule(
 
 def _data_bytes(training: Trajectories, phases: Phases) -> int:
     """Return the bytes of the part of space of all trajectories that a device keeps."""
-    model = phases.training.model
-    return 4 * int(np.prod(training.fields.shape)) // (model.devices // model.batch_parts)
+    return 4 * int(np.prod(training.fields.shape)) // phases.training.model.space_parts
 
 
 def _needed(memory: Any) -> int:

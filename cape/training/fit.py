@@ -106,7 +106,7 @@ def _attempt(
     running = RunningEpoch(*sizes, channel_std.dtype, surrogate.members, streamed=streamed)
     state = initial_state(params, model_state, phases.training, phases.warm_up)
     state, start = output.resume(state, best, running, diverged)
-    state, phases = phases.training.place(state), phases.slowed(output.slowdown)
+    state, phases = phases.training.place_members(state), phases.slowed(output.slowdown)
 
     def measure(data: Trajectories) -> Validation:
         return Validation(surrogate, data, config.objective, config.batch, channel_std, phases.mesh)

@@ -51,6 +51,7 @@ class UpdateInput(NamedTuple):
         key: random key of the noise.
         channel_std: standard deviation of each channel, the unit of the noise and of the error floor.
         part: which part of a batch this is; None: all of it.
+        inputs: the result of `true_inputs`, if it was computed before.
     """
 
     frames: Float[Array, "frame batch *space channel"]
@@ -59,6 +60,7 @@ class UpdateInput(NamedTuple):
     key: PRNGKeyArray
     channel_std: Float[Array, " channel"]
     part: Part | None = None
+    inputs: Float[Array, "time batch *space channel"] | None = None
 
     @property
     def transitions(self) -> int:
@@ -82,23 +84,37 @@ class UpdateInput(NamedTuple):
         """Return the true inputs of all transitions with noise."""
         return self.frames[:-1] + self.noise(level, 0, self.frames[:-1].shape)
 
+    def true_inputs(self, level: float, model: FunctionalModel) -> Float[Array, "time batch *space channel"]:
+        """Return what the network is given at the true frames of all transitions (see `FunctionalModel.equation`)."""
+        if self.inputs is not None:
+            return self.inputs
+        return model.advance_all(self.noisy_frames(level), self.parameters)
+
+    def of_rows(self, rows: Int[Array, " row"] | None) -> "UpdateInput":
+        """Return the input with some trajectories of the batch; None: all."""
+        if rows is None:
+            return self
+        inputs = None if self.inputs is None else self.inputs[:, rows]
+        return self._replace(frames=self.frames[:, rows], parameters=self.parameters[rows], inputs=inputs)
+
 
 def make_inputs(
     level: float, model: FunctionalModel, params, model_state, given: UpdateInput
 ) -> Float[Array, "time batch *space channel"]:
     """Compute the T inputs of a trajectory's T steps: true frames, or predictions where the schedule says so.
 
-    All inputs have noise of `level` standard deviations. The number of autoregressive steps is traced, so one compiled
-    program serves the whole curriculum.
+    They are what `FunctionalModel.predict` takes: advanced by the equation, if there is one. All inputs have noise of
+    `level` standard deviations. The number of autoregressive steps is traced, so one compiled program serves the whole
+    curriculum.
     """
     prepared = model.prepare(params, model_state, given.parameters)
-    inputs = given.noisy_frames(level)
+    inputs, p = given.true_inputs(level, model), given.parameters
     transitions = given.transitions
 
     def predict_input(t, inputs):
         prediction, _ = model.predict(params, model_state, inputs[t - 1], prepared)
         noise = noise_of_new_frames(model, given.noise(level, t, prediction.next.shape))
-        return inputs.at[t].set(prediction.next + noise)
+        return inputs.at[t].set(model.advance(prediction.next + noise, p))
 
     last = jnp.minimum(given.schedule.autoregressive, transitions)
     inputs = jax.lax.fori_loop(1, last, predict_input, inputs)
@@ -106,9 +122,10 @@ def make_inputs(
         return inputs
 
     def push(i, inputs):
-        predictions, _ = model.predict_all(params, model_state, inputs, given.parameters)
+        predictions, _ = model.predict_all(params, model_state, inputs, p)
         noise = noise_of_new_frames(model, given.noise(level, transitions + i, inputs.shape))
-        pushed = jnp.concatenate([inputs[:1], (predictions.next + noise)[:-1]])
+        following = model.advance_all((predictions.next + noise)[:-1], p)
+        pushed = jnp.concatenate([inputs[:1], following])
         autoregressive = jnp.arange(transitions, dtype=jnp.int32) < given.schedule.autoregressive
         return jnp.where(autoregressive.reshape(-1, *(1,) * (inputs.ndim - 1)), inputs, pushed)
 

@@ -1,4 +1,4 @@
-"""The devices of a training share trajectories and points of space; each has all weights."""
+"""The devices of a training share members of an ensemble, trajectories and points of space."""
 
 import dataclasses
 import math
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from cape.solvers.layers.devices import MEMBER
 from cape.solvers.layers.divided_space import SPACE
 
 AXIS = "batch"
@@ -24,15 +25,18 @@ WhyNot = Callable[[int], str]
 
 @dataclasses.dataclass(frozen=True)
 class MeshConfig:
-    """Which devices a training uses. Their number is `batch` times `space`.
+    """Which devices a training uses. Their number is `batch` times `space` times `members`.
 
     Attributes:
         batch: number of parts of a batch, each with an equal number of trajectories; 0: all devices, or as many as
             divide the batch.
         space: number of parts of the first axis of space, in two and three dimensions; 0: 1, and more if `batch` is 0,
             some devices are left over by the batch, and the model and the grid can be divided between them.
+        members: number of parts of the members of an ensemble, in one process only; 0: if `batch` and `space` are 0,
+            the largest number that divides the members and the devices, and the batch is divided between devices that
+            are left over; else 1.
         weights: "replicated" keeps the weights and the optimiser's state on every device; "divided" keeps a part of
-            them on each, and gathers the weights for every update; in one process only.
+            them on each, and gathers the weights for every update; in one process only, and not for an ensemble.
 
     Raises:
         ValueError: a number is out of range.
@@ -40,10 +44,11 @@ class MeshConfig:
 
     batch: int = 0
     space: int = 0
+    members: int = 0
     weights: Literal["replicated", "divided"] = "replicated"
 
     def __post_init__(self):
-        for name in ("batch", "space"):
+        for name in ("batch", "space", "members"):
             if getattr(self, name) < 0:
                 raise ValueError(f"training.mesh.{name}: expected at least 0, got {getattr(self, name)}")
 
@@ -52,40 +57,46 @@ def _of_no_model(parts: int) -> str:
     return "expected a model"
 
 
-def make_mesh(config: MeshConfig, batch: int, why_not: WhyNot = _of_no_model) -> Mesh | None:
+def make_mesh(
+    config: MeshConfig, batch: int, why_not: WhyNot = _of_no_model, members: int = 1, of_member: int = 0
+) -> Mesh | None:
     """Return the mesh of a training with `batch` trajectories per update; None for one device.
 
     Args:
         config: what is asked for.
         batch: number of trajectories.
         why_not: says why the first axis of space cannot be divided in a number of parts, or nothing if it can.
+        members: number of members of an ensemble.
+        of_member: number of trajectories of a batch that each member is trained on; 0: all.
 
     Raises:
-        ValueError: there are fewer devices than asked for, the batch or space cannot be divided between them, or there
-            are several processes, and not all of their devices are used, or weights are divided.
+        ValueError: there are fewer devices than asked for, the members, the batch or space cannot be divided between
+            them, or there are several processes, and not all of their devices are used, or members or weights are
+            divided.
     """
     devices, several = jax.devices(), jax.process_count() > 1
-    for name, asked in (("batch", config.batch), ("space", config.space)):
-        if asked > len(devices):
+    for name in ("batch", "space", "members"):
+        if (asked := getattr(config, name)) > len(devices):
             raise ValueError(
                 f"training.mesh.{name}: expected at most {len(devices)}, the number of devices, got {asked}"
             )
-    if several and config.weights == "divided":
-        raise ValueError(
-            'training.mesh.weights: "divided" works in one process, expected "replicated" in several'
-        )
-    parts, space = _parts(config, batch, why_not)
-    count = parts * space
+    _check_weights(config, members)
+    of_member = of_member or batch
+    of_members, parts, space = _parts(config, math.gcd(batch, of_member), why_not, members)
+    count = of_members * parts * space
     if several and count != len(devices):
         everyone = f"{len(devices)} devices of the {jax.process_count()} processes take part"
+        taken = (
+            f", of which each member takes {of_member} (training.member_share)," if of_member < batch else ""
+        )
         raise ValueError(
-            f"training.mesh: all {everyone}, got {parts} parts of a batch of {batch} x {space} of space; set "
+            f"training.mesh: all {everyone}, got {parts} parts of a batch of {batch}{taken} x {space} of space; set "
             f"training.batch to a multiple of {len(devices)}, or training.mesh"
         )
     if count > len(devices):
         raise ValueError(
-            f"training.mesh: expected batch x space of at most {len(devices)}, the number of devices, got {parts} x "
-            f"{space}"
+            f"training.mesh: expected batch x space x members of at most {len(devices)}, the number of devices, got "
+            f"{parts} x {space} x {of_members}"
         )
     if several and jax.local_device_count() % space:
         raise ValueError(
@@ -96,36 +107,67 @@ def make_mesh(config: MeshConfig, batch: int, why_not: WhyNot = _of_no_model) ->
         raise ValueError(
             f"training.batch: expected a multiple of training.mesh.batch = {parts} devices, got {batch}"
         )
+    if of_member % parts:
+        raise ValueError(
+            f"training.member_share: each member takes {of_member} trajectories of a batch of {batch}, expected a "
+            f"multiple of training.mesh.batch = {parts} devices"
+        )
     if count == 1:
         return None
-    axes = (AxisType.Auto, AxisType.Auto)
-    return jax.make_mesh((parts, space), (AXIS, SPACE), axis_types=axes, devices=devices[:count])
+    axes = (
+        {MEMBER: of_members} if of_members > 1 else {}
+    )  # one part of it would add all-reduces of single devices
+    axes |= {AXIS: parts, SPACE: space}
+    types = (AxisType.Auto,) * len(axes)
+    return jax.make_mesh(tuple(axes.values()), tuple(axes), axis_types=types, devices=devices[:count])
 
 
-def _parts(config: MeshConfig, batch: int, why_not: WhyNot) -> tuple[int, int]:
-    """Return the numbers of parts of a batch and of space.
+def _check_weights(config: MeshConfig, members: int) -> None:
+    """Raise ValueError if weights are to be divided in several processes, or those of an ensemble."""
+    if config.weights == "divided" and (jax.process_count() > 1 or members > 1):
+        case = "for an ensemble" if members > 1 else "in several"
+        raise ValueError(
+            f'training.mesh.weights: "divided" works for one model in one process, expected "replicated" {case}'
+        )
+
+
+def _parts(config: MeshConfig, batch: int, why_not: WhyNot, members: int) -> tuple[int, int, int]:
+    """Return the numbers of parts of the members, of a batch and of space.
 
     Raises:
-        ValueError: space cannot be divided in as many parts as asked for.
+        ValueError: members or space cannot be divided in as many parts as asked for.
     """
     if config.space > 1 and (reason := why_not(config.space)):
         raise ValueError(f"training.mesh.space: {config.space} parts of the first axis of space: {reason}")
-    devices = jax.device_count() // max(config.space, 1)
+    of_members = _parts_of_members(config, members)
+    devices = jax.device_count() // of_members // max(config.space, 1)
     parts = config.batch or math.gcd(batch, devices)
     if config.batch or config.space:
-        return parts, max(config.space, 1)
+        return of_members, parts, max(config.space, 1)
     left = devices // parts
-    return parts, next(n for n in range(left, 0, -1) if left % n == 0 and (n == 1 or not why_not(n)))
+    space = next(n for n in range(left, 0, -1) if left % n == 0 and (n == 1 or not why_not(n)))
+    return of_members, parts, space
 
 
-def check_one_device(config: MeshConfig) -> None:
-    """Raise ValueError if an ensemble is to be trained on several devices."""
-    if max(config.batch, config.space) > 1 or config.weights == "divided" or jax.process_count() > 1:
-        raise ValueError(
-            "model.members: an ensemble is trained on one device by one process; set training.mesh.batch and "
-            'training.mesh.space to 0 or 1 and training.mesh.weights to "replicated", or train its members by '
-            "themselves with `cape sweep`"
-        )
+def _parts_of_members(config: MeshConfig, members: int) -> int:
+    """Return the number of parts of the members.
+
+    Raises:
+        ValueError: they cannot be divided in as many parts as asked for.
+    """
+    if config.members > 1:
+        if members % config.members:
+            raise ValueError(
+                f"training.mesh.members: expected a divisor of model.members = {members}, got {config.members}"
+            )
+        if jax.process_count() > 1:
+            raise ValueError(
+                "training.mesh.members: members are divided in one process, expected 0 or 1 in several, which divide "
+                f"the batch (training.mesh.batch); got {config.members}"
+            )
+    if config.members or config.batch or config.space or jax.process_count() > 1:
+        return max(config.members, 1)
+    return math.gcd(members, jax.device_count())
 
 
 def replicated(mesh: Mesh | None, arrays: Any) -> Any:

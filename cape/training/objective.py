@@ -124,7 +124,7 @@ def _gradient_on_devices(
     time, batch = given.transitions, given.frames.shape[1]
     # statistics of a batch depend on what is processed together, which several devices must not change
     devices = 1 if jax.tree.leaves(model_state) else model.devices
-    points = batch * math.prod(given.frames.shape[2:-1]) // devices * model.members
+    points = batch * math.prod(given.frames.shape[2:-1]) * model.members // devices
     together = _steps_together(time, points) if jax.default_backend() == "cpu" else time
     if objective.gradients != "stop_gradient" or together == time:
         whole = jax.value_and_grad(_evaluate, argnums=2, has_aux=True)
@@ -158,7 +158,7 @@ def evaluate_first_guess(
 ) -> tuple[Float[Array, ""], tuple[Losses, Any]]:
     """Compute the warm-up objective, which is the auxiliary loss on true inputs: (total, (losses, new model state))."""
     params = model.per_device(params)
-    inputs = given.noisy_frames(objective.noise)
+    inputs = given.true_inputs(objective.noise, model)
     predictions, model_state = model.predict_all(params, model_state, inputs, given.parameters)
     weights = _step_weights(objective, given.transitions)
     losses = _losses(objective, model.new_channels, predictions, given.frames[1:], weights, given.channel_std)
@@ -195,6 +195,7 @@ def _predict_through_time(
         autoregressive = (t > 0) & (t < given.schedule.autoregressive)
         noise = given.noise(objective.noise, t, truth.shape)
         u = jnp.where(autoregressive, previous + noise_of_new_frames(model, noise), truth + noise)
+        u = model.advance(u, given.parameters)
         prediction, model_state = model.predict(params, model_state, u, prepared)
         return (prediction.next, model_state), prediction
 

@@ -7,8 +7,8 @@ from jax.sharding import Mesh
 from cape.datasets.batches import steps_per_epoch
 from cape.surrogate import Surrogate
 from cape.training.config import TrainingConfig
-from cape.training.functional_model import FunctionalModel, split
-from cape.training.mesh import AXIS, check_one_device
+from cape.training.functional_model import EquationStep, FunctionalModel, split
+from cape.training.mesh import AXIS
 from cape.training.space import mesh_for
 from cape.training.update import UpdateSettings, elementwise_weights
 
@@ -69,15 +69,13 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
 
     Raises:
         ValueError: the devices that are asked for cannot share a batch (see `make_mesh`), or a part of it, or an
-            ensemble is to be trained on several, or on parts of a batch.
+            ensemble is to be trained on parts of a batch.
     """
-    mesh = mesh_for(surrogate, config.mesh, config.batch)
-    if surrogate.members > 1:
-        check_one_device(config.mesh)
-        if config.accumulate > 1:
-            raise ValueError(
-                "training.accumulate: expected 1 for an ensemble (`model.members`); reduce training.batch"
-            )
+    mesh = mesh_for(surrogate, config)
+    if surrogate.members > 1 and config.accumulate > 1:
+        raise ValueError(
+            "training.accumulate: expected 1 for an ensemble (`model.members`); reduce training.batch"
+        )
     devices = 1 if mesh is None else mesh.shape[AXIS]
     if config.batch % (config.accumulate * devices):
         raise ValueError(
@@ -90,8 +88,12 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     surrogate.train()
     graphdef, _, _ = split(surrogate.member(0))
     surrogate.eval()
+    found = (
+        None if surrogate.adaptation is not None else surrogate.equation
+    )  # an adaptation does the whole step
+    equation = None if found is None else EquationStep(found, surrogate.problem)
     training = UpdateSettings(
-        model=FunctionalModel(graphdef, surrogate.new_channels, mesh, surrogate.members),
+        model=FunctionalModel(graphdef, surrogate.new_channels, mesh, surrogate.members, equation),
         objective=config.objective,
         optimiser=config.optimiser,
         updates=(config.epochs - warmup_epochs) * per_epoch,

@@ -25,6 +25,7 @@ _MAY_CHANGE = (
     "training.trackers",
     "training.mesh.batch",
     "training.mesh.space",
+    "training.mesh.members",
     "training.mesh.weights",
 )
 _SHORT = 32  # characters

@@ -10,35 +10,44 @@ from jax.sharding import PartitionSpec as P
 
 from cape.model.conditioning import CONDITIONINGS
 from cape.model.normalisation import NORMALISATIONS
+from cape.solvers.layers.devices import MEMBER
 from cape.solvers.layers.divided_space import SPACE
 from cape.solvers.solver import SOLVERS
 from cape.surrogate import Surrogate
-from cape.training.mesh import AXIS, FIELDS, MeshConfig, make_mesh, on_each_device
+from cape.training.config import TrainingConfig
+from cape.training.members import trajectories_of_member
+from cape.training.mesh import AXIS, FIELDS, make_mesh, on_each_device
 
 
-def mesh_for(surrogate: Surrogate, config: MeshConfig, batch: int) -> Mesh | None:
-    """Return the mesh of a training of a surrogate with `batch` trajectories per update; None for one device.
+def mesh_for(surrogate: Surrogate, config: TrainingConfig) -> Mesh | None:
+    """Return the mesh of a training of a surrogate; None for one device.
 
     Raises:
         ValueError: see `make_mesh`; also if the surrogate, or its grid, cannot be divided as asked for.
     """
-    if surrogate.members > 1:
-        return None
-    return make_mesh(config, batch, functools.partial(why_undividable, surrogate))
+    members, why_not = surrogate.members, functools.partial(why_undividable, surrogate.member(0))
+    of_member = trajectories_of_member(config.member_share, config.batch) if members > 1 else 0
+    return make_mesh(config.mesh, config.batch, why_not, members, of_member)
 
 
-def describe_devices(surrogate: Surrogate, config: MeshConfig, batch: int) -> tuple[str, ...]:
-    """Return a line on how many devices share a batch, or nothing if there is one device only.
+def describe_devices(surrogate: Surrogate, config: TrainingConfig) -> tuple[str, ...]:
+    """Return a line on what the devices share, or nothing if there is one device only.
 
     Raises:
         ValueError: see `mesh_for`.
     """
     present = jax.device_count()
-    if present == 1 or surrogate.members > 1:
+    if present == 1:
         return ()
-    mesh = mesh_for(surrogate, config, batch)
-    used, parts, space = (1, 1, 1) if mesh is None else (mesh.size, mesh.shape[AXIS], mesh.shape[SPACE])
-    line = f"devices: {used} of {present} share a batch of {batch}, {batch // parts} trajectories on each"
+    mesh, batch, members = mesh_for(surrogate, config), config.batch, surrogate.members
+    shape = {} if mesh is None else mesh.shape
+    of_members, parts, space = (shape.get(axis, 1) for axis in (MEMBER, AXIS, SPACE))
+    line = f"devices: {of_members * parts * space} of {present} share "
+    if of_members > 1:
+        line += f"{members} members, {members // of_members} on each"
+        line += f", and {parts} devices share each batch of {batch}" if parts > 1 else ""
+    else:
+        line += f"a batch of {batch}, {batch // parts} trajectories on each"
     return (line + (f", and {space} devices share each trajectory" if space > 1 else ""),)
 
 

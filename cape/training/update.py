@@ -16,7 +16,7 @@ from cape.surrogate import Surrogate
 from cape.training.accumulation import accumulated
 from cape.training.functional_model import FunctionalModel
 from cape.training.inputs import Schedule, UpdateInput
-from cape.training.members import of_all_members, of_each_member
+from cape.training.members import axes_of, of_all_members, of_each_member
 from cape.training.mesh import divided_where_possible, replicated
 from cape.training.objective import Losses, Objective, evaluate_first_guess, value_and_gradient
 from cape.training.optimisers import OptimiserConfig, WeightPath
@@ -78,9 +78,15 @@ class UpdateSettings(NamedTuple):
         return self.optimiser.build(self.updates, self.updates_per_epoch, self.elementwise)
 
     def place(self, state: TrainingState) -> TrainingState:
-        """Place a state on the devices of the mesh, where it stays between two updates."""
+        """Place the state of one model, or of a member, on the devices of the mesh, where it stays between updates."""
         place = divided_where_possible if self.divide_weights else replicated
         return place(self.model.mesh, state)
+
+    def place_members(self, state: TrainingState) -> TrainingState:
+        """Place the state of all members on the devices of the mesh."""
+        axes = axes_of(state)
+        members, mesh = self.model.members, self.model.mesh
+        return of_each_member(members, self.place, mesh, in_axes=(axes,), out_axes=axes)(state)
 
 
 def elementwise_weights(surrogate: Surrogate) -> frozenset[WeightPath]:
@@ -116,7 +122,6 @@ def initial_state(params, model_state, training: UpdateSettings, warm_up: Update
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
-@of_all_members
 def update(
     settings: UpdateSettings,
     channel_std: Float[Array, " channel"],
@@ -127,6 +132,12 @@ def update(
 ) -> tuple[TrainingState, Measures]:
     """Apply one update of all weights. The state passed in is donated: use the one returned."""
     given = _input(settings, channel_std, state, frames, p, schedule)
+    return of_all_members(_update, settings, state, given)
+
+
+def _update(
+    settings: UpdateSettings, state: TrainingState, given: UpdateInput
+) -> tuple[TrainingState, Measures]:
     before, model_state = replicated(settings.model.mesh, (state["params"], state["model_state"]))
     with settings.precision:
         losses, model_state, grads = value_and_gradient(
@@ -146,7 +157,6 @@ def update(
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
-@of_all_members
 def warm_up_update(
     settings: UpdateSettings,
     channel_std: Float[Array, " channel"],
@@ -157,6 +167,12 @@ def warm_up_update(
 ) -> tuple[TrainingState, Measures]:
     """Apply one update of the first guess only, on the auxiliary loss. The state passed in is donated."""
     given = _input(settings, channel_std, state, frames, p, schedule)
+    return of_all_members(_warm_up_update, settings, state, given)
+
+
+def _warm_up_update(
+    settings: UpdateSettings, state: TrainingState, given: UpdateInput
+) -> tuple[TrainingState, Measures]:
     params, model_state = replicated(settings.model.mesh, (state["params"], state["model_state"]))
 
     def with_guess(guess):

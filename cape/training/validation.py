@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from cape.datasets.trajectories import Trajectories
 from cape.surrogate import Surrogate
 from cape.training.functional_model import split
+from cape.training.members import of_each_member
 from cape.training.mesh import AXIS, TRAJECTORIES, on_each_device, replicated
 from cape.training.objective import Objective, frame_errors
 
@@ -59,7 +60,7 @@ class Validation:
             prediction = rolled(params, model_state, truth, p)
             return frame_errors(objective, prediction, truth[:, window.history :], channel_std).mean(1)
 
-        each = jax.vmap(errors, in_axes=(0, 0, None, None)) if surrogate.members > 1 else errors
+        each = of_each_member(surrogate.members, errors, mesh, in_axes=(0, 0, None, None))
 
         def validate(*arguments):
             return replicated(mesh, each(*arguments))

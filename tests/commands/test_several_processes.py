@@ -57,6 +57,7 @@ def with_other_values(folder: str, to: Path) -> str:
             "space",
             "training.mesh.space: 2 parts of the first axis of space: expected a grid of two or three axes",
         ),
+        ("members", "training.mesh.members: members are divided in one process, expected 0 or 1 in several"),
         ("no data", "process 1 of 2: .*elsewhere: no such file"),
         (
             "other data",
@@ -70,6 +71,7 @@ def test_a_mistake_ends_all_processes_with_one_line(tiny, data, tmp_path, mistak
     options = {
         "batch": [["--training.batch", "6"]] * 2,
         "space": [["--training.mesh.space", "2"]] * 2,
+        "members": [["--model.members", "2", "--training.mesh.members", "2"]] * 2,
         "no data": [here, ["--data.files", str(tmp_path / "elsewhere")]],
         "other data": [here, ["--data.files", with_other_values(data, tmp_path / "other")]],
         "other settings": [[], ["--training.seed", "1"]],

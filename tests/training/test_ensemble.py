@@ -142,11 +142,11 @@ def test_what_an_ensemble_cannot_do_is_an_error():
         dataclasses.replace(MODEL, members=0)
     with pytest.raises(ValueError, match="member: expected a number from 0 to 2, got 3"):
         fresh(THREE).member(3)
-    several = dataclasses.replace(SHORT, mesh=MeshConfig(batch=2))
-    with pytest.raises(
-        ValueError, match="model.members: an ensemble is trained on one device by one process"
-    ):
-        train(several, model=THREE)
+    divided = dataclasses.replace(SHORT, mesh=MeshConfig(weights="divided"))
+    with pytest.raises(ValueError, match='training.mesh.weights: .* expected "replicated" for an ensemble'):
+        train(divided, model=THREE)
+    with pytest.raises(ValueError, match=r"training.accumulate: expected 1 for an ensemble"):
+        train(dataclasses.replace(SHORT, accumulate=2), model=THREE)
     u = jnp.zeros((1, 16, 1))
     with pytest.raises(ValueError, match="for each of 3 members, as the last axis"):
         fresh(THREE).at(jnp.full((1, 1), 0.5))(u)

@@ -52,8 +52,9 @@ def test_more_devices_than_there_are_are_refused():
 
 
 def test_a_negative_number_of_devices_is_refused():
-    with pytest.raises(ValueError, match=r"training.mesh.batch: expected at least 0, got -1"):
-        MeshConfig(batch=-1)
+    for name in ("batch", "members"):
+        with pytest.raises(ValueError, match=rf"training.mesh.{name}: expected at least 0, got -1"):
+            MeshConfig(**{name: -1})
 
 
 def test_one_device_has_no_mesh():

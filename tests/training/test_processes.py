@@ -117,6 +117,20 @@ def test_two_processes_of_two_devices_train_as_one_device(alone, compiled_progra
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("standard_promotion")
+def test_two_processes_train_an_ensemble_as_one_device(compiled_programs, tmp_path):
+    folder, reference = tmp_path / "two", tmp_path / "alone"
+    folder.mkdir()
+    running = start(folder, compiled_programs, members=2)
+    config, model = settings(members=2)
+    alone = train(config, reference, model), reference
+    for process in running:
+        output = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, output
+    assert_same_training(np.load(folder / "weights.npz"), folder, alone)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("standard_promotion")
 @pytest.mark.parametrize("killed", [0, 1])
 def test_if_one_process_is_killed_the_other_ends_and_one_process_continues(
     alone, compiled_programs, tmp_path, killed
