@@ -44,15 +44,20 @@ COMPILATION_CACHE = (
 )
 
 
+@pytest.fixture(scope="session")
+def program_folder(tmp_path_factory):
+    """Folder where commands and trainings keep compiled programs: not at home. Modules share it."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture(scope="module", autouse=True)
-def compiled_programs(tmp_path_factory):
-    """Folder where the commands of a module keep compiled programs: not at home, and forgotten after it."""
+def compiled_programs(program_folder):
+    """The folder of compiled programs; whether a module keeps its own there is forgotten after it."""
     settings = {name: getattr(jax.config, name) for name in COMPILATION_CACHE}
-    folder = tmp_path_factory.mktemp("compiled")
     compilation_cache.reset_cache()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder))
-        yield folder
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(program_folder))
+        yield program_folder
     for name, value in settings.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()

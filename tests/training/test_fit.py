@@ -87,7 +87,8 @@ def test_averaged_weights_are_those_validated_and_kept(complete, tmp_path):
     assert found == pytest.approx(kept_error(tmp_path), rel=1e-4)
 
 
-def test_a_second_training_of_the_same_shapes_compiles_nothing(complete):
+def test_a_second_training_of_the_same_shapes_compiles_nothing():
+    train()
     compiled = update._cache_size()
     assert compiled > 0
     train(dataclasses.replace(CONFIG, epochs=12))

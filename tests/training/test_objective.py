@@ -129,9 +129,8 @@ def test_truncated_gradients_are_those_of_a_loop_that_stops_them_after_every_sec
 
 def test_the_warm_up_objective_is_the_loss_of_the_first_guess_on_true_inputs(tiny, step):
     objective = Objective(noise=0.0, floor=0.0)
-    total, (losses, _) = evaluate_first_guess(
-        objective, tiny.model, tiny.params, tiny.model_state, tiny.given()
-    )
+    first_guess = jax.jit(evaluate_first_guess, static_argnums=(0, 1))
+    total, (losses, _) = first_guess(objective, tiny.model, tiny.params, tiny.model_state, tiny.given())
     guesses = jnp.stack([step(tiny.params, u).first_guess for u in tiny.frames[:-1]])
     assert_close(total, relative_l2(guesses, tiny.frames[1:], leading=2).mean(1).sum())
     assert total == losses.auxiliary
