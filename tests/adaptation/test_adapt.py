@@ -96,6 +96,7 @@ def test_a_regime_at_a_trained_value_has_to_replace_the_old_one(original):
     assert float(w[0]) == 1.0
 
 
+@pytest.mark.thorough
 def test_nothing_is_better_than_a_perfect_surrogate(original):
     data = diffusion([NEW])
     u = data.read()

@@ -34,6 +34,7 @@ def test_evaluate_takes_all_samples_where_asked_and_fewer_steps(run, data, tmp_p
     assert len(content["times"]) == 2
 
 
+@pytest.mark.thorough
 def test_evaluate_finds_the_strides_of_training_by_itself(run, data, tmp_path):
     """Files of twice the points and four times the frames, thinned, are the files of the run."""
     simulation = [

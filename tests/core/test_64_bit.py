@@ -87,11 +87,14 @@ def test_batches_and_their_images_are_the_same():
     frames = np.random.default_rng(0).normal(size=(4, 3, POINTS, 1)).astype(np.float32)
 
     def batch():
-        image = augment(
+        return batch_indices(7, 5, 10, 4), *jax.jit(image)(frames, np.ones((4, 1), np.float32))
+
+    def image(frames, p):
+        return augment(
             symmetries_of("burgers", ("periodic",)),
             augmentation,
-            jnp.asarray(frames),
-            jnp.ones((4, 1), jnp.float32),
+            frames,
+            p,
             jax.random.key(3),
             parameter_names=("Nu",),
             channel_names=("u",),
@@ -99,7 +102,6 @@ def test_batches_and_their_images_are_the_same():
             exchange=True,
             stride=1,
         )
-        return batch_indices(7, 5, 10, 4), *image
 
     single = batch()
     with jax.enable_x64(True):
@@ -143,6 +145,7 @@ assert np.isfinite(cape.evaluate(trained, VALIDATION).evaluation.rows[0].values[
 """
 
 
+@pytest.mark.thorough
 def test_a_process_in_64_bit_mode_trains_loads_and_predicts(tmp_path):
     from small_trainings import VALIDATION
 

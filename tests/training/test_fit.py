@@ -95,6 +95,7 @@ def test_a_second_training_of_the_same_shapes_compiles_nothing():
     assert update._cache_size() == compiled
 
 
+@pytest.mark.thorough
 def test_a_conditioning_without_a_first_guess_trains_from_the_first_epoch(tmp_path):
     config = dataclasses.replace(CONFIG, epochs=3)
     train(config, tmp_path, dataclasses.replace(MODEL, conditioning=FiLMConfig(width=4)))

@@ -146,7 +146,7 @@ def test_the_published_auxiliary_loss_is_a_sum_of_running_sums_without_the_last_
     assert float(total - losses.prediction) == pytest.approx(0.4 * sum(running), rel=1e-4)
 
 
-@pytest.mark.parametrize("accumulates", [False, True])
+@pytest.mark.parametrize("accumulates", [pytest.param(False, marks=pytest.mark.thorough), True])
 def test_a_few_steps_at_a_time_give_the_loss_and_gradient_of_all_at_once(tiny, monkeypatch, accumulates):
     objective = Objective(auxiliary=0.4, noise=0.1, auxiliary_accumulates=accumulates)
     arguments = (objective, tiny.model, tiny.params, tiny.model_state, tiny.given(autoregressive=3))
