@@ -1,6 +1,8 @@
 """Strict tests: no silent promotion of dtypes or ranks, and every annotated shape and type is checked."""
 
+import ctypes
 import gc
+import math
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -63,11 +65,23 @@ def compiled_programs(program_folder):
     compilation_cache.reset_cache()
 
 
+MOST_MEMORY = 2 * 2**30  # bytes
+
+
+def resident_memory() -> float:
+    """Return the memory of this process in bytes, or infinity where /proc does not say."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if pages.exists() else math.inf
+
+
 @pytest.fixture(scope="module", autouse=True)
 def cleared_caches():
-    """Clear the caches of JAX after a module. Unknown files are opened in a fork, which is slow in a large process."""
+    """Clear the caches of JAX in a large process: it opens unknown files in a fork, which is slow then."""
     yield
-    jax.clear_caches()
+    if resident_memory() > MOST_MEMORY:
+        jax.clear_caches()
+        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+            libc.malloc_trim(0)  # else the memory stays with the process
 
 
 SHARED = Path(os.environ.get("CAPE_SHARED", Path(__file__).parents[2] / "shared"))
