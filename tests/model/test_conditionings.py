@@ -99,12 +99,17 @@ def test_every_combination_builds(base, conditioning, points, boundary):
         (SMALL_BASES[1], FiLMConfig(width=4), (8,), "periodic"),
         (SMALL_BASES[2], PaperCAPEConfig(widening=4, kernel=3), (8,), "periodic"),
         (SMALL_BASES[3], PaperChannelsConfig(), (8,), "periodic"),
-        (SMALL_BASES[0], AdaGNConfig(width=4), (8,), "periodic"),
-        (SMALL_BASES[0], ParameterChannelsConfig(), (8,), "periodic"),
-        (SMALL_BASES[0], UnconditionedConfig(), (8,), "periodic"),
-        (SMALL_BASES[4], CAPEConfig(heads=2, width=4), (8, 12), "wall"),
-        (SMALL_BASES[5], FiLMConfig(width=4), (8,), "wall"),
         (SMALL_BASES[6], CAPEConfig(heads=2, width=4), (8,), "wall"),
+        *(
+            pytest.param(*case, marks=pytest.mark.thorough)
+            for case in [
+                (SMALL_BASES[0], AdaGNConfig(width=4), (8,), "periodic"),
+                (SMALL_BASES[0], ParameterChannelsConfig(), (8,), "periodic"),
+                (SMALL_BASES[0], UnconditionedConfig(), (8,), "periodic"),
+                (SMALL_BASES[4], CAPEConfig(heads=2, width=4), (8, 12), "wall"),
+                (SMALL_BASES[5], FiLMConfig(width=4), (8,), "wall"),
+            ]
+        ),
     ],
     ids=str,
 )

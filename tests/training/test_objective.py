@@ -138,7 +138,8 @@ def test_the_warm_up_objective_is_the_loss_of_the_first_guess_on_true_inputs(tin
 
 def test_the_published_auxiliary_loss_is_a_sum_of_running_sums_without_the_last_step(tiny, step):
     objective = Objective(auxiliary=0.4, auxiliary_accumulates=True, noise=0.0, floor=0.0)
-    total, (losses, _) = evaluate(objective, tiny.model, tiny.params, tiny.model_state, tiny.given())
+    compiled = jax.jit(evaluate, static_argnums=(0, 1))
+    total, (losses, _) = compiled(objective, tiny.model, tiny.params, tiny.model_state, tiny.given())
     guesses = jnp.stack([step(tiny.params, u).first_guess for u in tiny.frames[:-1]])
     each = [float(e) for e in relative_l2(guesses, tiny.frames[1:], leading=2).mean(1)]
     running = [sum(each[: t + 1]) for t in range(TRANSITIONS - 1)]
