@@ -132,6 +132,7 @@ def test_names_are_escaped_in_html():
     assert rows[0][0] == "<b>&nu"
 
 
+@pytest.mark.thorough
 def test_writing_a_report(tmp_path):
     pytest.importorskip("matplotlib")
     data = waves()
