@@ -81,7 +81,7 @@ def test_a_prediction_that_left_the_range_of_numbers_is_drawn(tmp_path):
 
 
 def test_fields_in_two_dimensions_are_drawn_at_one_value_of_each_kind(tmp_path):
-    x, times = (np.arange(12) + 0.5) / 12, np.linspace(0, 1, 5)
+    x, times = (np.arange(12) + 0.5) / 12, np.linspace(0, 1, 3)
     wave = (
         np.sin(2 * np.pi * (x[:, None] + x[None, :]))[None, :, :, None]
         * np.exp(-4 * times)[:, None, None, None]
