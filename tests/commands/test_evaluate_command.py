@@ -111,6 +111,7 @@ def test_evaluate_says_where_every_sample_was_trained_on(run, data, capsys, tmp_
     assert "every initial condition was trained or validated on; give other data, or set all_samples" in line
 
 
+@pytest.mark.thorough
 def test_fresh_initial_conditions_are_all_evaluated_whatever_their_numbers(run, capsys, tmp_path):
     ids = json.loads((Path(run) / "split.json").read_text())["training"][:2]
     write_scalar(

@@ -111,6 +111,7 @@ def test_a_grid_asked_for_or_tied_to_the_weights_is_the_only_one(tmp_path, model
         program.call(field(16), PARAMETERS)
 
 
+@pytest.mark.thorough
 def test_metadata_say_what_to_put_in_and_files_are_reproducible(model, exported, tmp_path):
     program, metadata = read(exported)
     assert metadata["parameters"] == ["Nu"] and metadata["channels"] == ["u"]

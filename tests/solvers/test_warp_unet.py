@@ -58,6 +58,7 @@ def test_one_sample_that_blows_up_loses_only_itself(largest):
         close(y[::2], alone[::2])
 
 
+@pytest.mark.thorough
 def test_displacements_of_many_domain_lengths_keep_the_solver_finite():
     model, u = model_of("periodic", "wall", largest=0), field(2, 8, 6, 2)
     for block in (*model.encoders, model.bottleneck, *model.decoders):

@@ -103,6 +103,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(folder, tmp_path, monkey
     assert [r["epoch"] for r in read(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4]
 
 
+@pytest.mark.thorough
 def test_a_share_of_the_batch_is_another_one_for_each_member():
     shared = train(dataclasses.replace(SHORT, member_share=0.5), model=THREE)
     assert shared.members == 3

@@ -111,6 +111,7 @@ def test_with_autoregressive_inputs_the_losses_are_equal_and_the_gradients_are_n
         assert_close(stopped[1], through[1])
 
 
+@pytest.mark.thorough
 def test_truncated_gradients_are_those_of_a_loop_that_stops_them_after_every_second_step(tiny, ours, step):
     plan, frames = curricula.Plan(autoregressive=TRANSITIONS), tiny.frames
 
