@@ -1,6 +1,8 @@
 """Strict tests: no silent promotion of dtypes or ranks, and every annotated shape and type is checked."""
 
+import ctypes
 import gc
+import math
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -44,25 +46,42 @@ COMPILATION_CACHE = (
 )
 
 
+@pytest.fixture(scope="session")
+def program_folder(tmp_path_factory):
+    """Folder where commands and trainings keep compiled programs: not at home. Modules share it."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture(scope="module", autouse=True)
-def compiled_programs(tmp_path_factory):
-    """Folder where the commands of a module keep compiled programs: not at home, and forgotten after it."""
+def compiled_programs(program_folder):
+    """The folder of compiled programs; whether a module keeps its own there is forgotten after it."""
     settings = {name: getattr(jax.config, name) for name in COMPILATION_CACHE}
-    folder = tmp_path_factory.mktemp("compiled")
     compilation_cache.reset_cache()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder))
-        yield folder
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(program_folder))
+        yield program_folder
     for name, value in settings.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()
 
 
+MOST_MEMORY = 2 * 2**30  # bytes
+
+
+def resident_memory() -> float:
+    """Return the memory of this process in bytes, or infinity where /proc does not say."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if pages.exists() else math.inf
+
+
 @pytest.fixture(scope="module", autouse=True)
 def cleared_caches():
-    """Clear the caches of JAX after a module. Unknown files are opened in a fork, which is slow in a large process."""
+    """Clear the caches of JAX in a large process: it opens unknown files in a fork, which is slow then."""
     yield
-    jax.clear_caches()
+    if resident_memory() > MOST_MEMORY:
+        jax.clear_caches()
+        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+            libc.malloc_trim(0)  # else the memory stays with the process
 
 
 SHARED = Path(os.environ.get("CAPE_SHARED", Path(__file__).parents[2] / "shared"))

@@ -86,6 +86,7 @@ def test_evaluation_leaves_out_the_few_trajectories(adapted, few):
     assert report.data.samples == others.samples - few.samples
 
 
+@pytest.mark.thorough
 def test_a_regime_at_a_trained_value_has_to_replace_the_old_one(original):
     data = diffusion(TRAINED[1:2], more=0.04)
     with pytest.raises(ValueError, match=r"was trained at nu = 0\.004.*--everywhere"):
@@ -96,6 +97,7 @@ def test_a_regime_at_a_trained_value_has_to_replace_the_old_one(original):
     assert float(w[0]) == 1.0
 
 
+@pytest.mark.thorough
 def test_nothing_is_better_than_a_perfect_surrogate(original):
     data = diffusion([NEW])
     u = data.read()

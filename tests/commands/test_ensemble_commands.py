@@ -28,6 +28,7 @@ def test_a_run_holds_all_members_and_is_evaluated(ensemble, tiny, capsys):
     assert "holds a run of another configuration (model.members: 2" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_predictions_and_exports_are_the_mean_of_the_members(ensemble, data, tmp_path):
     surrogate = cape.load(ensemble)
     truth = cape.open(data)
@@ -49,6 +50,7 @@ def test_predictions_and_exports_are_the_mean_of_the_members(ensemble, data, tmp
         np.testing.assert_allclose(frames[1:], found[same.argmin()], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_an_ensemble_is_published_and_reported(ensemble, tmp_path, capsys):
     assert main(["publish", str(ensemble), "--out", str(tmp_path / "mine")]) == 0
     assert cape.load(tmp_path / "mine").members == 2
@@ -56,6 +58,7 @@ def test_an_ensemble_is_published_and_reported(ensemble, tmp_path, capsys):
     assert (tmp_path / "page.html").stat().st_size > 1e4
 
 
+@pytest.mark.thorough
 def test_an_ensemble_is_trained_further(ensemble, tmp_path):
     further = tmp_path / "further"
     assert (

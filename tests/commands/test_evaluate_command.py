@@ -34,6 +34,7 @@ def test_evaluate_takes_all_samples_where_asked_and_fewer_steps(run, data, tmp_p
     assert len(content["times"]) == 2
 
 
+@pytest.mark.thorough
 def test_evaluate_finds_the_strides_of_training_by_itself(run, data, tmp_path):
     """Files of twice the points and four times the frames, thinned, are the files of the run."""
     simulation = [
@@ -110,6 +111,7 @@ def test_evaluate_says_where_every_sample_was_trained_on(run, data, capsys, tmp_
     assert "every initial condition was trained or validated on; give other data, or set all_samples" in line
 
 
+@pytest.mark.thorough
 def test_fresh_initial_conditions_are_all_evaluated_whatever_their_numbers(run, capsys, tmp_path):
     ids = json.loads((Path(run) / "split.json").read_text())["training"][:2]
     write_scalar(

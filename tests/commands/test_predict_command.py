@@ -143,6 +143,7 @@ def test_a_shape_that_does_not_fit_is_refused(capsys, tmp_path, surrogate):
     assert not (tmp_path / "p").exists()
 
 
+@pytest.mark.thorough
 def test_a_parameter_of_ones_own_makes_the_way_through_a_prediction(tmp_path, surrogate):
     """Its value is the same in all samples, and yet the readers find it again."""
     values = {"dimension": 1, "alpha": np.array([0.1, 1.0])}

@@ -28,6 +28,7 @@ def test_report_of_a_run_is_made_from_its_test_data(run, tmp_path, capsys):
     assert str(tmp_path.parent) not in text  # the page may be sent to others: no folders of this machine
 
 
+@pytest.mark.thorough
 def test_report_of_given_files_is_in_the_folder_of_the_run(run, data, tmp_path):
     folder = copied(run, tmp_path / "run")
     assert main(["report", str(folder), "--data", data, "--protocols"]) == 0
@@ -73,6 +74,7 @@ def test_report_says_what_is_missing_or_damaged(run, tmp_path, capsys, damage, m
     assert not (folder / "report.html").exists()
 
 
+@pytest.mark.thorough
 def test_report_of_a_training_that_has_not_ended_says_so(run, data, tmp_path):
     folder = copied(run, tmp_path / "run")
     shutil.rmtree(folder / "evaluation")

@@ -18,6 +18,7 @@ from cape.pretrained import load
 from cape.training.curriculum import Autoregressive
 
 
+@pytest.mark.thorough
 def test_a_run_takes_more_epochs_on_its_own_data_in_another_folder(run, tmp_path):
     out = tmp_path / "b"
     assert main(["train", "--from", run, "--out", str(out), *QUIET]) == 0

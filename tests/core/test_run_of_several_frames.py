@@ -107,6 +107,7 @@ def test_too_few_frames_to_start_from_are_refused(finished, tmp_path):
         )
 
 
+@pytest.mark.thorough
 def test_chunks_of_a_long_prediction_are_the_prediction_at_once(finished, tmp_path, monkeypatch):
     folder, _ = finished
     files = next((folder.parent / "data").glob("*"))
@@ -120,6 +121,7 @@ def test_chunks_of_a_long_prediction_are_the_prediction_at_once(finished, tmp_pa
     np.testing.assert_allclose(open_files(pieces).read(), open_files(whole_one).read(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_published_surrogate_comes_with_enough_frames(finished, tmp_path):
     folder, _ = finished
     out = publish(folder, tmp_path / "waves", progress=False)
@@ -130,6 +132,7 @@ def test_a_published_surrogate_comes_with_enough_frames(finished, tmp_path):
     assert surrogate.rollout(sample.read()[:, :3], sample.parameters, 6).shape[1] == 6
 
 
+@pytest.mark.thorough
 def test_an_exported_rollout_takes_the_frames_given(finished, tmp_path):
     pytest.importorskip("flatbuffers")
     folder, _ = finished

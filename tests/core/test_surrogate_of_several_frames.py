@@ -36,7 +36,11 @@ def problem(channels=("u", "v"), **changes) -> Problem:
 
 @pytest.mark.parametrize(
     ("normalisation", "conditioning"),
-    [("sample", CAPEConfig(heads=2)), ("channel", FiLMConfig()), ("off", CAPEConfig(heads=2))],
+    [
+        ("sample", CAPEConfig(heads=2)),
+        ("channel", FiLMConfig()),
+        pytest.param("off", CAPEConfig(heads=2), marks=pytest.mark.thorough),
+    ],
 )
 def test_a_step_keeps_known_frames_and_conserves_the_mean_of_new_ones(normalisation, conditioning):
     config = ModelConfig(SMALL, conditioning, normalisation, history=3, bundle=2)
@@ -61,7 +65,7 @@ def test_the_frames_of_a_window_are_normalised_by_the_same_statistics():
     assert np.abs(step(scaled)[..., 2:] - step(u)[..., 2:]).max() > 1e-2
 
 
-@pytest.mark.parametrize("channels", [("u",), ("u", "v")])
+@pytest.mark.parametrize("channels", [pytest.param(("u",), marks=pytest.mark.thorough), ("u", "v")])
 def test_only_the_parameters_move_and_diffuse_at_first(channels):
     """The standard deviation and the mean of a frame do not, however many frames a step takes."""
     statistics = {"channel_mean": (0.0, 0.0), "channel_std": (1.0, 1.0), "channel_drift": ()}

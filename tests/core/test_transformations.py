@@ -25,7 +25,14 @@ def by_name(p):
     return {"b": p[:, 1], "a": p[:, 0]}
 
 
-@pytest.mark.parametrize("given", [lambda p: p, by_name, lambda p: p[0], lambda p: {"a": p[0, 0], "b": 0.6}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda p: p,
+        lambda p: {"a": p[0, 0], "b": 0.6},
+        *(pytest.param(given, marks=pytest.mark.thorough) for given in (by_name, lambda p: p[0])),
+    ],
+)
 def test_jit_gives_the_frames_of_a_plain_rollout(small, given):
     expected = small.rollout(U0, given(P), STEPS)
     in_both = jax.jit(lambda u, p: small.rollout(u, given(p), STEPS))

@@ -10,7 +10,9 @@ from cape.datasets.simulate.cells import cell_centres
 
 SEED = 7
 NONE = np.zeros(1)  # no viscosity, one sample
-STRESSES = pytest.mark.parametrize("stress", [as_in_benchmark, newtonian])
+STRESSES = pytest.mark.parametrize(
+    "stress", [pytest.param(as_in_benchmark, marks=pytest.mark.thorough), newtonian]
+)
 
 
 def vortex(points, t, length=10.0):

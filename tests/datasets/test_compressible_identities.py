@@ -11,7 +11,9 @@ from cape.datasets.simulate.cells import cell_centres
 
 SEED = 7
 NONE = np.zeros(1)  # no viscosity, one sample
-STRESSES = pytest.mark.parametrize("stress", [as_in_benchmark, newtonian])
+STRESSES = pytest.mark.parametrize(
+    "stress", [as_in_benchmark, pytest.param(newtonian, marks=pytest.mark.thorough)]
+)
 
 
 def flow(dimension, points, samples=1, mach=0.5):
@@ -28,7 +30,12 @@ def totals(w):
 
 @pytest.mark.parametrize(
     ("dimension", "points", "stress"),
-    [(1, 64, as_in_benchmark), (2, 16, as_in_benchmark), (2, 16, newtonian), (3, 8, newtonian)],
+    [
+        (1, 64, as_in_benchmark),
+        (2, 16, newtonian),
+        pytest.param(2, 16, as_in_benchmark, marks=pytest.mark.thorough),
+        pytest.param(3, 8, newtonian, marks=pytest.mark.thorough),
+    ],
 )
 def test_mass_momentum_and_energy_are_conserved_to_rounding(dimension, points, stress):
     w = flow(dimension, points, samples=2, mach=1.0)
@@ -47,7 +54,7 @@ def test_the_solver_commutes_with_shifts_and_reflections(stress):
     np.testing.assert_allclose(moved, image(u), atol=1e-11)
 
 
-@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("axis", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_a_flow_along_any_axis_is_the_flow_in_one_dimension(axis):
     w, times, used = flow(1, 32), np.array([0, 0.1]), [0, 1, 2 + axis]
     line = evolve(w, NONE, NONE, times)[0, 1]

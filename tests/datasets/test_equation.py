@@ -87,14 +87,20 @@ def test_a_solution_of_the_wrong_shape_is_refused(tmp_path):
         simulate(flat, tmp_path, {"omega": "1", "a": "1"}, 1, progress=False)
 
 
-def test_the_first_frame_alone_is_the_initial_condition():
-    for equation in EQUATIONS.parts.values():
-        initial, sizes = equation.initial_conditions(SEED, 2), {"resolution": 16}
-        p = [np.full(2, 0.5)] * len(equation.parameters)
-        first = equation.solve(initial, *p, **sizes, times=np.zeros(1))
-        assert first.shape == (2, 1, *[16] * equation.dimension, len(equation.channels))
-        both = equation.solve(initial, *p, **sizes, times=np.array([0.0, 1e-3]))
-        np.testing.assert_array_equal(first, both[:, :1])
+@pytest.mark.parametrize(
+    "equation",
+    [
+        pytest.param(each, marks=pytest.mark.thorough if each.dimension > 1 else (), id=each.name)
+        for each in EQUATIONS.parts.values()
+    ],
+)
+def test_the_first_frame_alone_is_the_initial_condition(equation):
+    initial, sizes = equation.initial_conditions(SEED, 2), {"resolution": 16}
+    p = [np.full(2, 0.5)] * len(equation.parameters)
+    first = equation.solve(initial, *p, **sizes, times=np.zeros(1))
+    assert first.shape == (2, 1, *[16] * equation.dimension, len(equation.channels))
+    both = equation.solve(initial, *p, **sizes, times=np.array([0.0, 1e-3]))
+    np.testing.assert_array_equal(first, both[:, :1])
 
 
 @pytest.mark.parametrize(

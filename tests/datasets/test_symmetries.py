@@ -17,6 +17,8 @@ from cape.datasets.symmetries import Isometry, Symmetries
 
 POINTS, TIMES = 128, np.linspace(0, 0.4, 5)
 SPEED = 1 / POINTS / 0.1
+THOROUGH = pytest.mark.thorough
+OTHER_EQUATIONS = [pytest.param(name, marks=THOROUGH) for name in ("advection", "reaction-diffusion")]
 
 
 def image(equation, augmentation, u, p, names, seed=0, stride=1):
@@ -54,8 +56,8 @@ def test_images_of_advection_are_carried_at_their_own_speed():
     "augmentation",
     [
         Augmentation(tilings=(2,)),
-        Augmentation(reflect=True),
-        Augmentation(largest_boost=0.5),
+        pytest.param(Augmentation(reflect=True), marks=THOROUGH),
+        pytest.param(Augmentation(largest_boost=0.5), marks=THOROUGH),
         Augmentation(tilings=(1, 2), reflect=True, largest_boost=0.5),
     ],
 )
@@ -84,7 +86,7 @@ def test_images_of_reaction_diffusion_are_what_the_solver_makes_of_their_first_f
     assert np.linalg.norm(images - solved) < 1e-3 * np.linalg.norm(solved)
 
 
-@pytest.mark.parametrize("equation", ["advection", "burgers", "reaction-diffusion"])
+@pytest.mark.parametrize("equation", ["burgers", *OTHER_EQUATIONS])
 def test_trajectories_shown_faster_are_what_the_solver_makes_at_larger_parameters(equation):
     names = find_equation(equation).parameter_names
     p = np.array([[0.2, 0.5], [0.5, 1.0], [1.0, 2.0]])[:, : len(names)]
@@ -179,7 +181,7 @@ def test_all_isometries_are_drawn(space, exchange, expected):
     assert len(np.unique(np.asarray(turned).reshape(1000, -1), axis=0)) == expected
 
 
-@pytest.mark.parametrize("way", ["translate", "isometries"])
+@pytest.mark.parametrize("way", [pytest.param("translate", marks=THOROUGH), "isometries"])
 def test_moved_forced_flows_are_what_the_solver_makes_of_their_first_frame(way):
     x = cell_centres(32)
     force = np.sin(2 * np.pi * (x[:, None] + x)) + np.cos(2 * np.pi * (x[:, None] + x))

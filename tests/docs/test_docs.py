@@ -33,6 +33,7 @@ RUN = [  # `python docs/builder` runs the tutorials
     for page in PAGES
     if blocks(page, "python") and page.name != OWN_TEST and TUTORIALS not in page.parents
 ]
+LONG = ("README.md", "inference.md")  # their blocks take many seconds
 COMMANDS = [(name(page), line) for page in PAGES for line in commands(page)]
 names = [name(page) for page in PAGES]
 
@@ -111,7 +112,13 @@ def decaying_waves(nu: float) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("standard_promotion")
-@pytest.mark.parametrize("page", RUN, ids=[page.name for page in RUN])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.thorough if page.name in LONG else (), id=page.name)
+        for page in RUN
+    ],
+)
 def test_python_blocks_run(page, small):
     if page.name == "export.md":
         pytest.importorskip("flatbuffers")

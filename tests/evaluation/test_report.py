@@ -80,6 +80,7 @@ def test_a_report_is_the_evaluation_on_the_training_grid_and_time_step():
     assert len(evaluate(surrogate, fine, time_stride=2, space_stride=1, steps=1).evaluation.times) == 1
 
 
+@pytest.mark.thorough
 def test_the_finer_grid_of_the_data_is_used_by_the_protocols():
     fine = waves(points=2 * POINTS)
     report = evaluate(trained_on(fine.subsample(space=2)), fine, protocols=True)
@@ -131,6 +132,7 @@ def test_names_are_escaped_in_html():
     assert rows[0][0] == "<b>&nu"
 
 
+@pytest.mark.thorough
 def test_writing_a_report(tmp_path):
     pytest.importorskip("matplotlib")
     data = waves()

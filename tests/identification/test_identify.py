@@ -78,6 +78,7 @@ def test_every_parameter_may_have_its_own_function():
     assert step_errors(equation, problem, data([(1.2, 1.0), (2.0, 4.0)])).max() < 2e-3
 
 
+@pytest.mark.thorough
 def test_a_coefficient_may_be_one_over_the_parameter():
     def data(values):
         u0 = exact.smooth_fields(6)[..., None]
@@ -90,6 +91,7 @@ def test_a_coefficient_may_be_one_over_the_parameter():
     assert step_errors(equation, problem, data([10.0, 200.0])).max() < 2e-3
 
 
+@pytest.mark.thorough
 def test_parameters_may_be_negative_zero_and_constant():
     def data(pairs):
         u0 = exact.smooth_fields(6)[..., None]

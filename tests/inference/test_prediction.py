@@ -42,6 +42,7 @@ def python(code: str, *arguments) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.thorough
 def test_ten_times_the_steps_take_no_more_memory(burgers, tmp_path):
     running = python(LONG, burgers, tmp_path / "p.hdf5")
     out, err = running.communicate(timeout=200)
@@ -52,6 +53,7 @@ def test_ten_times_the_steps_take_no_more_memory(burgers, tmp_path):
     assert many - few < 0.4 * written, f"peak {few} MiB at 1000 steps, {many} MiB at 10000"
 
 
+@pytest.mark.thorough
 def test_a_killed_prediction_leaves_nothing_readers_see_and_the_next_one_cleans_up(burgers, tmp_path):
     out = tmp_path / "p.hdf5"
     code = "import sys; from cape.cli import main; main(sys.argv[1:])"
@@ -99,7 +101,16 @@ def test_folders_are_opened_without_files_whose_names_start_with_a_dot(tmp_path)
     assert [path.name for path in find_files(tmp_path)] == ["1D_Advection_Sols_beta1.0.hdf5"]
 
 
-@pytest.mark.parametrize("channels", [("u",), ("h", "w"), ("density", "pressure", "Vx", "Vy", "Vz")])
+@pytest.mark.parametrize(
+    "channels",
+    [
+        ("h", "w"),
+        *(
+            pytest.param(names, marks=pytest.mark.thorough)
+            for names in [("u",), ("density", "pressure", "Vx", "Vy", "Vz")]
+        ),
+    ],
+)
 def test_three_dimensions_and_no_parameters_take_the_same_way(channels, tmp_path):
     names = {"channels": channels, "parameters": (), "low": (), "high": ()}
     cube = {

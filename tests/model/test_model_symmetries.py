@@ -18,11 +18,16 @@ from cape.solvers.unet import UNetConfig
         (SMALL, (16,), (5,)),
         (SMALL, (15,), (4,)),
         (SMALL, (8, 12), (3, -5)),
-        (UNetConfig(features=4, levels=2), (16,), (4,)),
-        (UNetConfig(features=4, levels=2), (8, 12), (4, -8)),
-        (FactorisedFNOConfig(width=4, modes=3, layers=1, projection=4, kernel=3), (8, 12), (3, -5)),
-        (ConvNextUNetConfig(features=4, levels=1, kernel=3), (16,), (2,)),
-        (MessagePassingConfig(width=4, layers=1, radius=2), (15,), (4,)),
+        *(
+            pytest.param(*case, marks=pytest.mark.thorough)
+            for case in [
+                (UNetConfig(features=4, levels=2), (16,), (4,)),
+                (UNetConfig(features=4, levels=2), (8, 12), (4, -8)),
+                (FactorisedFNOConfig(width=4, modes=3, layers=1, projection=4, kernel=3), (8, 12), (3, -5)),
+                (ConvNextUNetConfig(features=4, levels=1, kernel=3), (16,), (2,)),
+                (MessagePassingConfig(width=4, layers=1, radius=2), (15,), (4,)),
+            ]
+        ),
     ],
 )
 def test_a_periodic_model_commutes_with_shifts(base, points, shift):

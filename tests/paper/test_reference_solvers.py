@@ -36,7 +36,10 @@ def output(model, u):
 
 @pytest.mark.parametrize(
     ("name", "channels", "width", "origin", "dimension"),
-    [("fno1d_w36", 1, 36, 1 / 2048, 1), ("fno2d_w10", 4, 10, 1 / 128, 2)],
+    [
+        ("fno1d_w36", 1, 36, 1 / 2048, 1),
+        pytest.param("fno2d_w10", 4, 10, 1 / 128, 2, marks=pytest.mark.thorough),
+    ],
 )
 def test_fno_equals_the_published_one(reference, name, channels, width, origin, dimension):
     arrays = dict(np.load(reference / f"{name}.npz"))
@@ -53,7 +56,8 @@ def test_fno_equals_the_published_one(reference, name, channels, width, origin, 
 
 
 @pytest.mark.parametrize(
-    ("name", "channels", "features", "dimension"), [("unet1d_f8", 1, 8, 1), ("unet2d_f4", 4, 4, 2)]
+    ("name", "channels", "features", "dimension"),
+    [("unet1d_f8", 1, 8, 1), pytest.param("unet2d_f4", 4, 4, 2, marks=pytest.mark.thorough)],
 )
 def test_unet_equals_the_published_one(reference, name, channels, features, dimension):
     arrays = dict(np.load(reference / f"{name}.npz"))

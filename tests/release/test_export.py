@@ -58,11 +58,16 @@ def test_a_file_gives_the_rollout_of_any_batch_on_any_grid(model, exported):
     ("points", "base", "boundary"),
     [
         ((8, 12), SMALL, "periodic"),
-        ((8, 8), UNetConfig(features=4, levels=1), "outgoing"),
         ((8,), SMALL, "wall"),
-        ((8, 12), FactorisedFNOConfig(width=4, modes=2, layers=1, projection=4, kernel=3), "wall"),
-        ((8,), ConvNextUNetConfig(features=4, levels=1, kernel=5, expansion=1), "periodic"),
-        ((8,), MessagePassingConfig(width=4, layers=1, radius=3), "periodic"),
+        *(
+            pytest.param(*case, marks=pytest.mark.thorough)
+            for case in [
+                ((8, 8), UNetConfig(features=4, levels=1), "outgoing"),
+                ((8, 12), FactorisedFNOConfig(width=4, modes=2, layers=1, projection=4, kernel=3), "wall"),
+                ((8,), ConvNextUNetConfig(features=4, levels=1, kernel=5, expansion=1), "periodic"),
+                ((8,), MessagePassingConfig(width=4, layers=1, radius=3), "periodic"),
+            ]
+        ),
     ],
 )
 def test_two_dimensions_walls_and_other_solvers_leave_the_grid_open_too(tmp_path, points, base, boundary):
@@ -76,6 +81,7 @@ def test_two_dimensions_walls_and_other_solvers_leave_the_grid_open_too(tmp_path
     assert_same(np.asarray(program.call(u0, PARAMETERS)), np.asarray(surrogate.rollout(u0, PARAMETERS, 1)))
 
 
+@pytest.mark.thorough
 def test_an_identified_equation_leaves_batch_and_grid_open_too(tmp_path):
     plain = surrogate_of(16)
     terms = (Term(0, (Factor(0, (2,)),)), Term(0, (Factor(0, (0,)), Factor(0, (1,)))))
@@ -88,6 +94,7 @@ def test_an_identified_equation_leaves_batch_and_grid_open_too(tmp_path):
     assert_same(np.asarray(program.call(u0, PARAMETERS)), np.asarray(surrogate.rollout(u0, PARAMETERS, 2)))
 
 
+@pytest.mark.thorough
 def test_a_grid_asked_for_or_tied_to_the_weights_is_the_only_one(tmp_path, model):
     save(
         surrogate_of(8, conditioning=PaperCAPEConfig(widening=4), base=PaperFNOConfig(4, 3, 1, 4)),
@@ -104,6 +111,7 @@ def test_a_grid_asked_for_or_tied_to_the_weights_is_the_only_one(tmp_path, model
         program.call(field(16), PARAMETERS)
 
 
+@pytest.mark.thorough
 def test_metadata_say_what_to_put_in_and_files_are_reproducible(model, exported, tmp_path):
     program, metadata = read(exported)
     assert metadata["parameters"] == ["Nu"] and metadata["channels"] == ["u"]
@@ -116,7 +124,7 @@ def test_metadata_say_what_to_put_in_and_files_are_reproducible(model, exported,
         assert str(Path(__file__).parents[2]).encode() not in archive.read(PROGRAM)
 
 
-@pytest.mark.parametrize("points", [(32,), (6, 8), (4, 12, 6)])
+@pytest.mark.parametrize("points", [(32,), (6, 8), pytest.param((4, 12, 6), marks=pytest.mark.thorough)])
 def test_transforms_on_open_grids_are_those_of_numpy(points):
     axes = tuple(range(1, 1 + len(points)))
     sizes = ", ".join(f"2*{axis}" for axis in "xyz"[: len(points)])

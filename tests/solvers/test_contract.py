@@ -19,7 +19,10 @@ from cape.solvers.solver import BaseSolver, SolverConfig, unmodulated
 BOUNDED = {"fno", "factorised-fno", "u-net", "convnext-u-net", "message-passing", "warp-u-net"}
 
 
-@pytest.mark.parametrize("boundaries", [("periodic",), ("wall",), ("outgoing", "periodic")])
+@pytest.mark.parametrize(
+    "boundaries",
+    [("periodic",), pytest.param(("wall",), marks=pytest.mark.thorough), ("outgoing", "periodic")],
+)
 @pytest.mark.parametrize("name", SMALL)
 def test_every_solver_fits_every_domain(name, boundaries):
     model = fit(SMALL[name], *boundaries)

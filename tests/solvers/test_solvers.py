@@ -27,8 +27,15 @@ SOLVERS = [
 ]
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 3])
-@pytest.mark.parametrize(("solver", "options"), SOLVERS)
+def in_every_dimension():
+    """Give every solver in 1D, 2D and 3D; by default FNOs in all of them and the others in 2D."""
+    for solver, options in SOLVERS:
+        for dimension in (1, 2, 3):
+            marks = () if dimension == 2 or solver is FNO else pytest.mark.thorough
+            yield pytest.param(solver, options, dimension, marks=marks, id=f"{solver.__name__}-{dimension}")
+
+
+@pytest.mark.parametrize(("solver", "options", "dimension"), list(in_every_dimension()))
 def test_solvers_commute_with_shifts_and_call_the_hook(solver, options, dimension):
     space = (16, 12, 8)[:dimension]
     model = solver(2, 3, boundaries=("periodic",) * dimension, **options, rngs=nnx.Rngs(0))

@@ -23,14 +23,14 @@ def test_a_whole_number_of_cells_is_a_shift(cells):
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("points", [1, 2, 5, 8])
+@pytest.mark.parametrize("points", [1, 2, 8])
 def test_shifts_and_gather_are_one_interpolation_with_one_gradient(boundary, points):
     h = field(2, 2, 3, points)
     s = 1.9 * jnp.tanh(field(2, 2, 3, points))
 
     def both(warp):
         value = lambda h, s: jnp.sum(jnp.sin(warp(h, s)))  # noqa: E731
-        return (warp(h, s), *jax.grad(value, argnums=(0, 1))(h, s))
+        return jax.jit(lambda h, s: (warp(h, s), *jax.grad(value, argnums=(0, 1))(h, s)))(h, s)
 
     shifted = both(lambda h, s: warp_by_shifts(h, s, 1, boundary, 2))
     gathered = both(lambda h, s: warp_by_gather(h, s, 1, boundary))

@@ -1,5 +1,6 @@
 """Fixtures of trainings: a complete one with its compiled programs, and a model as pure functions with a batch."""
 
+import functools
 from types import SimpleNamespace
 
 import jax
@@ -22,12 +23,23 @@ def compiled_once(compiled_programs):
     prepare_jax()
 
 
+@pytest.fixture(scope="session")
+def train_once(tmp_path_factory):
+    """Function that trains without interruption at its first call; modules share the result: (surrogate, folder)."""
+
+    @functools.cache
+    def trained():
+        folder = tmp_path_factory.mktemp("complete")
+        with jax.numpy_dtype_promotion("standard"):
+            return train(folder=folder), folder
+
+    return trained
+
+
 @pytest.fixture(scope="module")
-def complete(compiled_once, tmp_path_factory):
+def complete(compiled_once, train_once):
     """A training without interruption: (surrogate, folder)."""
-    folder = tmp_path_factory.mktemp("complete")
-    with jax.numpy_dtype_promotion("standard"):
-        return train(folder=folder), folder
+    return train_once()
 
 
 class Tiny(SimpleNamespace):

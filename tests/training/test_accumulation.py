@@ -41,7 +41,9 @@ def assert_equal_up_to_rounding(found, expected, tolerance=1e-5):
         assert np.abs(a - b).max() <= tolerance * np.abs(b).max(initial=1e-6)
 
 
-@pytest.mark.parametrize("gradients", ["stop_gradient", "through_time"])
+@pytest.mark.parametrize(
+    "gradients", ["stop_gradient", pytest.param("through_time", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("program", [update, warm_up_update])
 def test_an_update_in_parts_is_the_update_of_the_whole_batch(program, gradients):
     config = dataclasses.replace(WHOLE, objective=dataclasses.replace(WHOLE.objective, gradients=gradients))

@@ -57,6 +57,7 @@ def test_a_diverged_training_stops_and_keeps_the_best_weights(tmp_path, monkeypa
     assert rollout_error(load(tmp_path).at(p)) == pytest.approx(records[-1]["validation_error"], rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_huge_learning_rate_diverges():
     config = dataclasses.replace(CONFIG, optimiser=AdamW(learning_rate=1e25, clip=0.0))
     with pytest.raises(Diverged):
@@ -70,6 +71,7 @@ def test_the_warm_up_has_its_own_learning_rate(monkeypatch):
         train()
 
 
+@pytest.mark.thorough
 def test_a_long_epoch_ends_soon_after_a_loss_that_is_not_finite(monkeypatch):
     monkeypatch.setattr(fitting, "_CHECKED_EVERY", 2)
     spoil(monkeypatch, 1, "losses")
@@ -91,7 +93,11 @@ def test_the_message_names_the_norms_and_the_trajectories_of_the_update(monkeypa
     assert (caught.value.update, caught.value.may_retry) == (10, True)
 
 
-@pytest.mark.parametrize(("number", "step"), [(4, 12), (40, 48)], ids=["inside", "in the last update"])
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [(4, 12), pytest.param(40, 48, marks=pytest.mark.thorough)],
+    ids=["inside", "in the last update"],
+)
 def test_weights_that_are_not_finite_are_neither_validated_nor_saved(tmp_path, monkeypatch, number, step):
     spoil(monkeypatch, number, "weights")
     monkeypatch.setattr(run_output, "_SHARE", np.inf)  # a checkpoint after every epoch
@@ -104,6 +110,7 @@ def test_weights_that_are_not_finite_are_neither_validated_nor_saved(tmp_path, m
         assert np.isfinite(rollout_error(load(tmp_path).at(p)))
 
 
+@pytest.mark.thorough
 def test_a_training_without_a_finite_validation_keeps_nothing_however_often_it_is_started(
     tmp_path, monkeypatch
 ):

@@ -61,6 +61,7 @@ def test_the_number_of_retries_is_bounded(tmp_path, monkeypatch):
     assert [step for step, _ in applied].count(14) == 3
 
 
+@pytest.mark.thorough
 def test_a_stopped_training_continues_with_its_learning_rate_bitwise(tmp_path, monkeypatch):
     with monkeypatch.context() as patched, pytest.warns(UserWarning, match="retry 1"):
         diverging(patched, 14, times=1)
@@ -86,6 +87,7 @@ def test_a_stopped_training_continues_with_its_learning_rate_bitwise(tmp_path, m
     assert without_seconds[0] == without_seconds[1]
 
 
+@pytest.mark.thorough
 def test_half_the_learning_rate_halves_the_changes_of_the_weights():
     config = dataclasses.replace(CONFIG, epochs=1, warmup_epochs=0, batch=14)
     before = weights(fresh())
@@ -101,6 +103,7 @@ def _after_one_update(config, factor):
         return weights(train(config))
 
 
+@pytest.mark.thorough
 def test_validations_that_blow_up_do_not_spoil_the_choice_of_the_best_weights(tmp_path, monkeypatch):
     """Two of ten validations have infinite errors, for one trajectory or for all; the others choose as without them."""
     calls = []

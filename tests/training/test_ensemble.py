@@ -85,6 +85,7 @@ def test_several_frames_and_bundles_are_averaged_too():
     np.testing.assert_allclose(found, np.mean(each, 0), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_stopped_training_goes_on_to_the_same_weights(folder, tmp_path, monkeypatch):
     validate, validations = fitting.Validation.__call__, []
 
@@ -102,6 +103,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(folder, tmp_path, monkey
     assert [r["epoch"] for r in read(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4]
 
 
+@pytest.mark.thorough
 def test_a_share_of_the_batch_is_another_one_for_each_member():
     shared = train(dataclasses.replace(SHORT, member_share=0.5), model=THREE)
     assert shared.members == 3
@@ -130,6 +132,7 @@ def test_the_log_has_means_over_members(folder):
     assert json.loads((folder / "model" / "config.json").read_text())["model"]["members"] == 3
 
 
+@pytest.mark.thorough
 def test_cape_train_takes_the_number_of_members():
     data = advection(np.repeat([0.5, 1.0], 4), samples=8)
     surrogate = cape.train(data, model=MODEL, training=SHORT, members=2, progress=False)

@@ -87,13 +87,15 @@ def test_averaged_weights_are_those_validated_and_kept(complete, tmp_path):
     assert found == pytest.approx(kept_error(tmp_path), rel=1e-4)
 
 
-def test_a_second_training_of_the_same_shapes_compiles_nothing(complete):
+def test_a_second_training_of_the_same_shapes_compiles_nothing():
+    train()
     compiled = update._cache_size()
     assert compiled > 0
     train(dataclasses.replace(CONFIG, epochs=12))
     assert update._cache_size() == compiled
 
 
+@pytest.mark.thorough
 def test_a_conditioning_without_a_first_guess_trains_from_the_first_epoch(tmp_path):
     config = dataclasses.replace(CONFIG, epochs=3)
     train(config, tmp_path, dataclasses.replace(MODEL, conditioning=FiLMConfig(width=4)))

@@ -120,8 +120,12 @@ class TestTraining:
             pytest.param(1, {}, marks=pytest.mark.slow),  # so begins the test of all updates
             (12, {}),
             pytest.param(48, {}, marks=pytest.mark.slow),
-            (14, {"epochs": 6, "validate_every": 1000, "storage": "stream", "ema": 0.5}),
-            (15, {"epochs": 6, "sampling": Weighted()}),
+            pytest.param(
+                14,
+                {"epochs": 6, "validate_every": 1000, "storage": "stream", "ema": 0.5},
+                marks=pytest.mark.thorough,
+            ),
+            pytest.param(15, {"epochs": 6, "sampling": Weighted()}, marks=pytest.mark.thorough),
         ],
         ids=["first", "end of an epoch", "last", "streamed", "sampled"],
     )
@@ -140,6 +144,7 @@ class TestTraining:
         untimed = {"seconds": 0, "waiting": 0}
         assert [record | untimed for record in records] == [record | untimed for record in expected]
 
+    @pytest.mark.thorough
     def test_a_training_may_be_stopped_at_every_update(self, tmp_path, monkeypatch, complete):
         for updates in (1, 2, 3, 4, 5):
             with (

@@ -24,6 +24,7 @@ train(OFTEN, Path(sys.argv[1]))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("standard_promotion")
 def test_a_killed_training_is_resumed_bitwise_and_leaves_nothing_behind(complete, tmp_path):
     folder = tmp_path / "run"

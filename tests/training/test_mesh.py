@@ -10,8 +10,14 @@ TOLERANCE = 1e-5  # relative
 
 @pytest.fixture(scope="module")
 def found(compiled_programs):
-    """What trainings on four devices give."""
-    return results("muon", "too_large", "automatic", "statistics", folder=compiled_programs)
+    """What four devices give without a training."""
+    return results("too_large", "automatic", "statistics", folder=compiled_programs)
+
+
+@pytest.fixture(scope="module")
+def muon(compiled_programs):
+    """What a training on four devices gives."""
+    return results("muon", folder=compiled_programs)["muon"]
 
 
 def assert_equal_to_one_device(case):
@@ -19,15 +25,16 @@ def assert_equal_to_one_device(case):
     assert max(case["weights"].values()) < TOLERANCE, case["weights"]
 
 
-def test_twenty_updates_on_four_devices_are_those_on_one(found):
-    assert_equal_to_one_device(found["muon"])
+@pytest.mark.thorough
+def test_twenty_updates_on_four_devices_are_those_on_one(muon):
+    assert_equal_to_one_device(muon)
 
 
-def test_an_update_communicates_the_gradients_once_and_nothing_else(found):
-    case = found["muon"]
-    assert list(case["collectives"]) == ["all-reduce"]
+@pytest.mark.thorough
+def test_an_update_communicates_the_gradients_once_and_nothing_else(muon):
+    assert list(muon["collectives"]) == ["all-reduce"]
     losses = 2 * 4  # prediction and auxiliary loss of four steps
-    assert sum(case["collectives"]["all-reduce"]) == case["numbers"] + losses
+    assert sum(muon["collectives"]["all-reduce"]) == muon["numbers"] + losses
 
 
 def test_statistics_over_the_batch_are_those_of_the_whole_batch(found):

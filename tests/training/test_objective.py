@@ -111,6 +111,7 @@ def test_with_autoregressive_inputs_the_losses_are_equal_and_the_gradients_are_n
         assert_close(stopped[1], through[1])
 
 
+@pytest.mark.thorough
 def test_truncated_gradients_are_those_of_a_loop_that_stops_them_after_every_second_step(tiny, ours, step):
     plan, frames = curricula.Plan(autoregressive=TRANSITIONS), tiny.frames
 
@@ -129,9 +130,8 @@ def test_truncated_gradients_are_those_of_a_loop_that_stops_them_after_every_sec
 
 def test_the_warm_up_objective_is_the_loss_of_the_first_guess_on_true_inputs(tiny, step):
     objective = Objective(noise=0.0, floor=0.0)
-    total, (losses, _) = evaluate_first_guess(
-        objective, tiny.model, tiny.params, tiny.model_state, tiny.given()
-    )
+    first_guess = jax.jit(evaluate_first_guess, static_argnums=(0, 1))
+    total, (losses, _) = first_guess(objective, tiny.model, tiny.params, tiny.model_state, tiny.given())
     guesses = jnp.stack([step(tiny.params, u).first_guess for u in tiny.frames[:-1]])
     assert_close(total, relative_l2(guesses, tiny.frames[1:], leading=2).mean(1).sum())
     assert total == losses.auxiliary
@@ -139,7 +139,8 @@ def test_the_warm_up_objective_is_the_loss_of_the_first_guess_on_true_inputs(tin
 
 def test_the_published_auxiliary_loss_is_a_sum_of_running_sums_without_the_last_step(tiny, step):
     objective = Objective(auxiliary=0.4, auxiliary_accumulates=True, noise=0.0, floor=0.0)
-    total, (losses, _) = evaluate(objective, tiny.model, tiny.params, tiny.model_state, tiny.given())
+    compiled = jax.jit(evaluate, static_argnums=(0, 1))
+    total, (losses, _) = compiled(objective, tiny.model, tiny.params, tiny.model_state, tiny.given())
     guesses = jnp.stack([step(tiny.params, u).first_guess for u in tiny.frames[:-1]])
     each = [float(e) for e in relative_l2(guesses, tiny.frames[1:], leading=2).mean(1)]
     running = [sum(each[: t + 1]) for t in range(TRANSITIONS - 1)]
@@ -147,7 +148,7 @@ def test_the_published_auxiliary_loss_is_a_sum_of_running_sums_without_the_last_
     assert float(total - losses.prediction) == pytest.approx(0.4 * sum(running), rel=1e-4)
 
 
-@pytest.mark.parametrize("accumulates", [False, True])
+@pytest.mark.parametrize("accumulates", [pytest.param(False, marks=pytest.mark.thorough), True])
 def test_a_few_steps_at_a_time_give_the_loss_and_gradient_of_all_at_once(tiny, monkeypatch, accumulates):
     objective = Objective(auxiliary=0.4, noise=0.1, auxiliary_accumulates=accumulates)
     arguments = (objective, tiny.model, tiny.params, tiny.model_state, tiny.given(autoregressive=3))

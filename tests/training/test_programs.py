@@ -37,6 +37,7 @@ def test_what_follows_the_first_update_is_compiled_in_the_background_and_once(co
     ]
 
 
+@pytest.mark.thorough
 def test_trajectories_shown_faster_have_a_program_of_their_own(compiled):
     config = dataclasses.replace(CONFIG, epochs=3, warmup_epochs=0, augmentation=Augmentation(strides=(1, 2)))
     train(config)

@@ -40,7 +40,9 @@ def killed_at(monkeypatch, validation):
     monkeypatch.setattr(fitting, "Validation", Killer)
 
 
-@pytest.mark.parametrize("validation", [1, 2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "validation", [1, pytest.param(2, marks=pytest.mark.thorough), pytest.param(10, marks=pytest.mark.slow)]
+)
 def test_a_training_stopped_and_resumed_is_the_same_bitwise(complete, tmp_path, monkeypatch, validation):
     with monkeypatch.context() as patched, pytest.raises(Killed):
         killed_at(patched, validation)
@@ -84,6 +86,7 @@ def test_a_training_saves_inside_an_epoch_after_some_time_and_resumes_there_bitw
     assert [{**record, "seconds": 0} for record in stopped] == [{**record, "seconds": 0} for record in whole]
 
 
+@pytest.mark.thorough
 def test_without_minutes_checkpoints_are_saved_at_the_ends_of_epochs_only(tmp_path, monkeypatch):
     numbers, save = [], Checkpoints.save
     monkeypatch.setattr(Checkpoints, "save", lambda *given: numbers.append(given[1]) or save(*given))
@@ -101,6 +104,7 @@ def test_streaming_gives_the_same_weights_bitwise(complete):
     assert_same_weights(train(dataclasses.replace(CONFIG, storage="stream")), complete[0])
 
 
+@pytest.mark.thorough
 def test_a_sampling_by_the_loss_trains_and_resumes_bitwise(complete, tmp_path, monkeypatch):
     config = dataclasses.replace(CONFIG, sampling=Weighted())
     whole = train(config)

@@ -30,10 +30,12 @@ def fno(compiled_programs):
     return results("fno 2d", folder=compiled_programs, program=divided_space.__file__)["fno 2d"]
 
 
+@pytest.mark.thorough
 def test_an_update_with_divided_space_is_that_of_one_device(fno):
     assert_equal_to_one_device(fno)
 
 
+@pytest.mark.thorough
 def test_spectral_layers_are_summed_once_and_propagators_exchanged_once(fno):
     found = fno["collectives"]  # of the input of a step, of the step and of its gradient
     assert found.keys() == {"all-reduce", "all-to-all"}
@@ -44,6 +46,7 @@ def test_spectral_layers_are_summed_once_and_propagators_exchanged_once(fno):
     assert len(found["all-reduce"]) == 3 * FNO.layers + 2  # and losses, and gradients
 
 
+@pytest.mark.thorough
 def test_memory_of_a_device_falls_as_space_is_divided(fno):
     assert fno["memory"] < 0.3
 

@@ -103,6 +103,7 @@ def test_a_channel_that_is_no_longer_conserved_is_known_as_such(start):
     assert build(from_start(start), changed).problem.conserved == (False,)
 
 
+@pytest.mark.thorough
 def test_a_training_records_its_start_and_the_next_one_both(start, tmp_path):
     once = dataclasses.replace(SHORT, epochs=1)
     first = cape.train(NEW, start=start, training=once, folder=tmp_path / "b", progress=False)

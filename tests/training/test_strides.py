@@ -43,6 +43,7 @@ def test_strides_are_drawn_for_every_update_and_are_the_same_when_resumed():
         assert set(np.unique(p)) == {8 / (frames.shape[1] - 1), 16 / (frames.shape[1] - 1)}
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("standard_promotion")
 def test_the_loss_of_batches_of_different_lengths_is_a_mean_over_steps(tmp_path):
     data = dataclasses.replace(

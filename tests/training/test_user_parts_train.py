@@ -88,6 +88,7 @@ def multiplied(compiled_once, tmp_path_factory):
         return train(config, folder, model_with(MultipliedConfig(), "thousandth")), folder
 
 
+@pytest.mark.thorough
 def test_a_conditioning_without_a_first_guess_has_no_warm_up(multiplied):
     records = read(multiplied[1] / "metrics.jsonl")
     assert [record["phase"] for record in records] == ["training"] * 4

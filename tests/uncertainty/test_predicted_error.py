@@ -115,6 +115,7 @@ def test_the_spread_of_members_is_a_feature():
     np.testing.assert_allclose(found.features[0, -2:], np.log([np.sqrt((spread**2).mean()), 0.3]), atol=1e-4)
 
 
+@pytest.mark.thorough
 def test_an_ensemble_is_calibrated_and_saved(tmp_path):
     problem = dependent_surrogate().problem
     ensemble = Surrogate(problem, ModelConfig(SMALL, FiLMConfig(width=4), members=3), rngs=nnx.Rngs(1))

@@ -11,7 +11,7 @@ from small_surrogates import problem_of
 
 import cape
 from cape.cli import main
-from cape.locate import locate
+from cape.datasets.simulate.writer import writing
 from cape.pretrained import save
 from cape.uncertainty.bands import expected_error
 from cape.uncertainty.calibrate import LEVELS, calibrate, coverage_table
@@ -144,13 +144,28 @@ def test_positions_and_features_have_their_scales():
     np.testing.assert_allclose([mean, size, roughness], [3, np.log(2), np.log(2 * np.pi)], atol=0.02)
 
 
-@pytest.mark.filterwarnings("ignore::cape.out_of_distribution.OutsideTrainedRange")
-def test_the_command_prints_the_coverage_and_stores_the_record(tmp_path, capsys, monkeypatch):
-    save(cape.load("advection1d"), tmp_path)
-    sample = str(locate("advection1d") / "sample.hdf5")
-    message = fails(capsys, "calibrate", str(tmp_path), "--data", sample, "--all-samples")
+def written(data, path) -> str:
+    """Write trajectories of advection to a file."""
+    with writing(
+        path,
+        parameters=data.parameters,
+        parameter_names=data.parameter_names,
+        coordinates=data.coordinates,
+        times=data.times,
+        initial_conditions=np.arange(data.samples),
+        channel_names=data.channel_names,
+        attributes={"equation": "advection", "boundary": "periodic"},
+    ) as put:
+        put(slice(None), slice(None), data.read())
+    return str(path)
+
+
+def test_the_command_prints_the_coverage_and_stores_the_record(surrogate, tmp_path, capsys):
+    model, data = tmp_path / "model", noisy(surrogate, 0)
+    save(dependent_surrogate(), model)
+    few, all_of_them = (written(data.select(range(n)), tmp_path / f"{n}.hdf5") for n in (18, len(VALUES)))
+    message = fails(capsys, "calibrate", str(model), "--data", few, "--all-samples")
     assert "expected at least 20 trajectories that were not trained on, got 18" in message
-    monkeypatch.setattr("cape.uncertainty.calibrate.FEWEST_TRAJECTORIES", 10)
-    assert main(["calibrate", str(tmp_path), "--data", sample, "--all-samples"]) == 0
+    assert main(["calibrate", str(model), "--data", all_of_them, "--all-samples"]) == 0
     out = capsys.readouterr().out
-    assert "interpolated" in out and str(tmp_path / FILE) in out and (tmp_path / FILE).is_file()
+    assert "interpolated" in out and str(model / FILE) in out and (model / FILE).is_file()
