@@ -1,7 +1,7 @@
 """A step in time of an equation with linear terms, products and forces, on a grid."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
 
 from cape.identification.matrix_exponential import matrix_exponential
+from cape.identification.small_grid import is_small, kept_modes, small_grid_products, with_kept_modes
 from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Factor, Term
 from cape.solvers.layers.divided_space import max_over_space, mean_over_space, own_part, whole_grid
 from cape.solvers.layers.fourier import Size, counting, fixed, integer_wave_numbers, irfftn, rfftn
@@ -33,22 +34,37 @@ def step(
     half = linear_part(terms, waves, on, c, 2 * pieces, u.shape[-1])
     if all(term.linear for term in terms):
         modes = apply_to_modes(half, apply_to_modes(half, modes))
+    elif is_small(grid):  # modes without products are advanced at once
+        rate = functools.partial(small_grid_products, terms, on.periodic, grid, c=c / pieces)
+        kept = _with_products(rate, kept_modes(half, grid), substeps, kept_modes(modes, grid))
+        whole = linear_part(terms, waves, on, c, jnp.ones_like(pieces), u.shape[-1])
+        modes = with_kept_modes(apply_to_modes(whole, modes), kept, grid)
     else:
         rate = functools.partial(products, terms, waves, grid, c=c / pieces)
-
-        def substep(_, modes):
-            first = rate(modes)
-            start = apply_to_modes(half, modes)
-            second = rate(start + 0.5 * apply_to_modes(half, first))
-            third = rate(start + 0.5 * second)
-            fourth = rate(apply_to_modes(half, start + third))
-            return (
-                apply_to_modes(half, start + (apply_to_modes(half, first) + 2 * (second + third)) / 6)
-                + fourth / 6
-            )
-
-        modes = jax.lax.fori_loop(0, substeps, substep, modes)
+        modes = _with_products(rate, half, substeps, modes)
     return jnp.moveaxis(irfftn(modes, grid, axes, mirrored), 1, -1)
+
+
+def _with_products(
+    rate: Callable[[Array], Array],
+    half: Array,
+    substeps: int | Array,
+    modes: Complex[Array, "batch channel *modes"],
+) -> Complex[Array, "batch channel *modes"]:
+    """Advance modes by substeps, given the rate of change by products and the linear part of half a substep."""
+
+    def substep(_, modes):
+        first = rate(modes)
+        start = apply_to_modes(half, modes)
+        second = rate(start + 0.5 * apply_to_modes(half, first))
+        third = rate(start + 0.5 * second)
+        fourth = rate(apply_to_modes(half, start + third))
+        return (
+            apply_to_modes(half, start + (apply_to_modes(half, first) + 2 * (second + third)) / 6)
+            + fourth / 6
+        )
+
+    return jax.lax.fori_loop(0, substeps, substep, modes)
 
 
 def substeps_on_grid(substeps: int | Array, space: Sequence[Size], trained: Sequence[int]) -> int | Array:
