@@ -6,8 +6,8 @@ The values are those on the card, by kind: seen, interpolated and extrapolated. 
 that no training has. They are simulated on both grids, as the training data were, and the surrogate rolls out from the
 first frame on each grid. nRMSE is the mean over frames, channels, trajectories and values, with the standard deviation
 over seeds. Each grid has its own simulation. "trained grid, finer simulation" compares the rollouts on the trained grid
-with the simulation on the finer one, interpolated. "simulations" compares the two simulations. `--into` replaces the table of a page that follows the mark
-<!-- finer grid -->.
+with the simulation on the finer one, interpolated. "simulations" compares the two simulations. `--into` replaces the
+table of a page that follows the mark <!-- finer grid -->.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """The comparison of a surrogate with the numerical solver of its equation, at equal error."""
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -46,8 +47,10 @@ def nrmse(u: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.sqrt(((u - truth) ** 2).mean(space) / (truth**2).mean(space))))
 
 
-def median_times(calls: Calls, seconds: float, repeats: int) -> dict[str, float]:
-    """Return the median time of each call in milliseconds.
+def median_times(
+    calls: Calls, seconds: float, repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Return the median time of each call in milliseconds by a clock in seconds.
 
     The calls alternate for `seconds`, at least `repeats` times.
     """
@@ -57,9 +60,9 @@ def median_times(calls: Calls, seconds: float, repeats: int) -> dict[str, float]
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or min(map(len, times.values())) < repeats:
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = clock()
             jax.block_until_ready(call())
-            times[name].append(1e3 * (time.perf_counter() - start))
+            times[name].append(1e3 * (clock() - start))
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -72,15 +75,24 @@ class Comparison:
         largest_batch: number of trajectories of the largest batch that is timed.
         finer: how many times finer than the surrogate's grid the reference is, an odd number.
         repeats: number of timings of a call, at least.
+        clock: measures times in seconds, such as `time.process_time`.
 
     Raises:
         SystemExit: the equation has no solver to compare with, or the surrogate is not of simulated data.
     """
 
-    def __init__(self, surrogate: Surrogate, samples: int, largest_batch: int, finer: int, repeats: int = 5):
+    def __init__(
+        self,
+        surrogate: Surrogate,
+        samples: int,
+        largest_batch: int,
+        finer: int,
+        repeats: int = 5,
+        clock: Callable[[], float] = time.perf_counter,
+    ):
         problem = surrogate.problem
         self.surrogate, self.problem, self.samples, self.finer = surrogate, problem, samples, finer
-        self.repeats = repeats
+        self.median_times = functools.partial(median_times, repeats=repeats, clock=clock)
         self.equation = find_equation(problem.equation)
         if self.equation.name == "advection":
             raise SystemExit("advection is solved exactly by a formula: there is no solver to compare with")
@@ -169,14 +181,14 @@ class Comparison:
         }
         if solvers:
             candidates = {str(i): call(solver.cells, solver.settings) for i, solver in enumerate(solvers)}
-            times = median_times(candidates, 0.0, self.repeats) if len(candidates) > 1 else {"0": 0.0}
+            times = self.median_times(candidates, 0.0) if len(candidates) > 1 else {"0": 0.0}
             fastest = solvers[int(min(times, key=times.__getitem__))]
             calls["solver"] = call(fastest.cells, fastest.settings)
             setting = settings_text(fastest.settings)
             result |= {"cells": fastest.cells, "solver_error": fastest.error, "setting": setting}
         if batch == 1:
             calls["usual"] = call(self.points, {})
-        times = median_times(calls, seconds, self.repeats)
+        times = self.median_times(calls, seconds)
         result |= {f"{name}_ms": value for name, value in times.items()}
         if solvers and times["solver"] < times["surrogate"]:
             finer = (cells for cells in CELLS if cells > fastest.cells)
@@ -190,7 +202,7 @@ class Comparison:
         for cells in grids:
             if cells > 4 * self.points:
                 break
-            solver_ms = median_times({"solver": call(cells, settings)}, 0.0, 1)["solver"]
+            solver_ms = self.median_times({"solver": call(cells, settings)}, 0.0, repeats=1)["solver"]
             if solver_ms > surrogate_ms:
                 error = self._error(self._solve_samples(values, cells, **settings), truth)
                 return {"slower_cells": cells, "slower_ms": solver_ms, "slower_error": error}

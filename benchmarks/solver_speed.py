@@ -10,13 +10,14 @@ slower.
 
 The comparison favours the solver. It starts from the exact initial functions. Its result is brought to the surrogate's
 grid by the better of two interpolations. Neither is timed. Both contenders are compiled beforehand; they alternate, and
-the median time counts. JAX's threads and device are not changed. `--into` replaces the table of a page that follows the
-mark <!-- solver speed MODEL -->.
+the median time counts, with `--cpu-time` that of all threads, for machines that other programs use. JAX's threads and
+device are not changed. `--into` replaces the table of a page that follows the mark <!-- solver speed MODEL -->.
 """
 
 import argparse
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,9 @@ def main() -> None:
     parser.add_argument("--finer", type=int, default=5, help="how many times finer the reference is, odd")
     parser.add_argument("--seconds", type=float, default=5.0, help="duration of each timing")
     parser.add_argument("--repeats", type=int, default=5, help="timings of each call, at least")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="CPU time of all threads, not that of a clock"
+    )
     parser.add_argument("--out", help="JSON file to write")
     parser.add_argument("--into", type=Path, help="page whose table is replaced")
     arguments = parser.parse_args()
@@ -117,8 +121,9 @@ def main() -> None:
         vectors = parameter_vectors(problem, arguments.parameter)
     except ValueError as error:
         raise SystemExit(str(error)) from None
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
     comparison = Comparison(
-        surrogate, arguments.samples, max(arguments.batch), arguments.finer, arguments.repeats
+        surrogate, arguments.samples, max(arguments.batch), arguments.finer, arguments.repeats, clock
     )
     rows = []
     for values in vectors:
