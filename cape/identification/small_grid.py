@@ -18,7 +18,7 @@ from cape.solvers.layers.divided_space import space_parts
 from cape.solvers.layers.fourier import Size, fixed
 
 _MOST_POINTS = 64  # along an axis
-Modes = Complex[Array, "batch channel kx ky"]
+Kept = Complex[Array, "batch channel i j"]
 
 
 def is_small(grid: Sequence[Size]) -> bool:
@@ -28,13 +28,15 @@ def is_small(grid: Sequence[Size]) -> bool:
 
 def kept_modes(
     modes: Complex[Array, "*leading kx ky"], grid: Sequence[int]
-) -> Complex[Array, "*leading kx ky"]:
+) -> Complex[Array, "*leading i j"]:
     """Return the modes that dealiasing keeps: kx = 0, …, m, −m, …, −1 and ky = 0, …, m with m = n/3 of n points."""
     m, n = map(_highest, grid)
     return jnp.concatenate([modes[..., : m + 1, : n + 1], modes[..., modes.shape[-2] - m :, : n + 1]], -2)
 
 
-def with_kept_modes(modes: Modes, kept: Modes, grid: Sequence[int]) -> Modes:
+def with_kept_modes(
+    modes: Complex[Array, "batch channel kx ky"], kept: Kept, grid: Sequence[int]
+) -> Complex[Array, "batch channel kx ky"]:
     """Replace the modes that dealiasing keeps."""
     m, n = map(_highest, grid)
     modes = modes.at[..., : m + 1, : n + 1].set(kept[..., : m + 1, :])
@@ -42,8 +44,8 @@ def with_kept_modes(modes: Modes, kept: Modes, grid: Sequence[int]) -> Modes:
 
 
 def small_grid_products(
-    terms: tuple[Term, ...], periodic: tuple[bool, ...], grid: tuple[int, int], modes: Modes, c: Array
-) -> Modes:
+    terms: tuple[Term, ...], periodic: tuple[bool, ...], grid: tuple[int, int], modes: Kept, c: Array
+) -> Kept:
     """Return the contribution of products and forces with coefficients c, as `products` does, to the kept modes."""
     units = [WAVE_NUMBER_UNIT * (1 if around else 2) for around in periodic]
     waves = [_wave_numbers(n) / unit for n, unit in zip(grid, units, strict=True)]
@@ -64,7 +66,8 @@ def small_grid_products(
     for number, term in enumerate(terms):
         if len(term.factors) == 1 and term.explicit:
             derivative = _multiplier(term.factors[0], waves) * modes[:, term.factors[0].channel]
-            result = result.at[:, term.output].add(c[:, number, None, None] * derivative)
+            rate = c[:, number, None, None].astype(modes.dtype)
+            result = result.at[:, term.output].add(rate * derivative)
     return result
 
 
@@ -79,13 +82,13 @@ def _wave_numbers(points: int) -> np.ndarray:
 
 
 def _multiplier(factor: Factor, waves: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the factor (i k)^power, over −k² for a stream function, of the kept modes [kx, ky]."""
+    """Return the factor (i k)^power, over −k² for a stream function, of the kept modes [1, kx, ky]."""
     kx, ky = np.append(waves[0], -waves[0][:0:-1])[:, None], waves[1][None]
     size = (1j * kx) ** factor.powers[0] * (1j * ky) ** factor.powers[1]
     if factor.stream:
         square = kx**2 + ky**2
         size = np.where(square == 0, 0.0, -size / np.where(square == 0, 1.0, square))
-    return size.astype(np.complex64)
+    return size.astype(np.complex64)[None]
 
 
 def _values(
@@ -93,7 +96,7 @@ def _values(
     waves: Sequence[np.ndarray],
     grid: tuple[int, int],
     units: Sequence[float],
-    modes: Modes,
+    modes: Kept,
 ) -> dict[Factor, Float[Array, "batch y x"]]:
     """Evaluate derivatives on the grid."""
     if not factors:
@@ -123,7 +126,7 @@ def _basis(points: int, unit: float, power: int) -> Float[np.ndarray, "function 
     return np.concatenate([waves.real, waves.imag[1:]]).astype(np.float32)
 
 
-def _to_real_basis(modes: Modes, grid: tuple[int, int]) -> Float[Array, "batch channel i j"]:
+def _to_real_basis(modes: Kept, grid: tuple[int, int]) -> Float[Array, "batch channel function_x function_y"]:
     """Return the coefficients of cosines and sines along both axes."""
     m, _ = map(_highest, grid)
     positive, negative = modes[:, :, 1 : m + 1], modes[:, :, :m:-1]
@@ -131,10 +134,11 @@ def _to_real_basis(modes: Modes, grid: tuple[int, int]) -> Float[Array, "batch c
     cosines = jnp.concatenate([even.real, -odd.imag], 2)
     sines = jnp.concatenate([-even.imag, -odd.real], 2)[..., 1:]
     weight = np.where(_wave_numbers(grid[1]) > 0, 2.0, 1.0).astype(np.float32) / np.float32(grid[0] * grid[1])
-    return jnp.concatenate([cosines * weight, sines * weight[1:]], -1)
+    weight = weight[None, None, None]
+    return jnp.concatenate([cosines * weight, sines * weight[..., 1:]], -1)
 
 
-def _to_modes(values: Float[Array, "batch channel y x"], grid: tuple[int, int]) -> Modes:
+def _to_modes(values: Float[Array, "batch channel y x"], grid: tuple[int, int]) -> Kept:
     """Return the kept modes of values on the grid."""
     x, y = (_basis(n, 1.0, 0) for n in grid)
     u = _einsum("bcyi,jy->bcij", _einsum("bcyx,ix->bcyi", values, x), y)
