@@ -53,10 +53,10 @@ def small_grid_products(
     values = _values(
         list(dict.fromkeys(f for term in products for f in term.factors)), waves, grid, units, modes
     )
-    rates: list[Array] = [jnp.zeros((len(modes), *grid[::-1]), jnp.float32)] * modes.shape[1]
+    rates = [jnp.zeros((len(modes), *grid[::-1]), jnp.float32)] * modes.shape[1]
     for number, term in enumerate(terms):
         if not term.factors:
-            value = _force(term, grid)[None]
+            value = jnp.asarray(_force(term, grid))[None]
         elif len(term.factors) > 1:
             value = functools.reduce(jnp.multiply, [values[factor] for factor in term.factors])
         else:
@@ -110,7 +110,7 @@ def _values(
     u = _to_real_basis(jnp.stack(chosen, 1), grid)
     matrices = np.stack([_basis(grid[1], units[1], power) for power in along_y], 1)
     u = _einsum("bsij,jqy->bsqyi", u, matrices)
-    values = {}
+    values: dict[Factor, Array] = {}
     for power in sorted({f.powers[0] for f in factors}):
         those = [f for f in factors if f.powers[0] == power]
         parts = [u[:, sources.index((f.channel, f.stream)), along_y.index(f.powers[1])] for f in those]
