@@ -122,7 +122,11 @@ class Comparison:
     def coarsest(
         self, values: np.ndarray, truth: np.ndarray, settings: Settings, bound: float
     ) -> CoarseSolver | None:
-        """Find the coarsest grid on which the solver's error is at most `bound`; None if no grid of CELLS will do."""
+        """Find the coarsest grid on which the solver's error is at most `bound`; None if no grid of CELLS will do.
+
+        The search ends at a grid finer than the surrogate's that hardly lowers the error: the time step is too long.
+        """
+        last = np.inf
         for cells in CELLS:
             if cells > 4 * self.points:
                 return None
@@ -133,6 +137,9 @@ class Comparison:
             error = self._error(u, truth)
             if error <= bound:
                 return CoarseSolver(settings, cells, error)
+            if cells > self.points and error > 0.9 * last:
+                return None
+            last = error
         return None
 
     def at(self, values: np.ndarray, batches: Sequence[int], seconds: float) -> dict[str, Any]:
