@@ -7,7 +7,7 @@ that no training has. They are simulated on both grids, as the training data wer
 first frame on each grid. nRMSE is the mean over frames, channels, trajectories and values, with the standard deviation
 over seeds. Each grid has its own simulation. "trained grid, finer simulation" compares the rollouts on the trained grid
 with the simulation on the finer one, interpolated. "simulations" compares the two simulations. `--into` replaces the
-table of a page that follows the mark <!-- finer grid -->.
+table of a page that follows the mark <!-- finer grid NAMES -->.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def main() -> None:
     text = table([HEAD, *itertools.chain(*(lines(name, *options) for name in arguments.names))])
     print(text)
     if arguments.into:
-        replace_table(arguments.into, "<!-- finer grid -->", text)
+        replace_table(arguments.into, f"<!-- finer grid {' '.join(arguments.names)} -->", text)
 
 
 if __name__ == "__main__":

@@ -52,11 +52,11 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
     for row in rows:
         for timed in row["batches"]:
-            cells = [", ".join(f"{k} {v:.3g}" for k, v in row["parameters"].items()), f"{row['error']:.4f}"]
+            cells = [", ".join(f"{k} {v:.3g}" for k, v in row["parameters"].items()), f"{row['error']:.2g}"]
             cells += [str(timed["batch"]), f"{timed['surrogate_ms']:.2f}"]
             if "solver_ms" in timed:
                 ratio = timed["solver_ms"] / timed["surrogate_ms"]
-                cells += [str(timed["cells"]), timed["setting"], f"{timed['solver_error']:.4f}"]
+                cells += [str(timed["cells"]), timed["setting"], f"{timed['solver_error']:.2g}"]
                 cells.append(f"{timed['solver_ms']:.2f}")
                 cells.append(f"{ratio:.2f} ({'surrogate' if ratio > 1 else 'solver'} wins)")
                 cells.append(_wins_from(timed))
@@ -71,9 +71,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def _wins_from(timed: dict[str, Any]) -> str:
     """Format the coarsest grid on which the solver is slower than the surrogate, and the solver's error there."""
     if timed["solver_ms"] > timed["surrogate_ms"]:
-        return f"{timed['cells']}, {timed['solver_error']:.4f}"
+        return f"{timed['cells']}, {timed['solver_error']:.2g}"
     return (
-        f"{timed['slower_cells']}, {timed['slower_error']:.4f}" if "slower_cells" in timed else "none tried"
+        f"{timed['slower_cells']}, {timed['slower_error']:.2g}" if "slower_cells" in timed else "none tried"
     )
 
 

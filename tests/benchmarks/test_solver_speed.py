@@ -84,8 +84,8 @@ def test_a_table_and_json_are_printed(model, monkeypatch, capsys):
 def test_a_line_tells_from_which_grid_on_the_surrogate_is_faster():
     timed = {"solver_ms": 1.0, "surrogate_ms": 2.0, "cells": 16, "solver_error": 0.1}
     assert solver_speed._wins_from(timed) == "none tried"
-    assert solver_speed._wins_from(timed | {"slower_cells": 32, "slower_error": 0.02}) == "32, 0.0200"
-    assert solver_speed._wins_from(timed | {"solver_ms": 3.0}) == "16, 0.1000"
+    assert solver_speed._wins_from(timed | {"slower_cells": 32, "slower_error": 0.02}) == "32, 0.02"
+    assert solver_speed._wins_from(timed | {"solver_ms": 3.0}) == "16, 0.1"
 
 
 def test_errors_name_what_was_expected():
