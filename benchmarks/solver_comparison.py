@@ -1,5 +1,6 @@
 """The comparison of a surrogate with the numerical solver of its equation, at equal error."""
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from interpolation import interpolations
-from solver_settings import Settings, settings_text, unrefined_settings
+from solver_settings import Settings, reference_settings, settings_text, unrefined_settings
 
 from cape.datasets.equations.equation import InitialConditions, find_equation
 from cape.surrogate import Surrogate
@@ -46,17 +47,22 @@ def nrmse(u: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.sqrt(((u - truth) ** 2).mean(space) / (truth**2).mean(space))))
 
 
-def median_times(calls: Calls, seconds: float) -> dict[str, float]:
-    """Return the median time of each call in milliseconds. The calls alternate for `seconds`, at least five times."""
+def median_times(
+    calls: Calls, seconds: float, repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Return the median time of each call in milliseconds by a clock in seconds.
+
+    The calls alternate for `seconds`, at least `repeats` times.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         jax.block_until_ready(call())
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or min(map(len, times.values())) < 5:
+    while time.perf_counter() < end or min(map(len, times.values())) < repeats:
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = clock()
             jax.block_until_ready(call())
-            times[name].append(1e3 * (time.perf_counter() - start))
+            times[name].append(1e3 * (clock() - start))
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -68,14 +74,25 @@ class Comparison:
         samples: number of trajectories that errors are measured on.
         largest_batch: number of trajectories of the largest batch that is timed.
         finer: how many times finer than the surrogate's grid the reference is, an odd number.
+        repeats: number of timings of a call, at least.
+        clock: measures times in seconds, such as `time.process_time`.
 
     Raises:
         SystemExit: the equation has no solver to compare with, or the surrogate is not of simulated data.
     """
 
-    def __init__(self, surrogate: Surrogate, samples: int, largest_batch: int, finer: int):
+    def __init__(
+        self,
+        surrogate: Surrogate,
+        samples: int,
+        largest_batch: int,
+        finer: int,
+        repeats: int = 5,
+        clock: Callable[[], float] = time.perf_counter,
+    ):
         problem = surrogate.problem
         self.surrogate, self.problem, self.samples, self.finer = surrogate, problem, samples, finer
+        self.median_times = functools.partial(median_times, repeats=repeats, clock=clock)
         self.equation = find_equation(problem.equation)
         if self.equation.name == "advection":
             raise SystemExit("advection is solved exactly by a formula: there is no solver to compare with")
@@ -97,16 +114,19 @@ class Comparison:
         return self.equation.solve(initial, *columns, resolution=cells, times=self.times, **settings)
 
     def reference(self, values: np.ndarray) -> np.ndarray:
-        """Solve on the fine grid, and return the values at the surrogate's points, which this grid contains."""
-        fine = self._solve_samples(values, self.finer * self.points)
+        """Solve on the fine grid in short steps, and return the values at the surrogate's points, which it contains."""
+        fine = self._solve_samples(values, self.finer * self.points, **reference_settings(self.equation))
         coarse = (slice(self.finer // 2, None, self.finer),) * self.problem.dimension
         return fine[(slice(None), slice(None), *coarse)]
 
     def coarsest(
         self, values: np.ndarray, truth: np.ndarray, settings: Settings, bound: float
     ) -> CoarseSolver | None:
-        """Find the coarsest grid on which the solver's error is at most `bound`; None if no grid of CELLS will do."""
-        periodic = self.problem.boundaries[0] == "periodic"
+        """Find the coarsest grid on which the solver's error is at most `bound`; None if no grid of CELLS will do.
+
+        The search ends at a grid finer than the surrogate's that hardly lowers the error: the time step is too long.
+        """
+        last = np.inf
         for cells in CELLS:
             if cells > 4 * self.points:
                 return None
@@ -114,9 +134,12 @@ class Comparison:
                 u = self._solve_samples(values, cells, **settings)
             except ValueError:  # the grid is too coarse for the scheme
                 continue
-            error = min(nrmse(way, truth) for way in interpolations(u, self.points, periodic))
+            error = self._error(u, truth)
             if error <= bound:
                 return CoarseSolver(settings, cells, error)
+            if cells > self.points and error > 0.9 * last:
+                return None
+            last = error
         return None
 
     def at(self, values: np.ndarray, batches: Sequence[int], seconds: float) -> dict[str, Any]:
@@ -165,14 +188,37 @@ class Comparison:
         }
         if solvers:
             candidates = {str(i): call(solver.cells, solver.settings) for i, solver in enumerate(solvers)}
-            times = median_times(candidates, 0.0) if len(candidates) > 1 else {"0": 0.0}
+            times = self.median_times(candidates, 0.0) if len(candidates) > 1 else {"0": 0.0}
             fastest = solvers[int(min(times, key=times.__getitem__))]
             calls["solver"] = call(fastest.cells, fastest.settings)
             setting = settings_text(fastest.settings)
             result |= {"cells": fastest.cells, "solver_error": fastest.error, "setting": setting}
         if batch == 1:
             calls["usual"] = call(self.points, {})
-        return result | {f"{name}_ms": value for name, value in median_times(calls, seconds).items()}
+        times = self.median_times(calls, seconds)
+        result |= {f"{name}_ms": value for name, value in times.items()}
+        if solvers and times["solver"] < times["surrogate"]:
+            finer = (cells for cells in CELLS if cells > fastest.cells)
+            result |= self._slower_grid(values, truth, fastest.settings, call, finer, times["surrogate"])
+        return result
+
+    def _slower_grid(
+        self, values, truth, settings: Settings, call, grids, surrogate_ms: float
+    ) -> dict[str, Any]:
+        """Find the coarsest of finer grids on which the solver is slower than the surrogate, and its error there."""
+        for cells in grids:
+            if cells > 4 * self.points:
+                break
+            solver_ms = self.median_times({"solver": call(cells, settings)}, 0.0, repeats=1)["solver"]
+            if solver_ms > surrogate_ms:
+                error = self._error(self._solve_samples(values, cells, **settings), truth)
+                return {"slower_cells": cells, "slower_ms": solver_ms, "slower_error": error}
+        return {}
+
+    def _error(self, u: np.ndarray, truth: np.ndarray) -> float:
+        """Compute the nRMSE on the surrogate's grid of a solution on another one, by the better interpolation."""
+        periodic = self.problem.boundaries[0] == "periodic"
+        return min(nrmse(way, truth) for way in interpolations(u, self.points, periodic))
 
     def _solve_samples(self, values: np.ndarray, cells: int, **settings) -> np.ndarray:
         return self.solve(self.initial.select(slice(self.samples)), self.samples, values, cells, **settings)

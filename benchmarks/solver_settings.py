@@ -30,6 +30,12 @@ def unrefined_settings(equation: Equation) -> list[Settings]:
     return [unrefined | dict(zip(cheaper, values, strict=True)) for values in combined]
 
 
+def reference_settings(equation: Equation) -> Settings:
+    """Return the settings of a reference: a fourth of the usual time step, if the solver has one."""
+    step = inspect.signature(equation.solve).parameters.get("step")
+    return {} if step is None else {"step": step.default / 4}
+
+
 def settings_text(settings: Settings) -> str:
     """Format settings for a table, without the refinement."""
     shown = {

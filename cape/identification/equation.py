@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from cape.identification.parameter_basis import basis_functions
-from cape.identification.step import keep_mean, step
+from cape.identification.step import keep_mean, step, substeps_on_grid
 from cape.identification.terms import Term, axes_of
 from cape.identification.variables import Variable, check_variables, from_variables, to_variables
 from cape.problem import Problem
-from cape.solvers.layers.divided_space import mean_over_space
+from cape.solvers.layers.divided_space import mean_over_space, whole_grid
 
 _LARGEST_CHANGE = 10.0  # of a step, over the root mean square of the fields in standard deviations
 
@@ -129,12 +129,13 @@ def advance(
         c: dimensionless coefficients of the terms.
         scheme: integrates a time step, with the arguments of `step`.
         conserved: which channels keep their mean over space; None: those of the problem.
-        substeps: of the time step; None: those of the equation.
+        substeps: of the time step on the trained grid; None: those of the equation. Finer grids take more.
     """
     std = jnp.asarray(problem.channel_std, u.dtype).reshape((1,) * (u.ndim - 1) + (-1,))
     on = axes_of(problem.boundaries, problem.resolution, equation.odd)
     on = dataclasses.replace(on, growth=equation.growth)
     number = equation.substeps if substeps is None else substeps
+    number = substeps_on_grid(number, whole_grid(u.shape[1:-1]), problem.resolution)
     v = scheme(equation.terms, on, number, to_variables(equation.variables, problem, u), c)
     kept = problem.conserved if conserved is None else conserved
     after = keep_mean(u, from_variables(equation.variables, problem, v), kept)

@@ -1,7 +1,7 @@
 """A step in time of an equation with linear terms, products and forces, on a grid."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
 
 from cape.identification.matrix_exponential import matrix_exponential
+from cape.identification.small_grid import is_small, kept_modes, small_grid_products, with_kept_modes
 from cape.identification.terms import WAVE_NUMBER_UNIT, Axes, Factor, Term
 from cape.solvers.layers.divided_space import max_over_space, mean_over_space, own_part, whole_grid
-from cape.solvers.layers.fourier import counting, integer_wave_numbers, irfftn, rfftn
+from cape.solvers.layers.fourier import Size, counting, fixed, integer_wave_numbers, irfftn, rfftn
 
 
 def step(
@@ -33,27 +34,56 @@ def step(
     half = linear_part(terms, waves, on, c, 2 * pieces, u.shape[-1])
     if all(term.linear for term in terms):
         modes = apply_to_modes(half, apply_to_modes(half, modes))
+    elif is_small(grid):  # modes without products are advanced at once
+        rate = functools.partial(small_grid_products, terms, on.periodic, grid, c=c / pieces)
+        kept = _with_products(rate, kept_modes(half, grid), substeps, kept_modes(modes, grid))
+        whole = linear_part(terms, waves, on, c, jnp.ones_like(pieces), u.shape[-1])
+        modes = with_kept_modes(apply_to_modes(whole, modes), kept, grid)
     else:
         rate = functools.partial(products, terms, waves, grid, c=c / pieces)
-
-        def substep(_, modes):
-            first = rate(modes)
-            start = apply_to_modes(half, modes)
-            second = rate(start + 0.5 * apply_to_modes(half, first))
-            third = rate(start + 0.5 * second)
-            fourth = rate(apply_to_modes(half, start + third))
-            return (
-                apply_to_modes(half, start + (apply_to_modes(half, first) + 2 * (second + third)) / 6)
-                + fourth / 6
-            )
-
-        modes = jax.lax.fori_loop(0, substeps, substep, modes)
+        modes = _with_products(rate, half, substeps, modes)
     return jnp.moveaxis(irfftn(modes, grid, axes, mirrored), 1, -1)
+
+
+def _with_products(
+    rate: Callable[[Array], Array],
+    half: Array,
+    substeps: int | Array,
+    modes: Complex[Array, "batch channel *modes"],
+) -> Complex[Array, "batch channel *modes"]:
+    """Advance modes by substeps, given the rate of change by products and the linear part of half a substep."""
+
+    def substep(_, modes):
+        first = rate(modes)
+        start = apply_to_modes(half, modes)
+        second = rate(start + 0.5 * apply_to_modes(half, first))
+        third = rate(start + 0.5 * second)
+        fourth = rate(apply_to_modes(half, start + third))
+        return (
+            apply_to_modes(half, start + (apply_to_modes(half, first) + 2 * (second + third)) / 6)
+            + fourth / 6
+        )
+
+    return jax.lax.fori_loop(0, substeps, substep, modes)
+
+
+def substeps_on_grid(substeps: int | Array, space: Sequence[Size], trained: Sequence[int]) -> int | Array:
+    """Return the number of substeps on a grid that is finer than the one the number was fitted on.
+
+    The longest stable substep of products with first derivatives is proportional to the spacing of the points. A
+    coarser grid keeps the number, so that substeps are not longer than in training. The number of a grid whose size is
+    a symbol of `jax.export` is computed by the program.
+    """
+    if fixed(space) and isinstance(substeps, int):
+        return max(substeps, *(-(-substeps * n // points) for n, points in zip(space, trained, strict=True)))
+    number = jnp.asarray(substeps, jnp.int32)
+    needed = [-(-number * jnp.asarray(n, jnp.int32) // m) for n, m in zip(space, trained, strict=True)]
+    return functools.reduce(jnp.maximum, needed, number)
 
 
 def transform(
     on: Axes, u: Float[Array, "batch *space channel"]
-) -> tuple[Complex[Array, "batch channel *modes"], tuple[int, ...]]:
+) -> tuple[Complex[Array, "batch channel *modes"], tuple[Size, ...]]:
     """Return the modes of u, continued by its mirror image at axes that are not periodic, and the whole grid."""
     axes = tuple(range(2, u.ndim))
     signs = jnp.asarray(on.signs(u.shape[-1]), u.dtype).reshape((1, -1) + (1,) * len(axes))
@@ -61,7 +91,7 @@ def transform(
     return rfftn(jnp.moveaxis(u, -1, 1), axes, on.mirrored, signs), grid
 
 
-def wave_numbers(grid: tuple[int, ...], periodic: tuple[bool, ...]) -> list[Array]:
+def wave_numbers(grid: tuple[Size, ...], periodic: tuple[bool, ...]) -> list[Array]:
     """Return k / unit of every axis, each [*modes] with axes of length 1 for the other axes."""
     waves = []
     for axis, (k, around) in enumerate(zip(integer_wave_numbers(grid), periodic, strict=True)):
@@ -134,7 +164,7 @@ def apply_to_modes(multiplier: Array, modes: Array) -> Array:
 
 
 def products(
-    terms: tuple[Term, ...], waves: list[Array], grid: tuple[int, ...], modes: Array, c: Array
+    terms: tuple[Term, ...], waves: list[Array], grid: tuple[Size, ...], modes: Array, c: Array
 ) -> Array:
     """Return the contribution [batch, channel, *modes] of products and forces with coefficients c."""
     highest = [max_over_space(jnp.abs(wave).max()) for wave in waves]
@@ -150,7 +180,7 @@ def products(
 
 
 def term_values(
-    terms: Sequence[Term], waves: list[Array], grid: tuple[int, ...], modes: Array
+    terms: Sequence[Term], waves: list[Array], grid: tuple[Size, ...], modes: Array
 ) -> list[Array]:
     """Evaluate terms on the grid, without their coefficients, each [batch or 1, *grid]."""
     axes = tuple(range(2, modes.ndim))
@@ -168,7 +198,7 @@ def term_values(
     ]
 
 
-def _force(term: Term, grid: tuple[int, ...]) -> Float[Array, "*grid"]:
+def _force(term: Term, grid: tuple[Size, ...]) -> Float[Array, "*grid"]:
     """Evaluate the cosine or sine of a force at the cell centres."""
     phases = []
     for axis, (k, n) in enumerate(zip(term.wave, grid, strict=True)):

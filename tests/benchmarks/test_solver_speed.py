@@ -49,6 +49,13 @@ def test_the_solver_is_as_coarse_as_its_error_allows(model):
     u = comparison.solve(comparison.initial, 4, values, coarser, **settings)
     assert min(nrmse(way, truth) for way in interpolations(u, 16, True)) > 0.02
     assert comparison.coarsest(values, truth, settings, 0.0) is None
+    comparison.median_times = lambda calls, *_, **__: {"solver": calls["solver"]()}
+    times = lambda cells, settings: lambda: float(cells)  # noqa: E731
+    slower = comparison._slower_grid(values, truth, settings, times, iter((8, 12, 16, 24, 32)), 20.0)
+    assert slower["slower_cells"] == slower["slower_ms"] == 24
+    u = comparison.solve(comparison.initial, 4, values, 24, **settings)
+    assert slower["slower_error"] == min(nrmse(way, truth) for way in interpolations(u, 16, True))
+    assert comparison._slower_grid(values, truth, settings, times, iter((8, 256)), 20.0) == {}
 
 
 def test_a_table_and_json_are_printed(model, monkeypatch, capsys):
@@ -72,6 +79,13 @@ def test_a_table_and_json_are_printed(model, monkeypatch, capsys):
     (row,) = json.loads(printed[-1])["rows"]
     assert [b["batch"] for b in row["batches"]] == [1, 2]
     assert all(b["solver_error"] <= row["error"] and b["solver_ms"] > 0 for b in row["batches"])
+
+
+def test_a_line_tells_from_which_grid_on_the_surrogate_is_faster():
+    timed = {"solver_ms": 1.0, "surrogate_ms": 2.0, "cells": 16, "solver_error": 0.1}
+    assert solver_speed._wins_from(timed) == "none tried"
+    assert solver_speed._wins_from(timed | {"slower_cells": 32, "slower_error": 0.02}) == "32, 0.02"
+    assert solver_speed._wins_from(timed | {"solver_ms": 3.0}) == "16, 0.1"
 
 
 def test_errors_name_what_was_expected():
