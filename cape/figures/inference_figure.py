@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 _MOST_FRAMES = 4
 _HIGHEST = 4.0  # standard deviations that are drawn on each side
+_TICK = 0.2  # height of the ticks at the estimates of the members
+_MEMBER: dict[str, Any] = {"marker": "|", "ls": "", "color": COLOURS[2], "ms": 12, "mew": 1.5}
 
 
 def inference_figure(inference: "Inference", trajectory: int = 0) -> "Figure":
     """Draw the inference of one trajectory; return the figure.
 
     The first panels show for each sought parameter how far a value is from the estimate, in standard deviations, with
-    the interval shaded. The last one shows observed and fitted frames of the first channel, over the first axis through
-    the middle of the others.
+    the interval shaded and ticks at the estimates of the members of an ensemble. The last one shows observed and fitted
+    frames of the first channel, over the first axis through the middle of the others.
 
     Raises:
         ValueError: there is no such trajectory.
@@ -41,6 +43,8 @@ def inference_figure(inference: "Inference", trajectory: int = 0) -> "Figure":
             _draw_distance(axes, inference, name, trajectory)
         distances[0].set_ylabel("distance from the estimate\n(standard deviations)")
         _draw_frames(fields, inference, trajectory)
+        if next(iter(inference.members.values())).size:
+            fields.plot([], [], label="estimates of the members", **_MEMBER)
         legend(figure, fields)
     return figure
 
@@ -56,9 +60,7 @@ def _draw_distance(axes: "Axes", inference: "Inference", name: str, trajectory: 
     axes.plot(values[first:last], distance[first:last], color=COLOURS[0], marker=".")
     axes.axvline(estimate, color=COLOURS[1], lw=1)
     members = inference.members[name][trajectory]
-    axes.plot(
-        members, np.zeros(len(members)), "|", color=COLOURS[2], ms=14, mew=1.5, clip_on=False, label="members"
-    )
+    axes.plot(members, np.full(len(members), _TICK), label="members", **_MEMBER)
     axes.set_ylim(0, _HIGHEST)
     margin = 0.6 * max(high - low, 1e-6 * abs(estimate), 1e-30)
     left, right = max(values[0], low - margin), min(values[-1], high + margin)
