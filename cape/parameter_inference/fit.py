@@ -115,7 +115,7 @@ def fit(
     spread = np.einsum("bc,bcij->bij", variance[:, list(observation.channels)], curvature)
     if not observation.exact_start:
         spread += np.einsum("bc,bcij->bij", variance, misfit.start_curvature(found.best, rows, tangents))
-    estimates = np.empty((*found.best.shape[:1], 0, *found.best.shape[1:]))
+    estimates = np.empty((len(found.best), 0, found.best.shape[1]))
     if members:
         fits = fit_members(members, found.best, residual, unexplained.sum(1))
         estimates, own = fits.best, fits.covariance

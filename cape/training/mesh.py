@@ -114,10 +114,9 @@ def make_mesh(
         )
     if count == 1:
         return None
-    axes = (
-        {MEMBER: of_members} if of_members > 1 else {}
-    )  # one part of it would add all-reduces of single devices
-    axes |= {AXIS: parts, SPACE: space}
+    axes = {AXIS: parts, SPACE: space}
+    if of_members > 1:  # an axis of one part would add all-reduces of single devices
+        axes = {MEMBER: of_members, **axes}
     types = (AxisType.Auto,) * len(axes)
     return jax.make_mesh(tuple(axes.values()), tuple(axes), axis_types=types, devices=devices[:count])
 

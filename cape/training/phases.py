@@ -88,10 +88,9 @@ def plan_phases(surrogate: Surrogate, config: TrainingConfig, samples: int) -> P
     surrogate.train()
     graphdef, _, _ = split(surrogate.member(0))
     surrogate.eval()
-    found = (
-        None if surrogate.adaptation is not None else surrogate.equation
-    )  # an adaptation does the whole step
-    equation = None if found is None else EquationStep(found, surrogate.problem)
+    equation = None
+    if surrogate.equation is not None and surrogate.adaptation is None:  # an adaptation does the whole step
+        equation = EquationStep(surrogate.equation, surrogate.problem)
     training = UpdateSettings(
         model=FunctionalModel(graphdef, surrogate.new_channels, mesh, surrogate.members, equation),
         objective=config.objective,
