@@ -79,7 +79,7 @@ def measure(protocol: Protocol, contender: str, seed: int, folder: Path) -> dict
         seconds = time.process_time() - started
         errors = {kind: summary(surrogate, protocol.test(folder, kind)) for kind in protocol.kinds}
     found = surrogate.equation
-    settings, _ = automatic_training(chosen.training, training)
+    settings, _ = automatic_training(chosen.training, training, identified=found is not None)
     return {
         "contender": contender,
         "seed": seed,

@@ -45,7 +45,11 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--data", type=Path, default=Path("data/zoo"), help="folder of the simulated data")
     parser.add_argument(
-        "--epochs-times", type=int, default=1, metavar="N", help="train for N times the automatic epochs"
+        "--epochs-times",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train for N times the automatic epochs of the others",
     )
     arguments = parser.parse_args()
     times = arguments.epochs_times
@@ -62,17 +66,19 @@ def main() -> None:
 
 
 def measure(equation: ZooEquation, contender: str, seed: int, folder: Path, times: int = 1) -> dict[str, Any]:
-    """Train one contender, for the automatic number of epochs or `times` as many, and evaluate it."""
+    """Train one contender, for the automatic number of epochs or `times` that of the others, and evaluate it."""
     data = Data(*equation.data(folder))
     chosen = experiment(contender, Problem.of(data.training), seed)
-    training, _ = automatic_training(chosen.training, data.training)
-    training = dataclasses.replace(training, epochs=times * training.epochs)
+    if times > 1:
+        training, _ = automatic_training(chosen.training, data.training, identified=False)
+        training = dataclasses.replace(training, epochs=times * training.epochs)
+        chosen = dataclasses.replace(chosen, training=training)
     started = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
         )  # of forces that depend on the position, for every contender
-        surrogate = train(dataclasses.replace(chosen, training=training), data, progress=False)
+        surrogate = train(chosen, data, progress=False)
     seconds = time.process_time() - started
     evaluation = evaluate(surrogate.at, data.test, surrogate.problem.training_values, examples=False)
     found = surrogate.equation

@@ -29,15 +29,6 @@ _UPDATES = 800
 _BATCHES = (16, 8, 4)
 
 
-def automatic(
-    model: ModelConfig, training: TrainingConfig, data: Trajectories
-) -> tuple[ModelConfig, TrainingConfig, tuple[str, ...]]:
-    """Replace the settings that are left to the package by choices for the data; also return lines that say which."""
-    model, model_notes = automatic_model(model, data)
-    training, training_notes = automatic_training(training, data)
-    return model, training, model_notes + training_notes
-
-
 def automatic_model(model: ModelConfig, training: Trajectories) -> tuple[ModelConfig, tuple[str, ...]]:
     """Replace normalisation = "auto" by the choice for the data; also return what was chosen and why.
 
@@ -67,22 +58,35 @@ def automatic_model(model: ModelConfig, training: Trajectories) -> tuple[ModelCo
 
 
 def automatic_training(
-    training: TrainingConfig, data: Trajectories
+    training: TrainingConfig, data: Trajectories, identified: bool
 ) -> tuple[TrainingConfig, tuple[str, ...]]:
     """Replace epochs = 0 and batch = 0 by numbers that suit the size of the data; also return what was chosen.
 
     There are 40 epochs for 1,600 transitions, and fewer for more data. The batch is the largest one of at most 16
-    trajectories that leaves 800 updates, and at least 4.
+    trajectories that leaves 800 updates, and at least 4. If an equation is identified, half of the epochs and updates
+    are enough to correct it.
+
+    Args:
+        training: the settings.
+        data: the training data.
+        identified: whether an equation is identified in the data.
     """
-    notes = []
+    notes, updates = [], _UPDATES
     if training.epochs == 0:
         transitions = data.samples * max(data.frames - 1, 1)
         epochs = round(_EPOCHS * math.sqrt(_TRANSITIONS / transitions))
-        epochs = min(max(epochs, _FEWEST_EPOCHS, training.warmup_epochs + 1), _MOST_EPOCHS)
+        epochs, why = min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS), f"for {transitions:,} transitions"
+        if identified:
+            epochs, updates, why = (
+                -(-epochs // 2),
+                updates // 2,
+                f"{why}, half as many as without an equation",
+            )
+        epochs = max(epochs, training.warmup_epochs + 1)
         training = dataclasses.replace(training, epochs=epochs)
-        notes.append(f"epochs: {epochs}, for {transitions:,} transitions")
+        notes.append(f"epochs: {epochs}, {why}")
     if training.batch == 0:
-        batch = next((b for b in _BATCHES if training.epochs * data.samples >= _UPDATES * b), _BATCHES[-1])
+        batch = next((b for b in _BATCHES if training.epochs * data.samples >= updates * b), _BATCHES[-1])
         batch = min(batch, data.samples)
         training = dataclasses.replace(training, batch=batch)
         notes.append(f"batch: {batch}, for {training.epochs * -(-data.samples // batch):,} updates")

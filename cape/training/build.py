@@ -13,7 +13,7 @@ from cape.identification.identify import identify
 from cape.model.config import ModelConfig
 from cape.problem import Problem
 from cape.surrogate import Surrogate
-from cape.training.automatic import automatic
+from cape.training.automatic import automatic_model, automatic_training
 from cape.training.position_dependence import depends_on_position
 from cape.training.space import describe_devices
 from cape.training.start import open_start
@@ -35,10 +35,13 @@ def set_up(experiment: Any, training: Trajectories) -> tuple[Any, Surrogate, tup
     Raises:
         ValueError: see `build`; or the devices cannot share the work as asked for (see `mesh_for`).
     """
-    model, settings, notes = automatic(experiment.model, experiment.training, training)
-    chosen = dataclasses.replace(experiment, model=model, training=settings)
+    model, notes = automatic_model(experiment.model, training)
+    chosen = dataclasses.replace(experiment, model=model)
     surrogate = build(chosen, training)
-    return chosen, surrogate, notes + describe_devices(surrogate, settings)
+    identified = surrogate.equation is not None
+    settings, more = automatic_training(experiment.training, training, identified)
+    chosen = dataclasses.replace(chosen, training=settings)
+    return chosen, surrogate, (*notes, *more, *describe_devices(surrogate, settings))
 
 
 def build(experiment: Any, training: Trajectories) -> Surrogate:

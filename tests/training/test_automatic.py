@@ -7,7 +7,6 @@ from cape.model.config import ModelConfig
 from cape.training.automatic import (
     AUTOMATIC_MODEL,
     AUTOMATIC_TRAINING,
-    automatic,
     automatic_model,
     automatic_training,
 )
@@ -63,11 +62,22 @@ def test_one_channel_that_starts_uniform_is_enough():
 )
 def test_epochs_and_batch_follow_from_the_number_of_transitions(samples, frames, epochs, batch):
     data = trajectories(np.ones(frames), samples=samples, points=4)
-    chosen, notes = automatic_training(AUTOMATIC_TRAINING, data)
+    chosen, notes = automatic_training(AUTOMATIC_TRAINING, data, identified=False)
     assert (chosen.epochs, chosen.batch) == (epochs, batch)
     assert len(notes) == 2
 
 
-def test_settings_that_are_given_stay():
+def test_an_identified_equation_halves_the_epochs_and_keeps_the_batch():
+    data = trajectories(np.ones(21), samples=800, points=4)
+    chosen, (epochs, batch) = automatic_training(AUTOMATIC_TRAINING, data, identified=True)
+    assert (chosen.epochs, chosen.batch) == (7, 8)
+    assert epochs == "epochs: 7, for 16,000 transitions, half as many as without an equation"
+    assert batch == "batch: 8, for 700 updates"
+
+
+@pytest.mark.parametrize("identified", [False, True])
+def test_settings_that_are_given_stay(identified):
     model, training = ModelConfig(normalisation="off"), TrainingConfig(epochs=3, batch=2)
-    assert automatic(model, training, trajectories([1.0, 0.1])) == (model, training, ())
+    data = trajectories([1.0, 0.1])
+    assert automatic_model(model, data) == (model, ())
+    assert automatic_training(training, data, identified) == (training, ())
