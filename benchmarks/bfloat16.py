@@ -23,7 +23,7 @@ from cape.commands.session import prepare_jax
 from cape.commands.train import presets
 from cape.config import load_toml
 from cape.experiment import Experiment, prepare, train
-from cape.training import fit as fitting
+from cape.training import attempt as fitting
 from cape.training.log import read
 
 _BITS = {"exponent_bits": 8, "mantissa_bits": 7}  # of bfloat16

@@ -11,7 +11,7 @@ import numpy as np
 from four_devices import collectives, compared, main, muon_settings
 from small_trainings import CONFIG, MODEL, TRAINING, fresh, train, weights
 
-from cape.training import fit
+from cape.training import attempt
 from cape.training.cost import measure_cost
 from cape.training.mesh import MeshConfig, make_mesh
 from cape.training.space import describe_devices
@@ -61,7 +61,7 @@ def members_continued() -> float:
     model = dataclasses.replace(_ensemble(4), conserve=False)
     config = dataclasses.replace(CONFIG, batch=8, epochs=6, warmup_epochs=1, divergence_retries=1)
     four, two = (dataclasses.replace(config, mesh=MeshConfig(members=parts)) for parts in (4, 2))
-    validate, validations = fit.Validation.__call__, []
+    validate, validations = attempt.Validation.__call__, []
 
     def stopping(self, *given):
         validations.append(given)
@@ -70,12 +70,12 @@ def members_continued() -> float:
         return validate(self, *given)
 
     with tempfile.TemporaryDirectory() as folder:
-        fit.Validation.__call__ = stopping
+        attempt.Validation.__call__ = stopping
         try:
             train(four, Path(folder), model)
         except KeyboardInterrupt:
             assert len(validations) == 3
-        fit.Validation.__call__ = validate
+        attempt.Validation.__call__ = validate
         assert any(Path(folder).glob("checkpoints/[0-9]*"))
         continued = weights(train(two, Path(folder), model))
     expected = weights(train(dataclasses.replace(config, mesh=MeshConfig(batch=1)), model=model))

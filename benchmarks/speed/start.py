@@ -89,8 +89,8 @@ def start(preset: str, data: str, cache: str) -> dict[str, Any]:
     from cape import experiment as experiments
     from cape.commands.train import presets
     from cape.config import load_toml
+    from cape.training import attempt as fitting
     from cape.training import build as building
-    from cape.training import fit as fitting
 
     clock.note("import")
     settings = load_toml(experiments.Experiment, presets()[preset])
@@ -134,7 +134,7 @@ def stop_after_validation(clock: Clock, fitting: Any) -> None:
     """Let a training note its first update and its first validation, and end after this."""
     import jax
 
-    add, validate = fitting.RunningEpoch.add, fitting._validate
+    add, validate = fitting.RunningEpoch.add, fitting.Attempt._validate
 
     def noted(running: Any, measures: Any, steps: int) -> None:
         if "first update" not in clock.wall:
@@ -147,7 +147,7 @@ def stop_after_validation(clock: Clock, fitting: Any) -> None:
         clock.note("first validation")
         raise Validated
 
-    fitting.RunningEpoch.add, fitting._validate = noted, last
+    fitting.RunningEpoch.add, fitting.Attempt._validate = noted, last
 
 
 if __name__ == "__main__":

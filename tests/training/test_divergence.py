@@ -11,7 +11,7 @@ from small_trainings import CONFIG, TRAINING, VALIDATION, rollout_error, train
 
 from cape.datasets.batches import batch_indices
 from cape.pretrained import load
-from cape.training import fit as fitting
+from cape.training import attempt as fitting
 from cape.training import run_output
 from cape.training.best import BestWeights
 from cape.training.checkpoint import Checkpoints

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_trainings import CONFIG, VALIDATION, assert_same_weights, fresh, rollout_error, train, weights
 
-from cape.training import fit as fitting
+from cape.training import attempt as fitting
 from cape.training.divergence import Diverged
 from cape.training.log import read
 from cape.training.update import update

@@ -24,7 +24,7 @@ from small_trainings import (
 import cape
 from cape.problem import Problem
 from cape.surrogate import Surrogate
-from cape.training import fit as fitting
+from cape.training import attempt as fitting
 from cape.training.best import BestOfMembers
 from cape.training.fit import fit
 from cape.training.log import read

@@ -9,7 +9,7 @@ import pytest
 from small_trainings import CONFIG, assert_same_weights, train
 
 from cape.cli import COMMANDS, main
-from cape.training import fit as fitting
+from cape.training import attempt as fitting
 from cape.training.interruption import Interrupted, Interruption, Terminated
 from cape.training.log import read
 from cape.training.sampling import Weighted

@@ -12,7 +12,7 @@ from small_trainings import CONFIG, MODEL, assert_same_weights, train, weights
 
 from cape.datasets.lock import FolderInUse
 from cape.paper.adam import PaperAdam
-from cape.training import fit as fitting
+from cape.training import attempt as fitting
 from cape.training import run_output
 from cape.training.checkpoint import Checkpoints
 from cape.training.log import read
