@@ -14,6 +14,6 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 
 def add_record(path: Path, record: dict[str, Any]) -> None:
     """Append a record to a file."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from cape.identification.elimination import eliminate
 from cape.identification.step import inside, term_values, transform, wave_numbers
@@ -38,44 +38,41 @@ def regression(
 
 
 def estimate(
-    data: Regression, functions: Float[np.ndarray, "sample function"], terms: Sequence[Term]
-) -> tuple[tuple[Term, ...], Float[np.ndarray, "term function"], float]:
-    """Return the terms that the data need, their coefficients, and the misfit over that of persistence.
+    data: Regression, functions: Float[np.ndarray, "sample function"], outputs: Int[np.ndarray, " term"]
+) -> tuple[Float[np.ndarray, "term function"], float]:
+    """Return the coefficients, zero for terms that the data do not need, and the misfit over that of persistence.
 
     Minimises Σ |u(t + 1) − u(t − 1) − (R(t − 1) + 4 R(t) + R(t + 1)) / 3|² over the low half of the wave numbers, with
-    R the sum of all terms.
-    """
-    outputs = np.array([term.output for term in terms])
-    x, free, misfit = _fit(data.columns, outputs, functions, data.change)
-    used = np.flatnonzero(free.any(1))
-    return tuple(terms[int(number)] for number in used), x[used], misfit
-
-
-def _fit(columns, outputs, functions, change) -> tuple[np.ndarray, np.ndarray, float]:
-    """Solve the regression for every channel by itself.
+    R the sum of all terms, for every channel by itself.
 
     Args:
-        columns: [sample, term, value], change: [sample, channel, value].
+        data: of the terms, or of groups of terms that share a coefficient.
+        functions: the functions of the parameters of each sample.
+        outputs: the channel whose rate of change has each term.
     """
-    terms, count = columns.shape[1], functions.shape[1]
-    x, free = np.zeros((terms, count)), np.zeros((terms, count), bool)
-    total = (change**2).sum()
+    terms, count = data.columns.shape[1], functions.shape[1]
+    x, total = np.zeros((terms, count)), (data.change**2).sum()
     misfit = 0.0
-    for channel in range(change.shape[1]):
+    for channel in range(data.change.shape[1]):
         chosen = np.flatnonzero(outputs == channel)
-        products = columns[:, chosen] @ columns[:, chosen].swapaxes(1, 2)
+        columns, change = data.columns[:, chosen], data.change[:, channel]
+        products = columns @ columns.swapaxes(1, 2)
         hessian = np.einsum("stu,sf,sg->tfug", products, functions, functions)
         hessian = hessian.reshape(len(chosen) * count, -1) / total
-        right = np.einsum("stv,sv,sf->tf", columns[:, chosen], change[:, channel], functions).ravel() / total
+        right = np.einsum("stv,sv,sf->tf", columns, change, functions).ravel() / total
         scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-30))
         scaled = hessian * np.outer(scale, scale) + _RIDGE * np.eye(len(scale))
         found = np.linalg.solve(scaled, right * scale) * scale
-        rest = (change[:, channel] ** 2).sum() / total - right @ found
-        kept, which = eliminate(found, np.ones(len(found), bool), hessian, max(_NEGLIGIBLE * rest, _SMALLEST))
-        rest = (change[:, channel] ** 2).sum() / total - 2 * right @ kept + kept @ hessian @ kept
-        x[chosen], free[chosen] = kept.reshape(-1, count), which.reshape(-1, count)
-        misfit += rest
-    return x, free, float(misfit)
+        rest = (change**2).sum() / total - right @ found
+        kept, _ = eliminate(
+            found.reshape(-1, count),
+            np.ones((len(chosen), count), bool),
+            hessian,
+            max(_NEGLIGIBLE * rest, _SMALLEST),
+        )
+        x[chosen], kept = kept, kept.ravel()
+        misfit += (change**2).sum() / total - 2 * right @ kept + kept @ hessian @ kept
+    return x, float(misfit)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

@@ -3,19 +3,24 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+_OF_CONSTANTS = 10.0  # importance of a constant relative to a multiple of a parameter
+
 
 def eliminate(
-    x: Float[np.ndarray, " number"],
-    free: Bool[np.ndarray, " number"],
+    x: Float[np.ndarray, "term function"],
+    free: Bool[np.ndarray, "term function"],
     hessian: Float[np.ndarray, "number number"],
     allowed: float,
-) -> tuple[Float[np.ndarray, " number"], Bool[np.ndarray, " number"]]:
+) -> tuple[Float[np.ndarray, "term function"], Bool[np.ndarray, "term function"]]:
     """Set coefficients to zero one by one, the least important first; return the others and which these are.
 
     The misfit is the quadratic function with its minimum at x. Elimination ends before the next removal would raise
-    it by more than `allowed`. The other coefficients follow each removal to their new minimum.
+    it by more than `allowed`. The other coefficients follow each removal to their new minimum. If a parameter hardly
+    varies, its multiples can hardly be told from constants: constants, which are the first function, are kept then.
     """
-    x, free = x.copy(), free.copy()
+    shape, weight = x.shape, np.ones(x.shape)
+    weight[:, 0] = _OF_CONSTANTS
+    x, free, weight = x.ravel().copy(), free.ravel().copy(), weight.ravel()
     scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-30))
     chosen = np.flatnonzero(free)
     block = hessian[np.ix_(chosen, chosen)] * np.outer(scale[chosen], scale[chosen])
@@ -25,7 +30,7 @@ def eliminate(
         diagonal = np.maximum(np.diag(inverse), 1e-12)
         with np.errstate(all="ignore"):
             rise = y**2 / diagonal
-            least = int(np.argmin(rise))
+            least = int(np.argmin(rise * weight[chosen]))
             column = inverse[:, least].copy()
             following = y - column * (y[least] / diagonal[least])
             shrunk = inverse - np.outer(column, column) / diagonal[least]
@@ -37,4 +42,4 @@ def eliminate(
         chosen, y, inverse = chosen[rest], y[rest], inverse[np.ix_(rest, rest)]
     x[:] = 0.0
     x[chosen] = y * scale[chosen]
-    return x, free
+    return x.reshape(shape), free.reshape(shape)

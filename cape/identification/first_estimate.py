@@ -1,5 +1,6 @@
 """First estimates of an equation with products, one for each form that its coefficients may have."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,9 @@ from cape.identification.collocation import estimate, regression
 from cape.identification.left_out import bases
 from cape.identification.parameter_basis import basis_functions
 from cape.identification.samples import Samples
+from cape.identification.symmetric_terms import symmetric_terms
 from cape.identification.terms import Axes, Term, force_terms, library
+from cape.problem import Problem
 
 _ALIKE = 2.0  # ratio of misfits up to which the simpler estimate is preferred
 _SMALLEST = 1e-4  # misfit up to which it is
@@ -21,26 +24,55 @@ class FirstEstimate(NamedTuple):
     Attributes:
         basis: name of the functions of the parameters.
         terms: the terms that the data need.
-        coefficients: of the terms.
+        signs: 1, -1 or 0 for each group of terms that share a coefficient, and each term (see `SymmetricTerms`).
+        coefficients: of the groups.
         misfit: mean square error over that of persistence.
     """
 
     basis: str
     terms: tuple[Term, ...]
-    coefficients: Float[np.ndarray, "term function"]
+    signs: Float[np.ndarray, "group term"]
+    coefficients: Float[np.ndarray, "group function"]
     misfit: float
 
 
-def first_estimates(samples: Samples, on: Axes, channels: int) -> list[FirstEstimate]:
-    """Return an estimate for every basis: the simplest of those that are about as good as the best one come first."""
+def first_estimates(samples: Samples, on: Axes, problem: Problem) -> list[FirstEstimate]:
+    """Return estimates with every basis: the simplest of those that are about as good as the best one come first.
+
+    In several dimensions, an equation of scalars that has no preferred direction is simpler than any other.
+    """
     triples, value, weight = samples.draw(3)
+    channels = len(problem.channels)
     terms = [*library(channels, on.periodic, on.odd), *force_terms(channels, on.periodic, on.odd)]
     data = regression(triples, weight, terms, on)
     found = []
-    for name in bases(samples.values):
-        functions = basis_functions(name, samples.values)[value]
-        found.append(FirstEstimate(name, *estimate(data, functions, terms)))
+    for signs in _groupings(terms, problem):
+        grouped = data._replace(columns=np.einsum("gt,stv->sgv", signs, data.columns, optimize=True))
+        outputs = np.array([terms[int(row.nonzero()[0][0])].output for row in signs])
+        for name in bases(samples.values):
+            x, misfit = estimate(grouped, basis_functions(name, samples.values)[value], outputs)
+            found.append(FirstEstimate(name, *without_zeros(terms, signs, x), misfit))
     least = min((first.misfit for first in found), default=0.0)
     return sorted(
         found, key=lambda first: 0.0 if first.misfit <= _ALIKE * least + _SMALLEST else first.misfit
     )
+
+
+def without_zeros(
+    terms: Sequence[Term], signs: np.ndarray, x: np.ndarray
+) -> tuple[tuple[Term, ...], np.ndarray, np.ndarray]:
+    """Leave out the groups without a coefficient other than zero, and the terms without a group."""
+    signs, x = signs[x.any(1)], x[x.any(1)]
+    used = np.flatnonzero(signs.any(0))
+    return tuple(terms[int(number)] for number in used), signs[:, used], x
+
+
+def _groupings(terms: Sequence[Term], problem: Problem) -> Iterator[Float[np.ndarray, "group term"]]:
+    """Yield the ways in which terms share coefficients: by isotropy, if all axes are alike, and none."""
+    axes = set(zip(problem.length, problem.boundaries, strict=True))
+    if problem.dimension > 1 and len(axes) == 1:
+        groups = symmetric_terms(terms, ())
+        signs = np.zeros((len(groups.signs), len(terms)))
+        signs[:, [terms.index(term) for term in groups.terms]] = groups.signs
+        yield signs
+    yield np.eye(len(terms))

@@ -22,6 +22,7 @@ from cape.problem import Problem
 
 _PROMISING = 1.0  # misfit of a start that a fit is tried from
 _MANY_POINTS = 2**11  # of a grid, from which a fit takes fewer pairs
+_ENOUGH = 2e-2  # expected relative decrease of the misfit below which a fit ends: its derivatives are costly
 _LARGEST_DRIFT = 5e-3  # of the momentum's standard deviation: a mean that moves less is conserved
 
 
@@ -75,7 +76,7 @@ class _Start:
             pairs = pairs.every_third
         x = np.zeros((len(form.groups.signs), functions.shape[1]))
         x[:, 0] = scaled_start(form, problem, [variable.std for variable in variables])
-        fit = ProductFit(pairs, form.groups.terms, on, problem.conserved, form.groups.signs)
+        fit = ProductFit(pairs, form.groups.terms, on, problem.conserved, form.groups.signs, _ENOUGH)
         found = {substeps: fit.misfits(x, substeps).mean() for substeps in SUBSTEPS[2:]}
         least = min(found.values())
         substeps = next((n for n, misfit in found.items() if misfit <= SAME * least), SUBSTEPS[-1])
@@ -84,7 +85,7 @@ class _Start:
     def fitted(self) -> IdentifiedEquation | None:
         """Fit all coefficients, eliminate what is not needed, and test at values that were left out."""
         groups = self.form.groups
-        fit = ProductFit(self.pairs, groups.terms, self.on, self.problem.conserved, groups.signs)
+        fit = ProductFit(self.pairs, groups.terms, self.on, self.problem.conserved, groups.signs, _ENOUGH)
         every, free = np.ones(len(self.pairs.value), bool), np.ones(self.x.shape, bool)
         x = fit.solve(self._from_few_pairs(free), free, self.substeps, every)
         x, free = fit.without_negligible(x, free, self.substeps, every)
@@ -119,7 +120,7 @@ class _Start:
     def _from_few_pairs(self, free: np.ndarray) -> np.ndarray:
         """Return the coefficients of a fit to a third of the pairs, which costs a third."""
         few, groups = self.pairs.every_third, self.form.groups
-        fit = ProductFit(few, groups.terms, self.on, self.problem.conserved, groups.signs)
+        fit = ProductFit(few, groups.terms, self.on, self.problem.conserved, groups.signs, _ENOUGH)
         return fit.solve(self.x, free, self.substeps, np.ones(len(few.value), bool))
 
     def _misfits(self, fit: ProductFit, x: np.ndarray, free: np.ndarray) -> np.ndarray:

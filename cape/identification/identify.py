@@ -61,7 +61,7 @@ def _of_library(samples: Samples, periodic: Sequence[bool], problem: Problem) ->
     statistics = mode_statistics(groups, on)
     best = _best_linear(statistics, samples.values, on, len(problem.channels))
     if best is None or best.misfit > _LINEAR:
-        for start in first_estimates(samples, on, len(problem.channels))[:_MOST_FITS]:
+        for start in first_estimates(samples, on, problem)[:_MOST_FITS]:
             candidate = product_equation(samples, statistics, on, problem, start)
             if candidate is not None and (best is None or candidate.misfit < best.misfit):
                 best = candidate

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from cape.identification.equation import IdentifiedEquation
-from cape.identification.first_estimate import FirstEstimate
+from cape.identification.first_estimate import FirstEstimate, without_zeros
 from cape.identification.growth import growth_bound
 from cape.identification.left_out import misfits_of_values
 from cape.identification.linear_fit import ModeStatistics
@@ -21,6 +21,8 @@ _TRUSTED = 0.3  # misfit of a first estimate whose forces are taken
 _MOST_COEFFICIENTS = 60  # of a fit of all terms at once
 _FEWER_SUBSTEPS = 4  # of the first fits of a large library
 _ELIMINATIONS = 2
+_RISES = (0.1, 0.3, 1.0)  # of the misfit by the removal of coefficients, relative to it
+_SIMPLER = 1.5  # ratio of misfits at left-out values up to which the simpler equation is preferred
 
 
 def product_equation(
@@ -31,36 +33,66 @@ def product_equation(
     chosen = _chosen(start, library(len(problem.channels), on.periodic, on.odd), functions.shape[1])
     if chosen is None:
         return None
-    terms, x, free, substeps = chosen
+    terms, signs, x, free, substeps = chosen
     frames, value, weight = samples.draw(2)
     pairs = Pairs(frames[:, 0], frames[:, 1], functions[value], weight, value)
     every = np.ones(len(value), bool)
-    substeps = _stable_start(ProductFit(pairs, terms, on, problem.conserved), x, substeps)
+    substeps = _stable_start(ProductFit(pairs, terms, on, problem.conserved, signs), x, substeps)
     for _ in range(_ELIMINATIONS):
-        fit = ProductFit(pairs, terms, on, problem.conserved)
+        fit = ProductFit(pairs, terms, on, problem.conserved, signs)
         x = fit.solve(x, free, substeps, every)
-        terms, x, free = _kept(terms, *fit.without_negligible(x, free, substeps, every))
+        x, free = fit.without_negligible(x, free, substeps, every)
+        free = free[x.any(1)]
+        terms, signs, x = without_zeros(terms, signs, x)
         if not terms:
             return None
-    fit = ProductFit(pairs, terms, on, problem.conserved)
+    fit = ProductFit(pairs, terms, on, problem.conserved, signs)
     x, substeps = _with_enough_substeps(fit, fit.solve(x, free, substeps, every), free, substeps, every)
     errors = fit.misfits(x, substeps)
     if not errors.mean() <= _ACCEPTED:
         return None
 
-    def without(included: np.ndarray) -> np.ndarray:
-        return fit.misfits(fit.solve(x, free, substeps, included), substeps)
-
-    misfits = misfits_of_values(errors, value, without)
-    equation = IdentifiedEquation.of(start.basis, terms, x, substeps, misfits.max())
+    x, misfits = _simplest(fit, x, free, substeps, value)
+    equation = IdentifiedEquation.of(start.basis, terms, signs.T @ x, substeps, misfits.max())
     equation = dataclasses.replace(equation, growth=growth_bound(equation, statistics, samples.values))
-    return with_fewest_substeps(equation, fit, samples, on, problem)
+    plain = ProductFit(pairs, equation.terms, on, problem.conserved)
+    return with_fewest_substeps(equation, plain, samples, on, problem)
+
+
+def _simplest(
+    fit: ProductFit, x: np.ndarray, free: np.ndarray, substeps: int, value: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Remove coefficients while the misfit at values left out of the fit stays about the same.
+
+    Returns:
+        The coefficients, and the misfit at each value.
+    """
+    every = np.ones(len(value), bool)
+
+    def misfits(x: np.ndarray, free: np.ndarray) -> np.ndarray:
+        def without(included: np.ndarray) -> np.ndarray:
+            return fit.misfits(fit.solve(x, free, substeps, included), substeps)
+
+        return misfits_of_values(fit.misfits(x, substeps), value, without)
+
+    found = misfits(x, free)
+    most = _SIMPLER * found.max()
+    for rise in _RISES:
+        y, fewer = fit.without_negligible(x, free, substeps, every, rise)
+        if (fewer == free).all():
+            continue
+        y = fit.solve(y, fewer, substeps, every)
+        simpler = misfits(y, fewer)
+        if not simpler.max() <= most:
+            break
+        x, free, found = y, fewer, simpler
+    return x, found
 
 
 def _chosen(
     start: FirstEstimate, every: list[Term], functions: int
-) -> tuple[tuple[Term, ...], np.ndarray, np.ndarray, int] | None:
-    """Return the terms of the fit, its start, which coefficients are free, and the number of substeps.
+) -> tuple[tuple[Term, ...], np.ndarray, np.ndarray, np.ndarray, int] | None:
+    """Return the terms of the fit, their groups, its start, which coefficients are free, and the number of substeps.
 
     All terms of a small library are fitted; of a large one those of the first estimate, if it is a good one.
     """
@@ -68,10 +100,10 @@ def _chosen(
         forces = [term for term in start.terms if term not in every] if start.misfit < _TRUSTED else []
         terms = (*every, *forces)
         shape = (len(terms), functions)
-        return terms, np.zeros(shape), np.ones(shape, bool), SUBSTEPS[-1]
+        return terms, np.eye(len(terms)), np.zeros(shape), np.ones(shape, bool), SUBSTEPS[-1]
     if not start.terms or start.misfit > _ACCEPTED:
         return None
-    return start.terms, start.coefficients, start.coefficients != 0, _FEWER_SUBSTEPS
+    return start.terms, start.signs, start.coefficients, start.coefficients != 0, _FEWER_SUBSTEPS
 
 
 def _stable_start(fit: ProductFit, x: np.ndarray, substeps: int) -> int:
@@ -93,11 +125,3 @@ def _with_enough_substeps(
             break
         x, substeps, misfit = following, 2 * substeps, found
     return x, substeps
-
-
-def _kept(
-    terms: tuple[Term, ...], x: np.ndarray, free: np.ndarray
-) -> tuple[tuple[Term, ...], np.ndarray, np.ndarray]:
-    """Leave out terms without a free coefficient."""
-    kept = np.flatnonzero(free.any(1))
-    return tuple(terms[number] for number in kept), x[kept], free[kept]

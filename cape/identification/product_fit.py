@@ -16,8 +16,7 @@ from cape.identification.terms import Axes, Term
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-3, 1e6
 _ITERATIONS = 20
 _AT_ONCE = 8  # derivatives
-_ENOUGH = 1e-3  # expected relative decrease of the misfit below which the fit ends
-_ENOUGH_OF_GROUPS = 2e-2  # the same for coefficients of groups, whose derivatives are costly
+_ENOUGH = 1e-3
 _NEGLIGIBLE = 0.02  # relative increase of the misfit that the removal of a term may cause
 _SMALLEST = 1e-6  # misfit below which a difference is rounding
 
@@ -62,6 +61,7 @@ class ProductFit:
         conserved: which channels conserve their mean over space.
         signs: [group, term] of terms that share a coefficient (see `SymmetricTerms`); coefficients are then those of
             the groups.
+        enough: expected relative decrease of the misfit below which a fit ends.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class ProductFit:
         on: Axes,
         conserved: Sequence[bool],
         signs: Float[np.ndarray, "group term"] | None = None,
+        enough: float = _ENOUGH,
     ):
-        self.form = Form(tuple(terms), on, tuple(conserved))
-        self.enough = _ENOUGH if signs is None else _ENOUGH_OF_GROUPS
+        self.form, self.enough = Form(tuple(terms), on, tuple(conserved)), enough
         self.signs, self.functions = np.eye(len(terms)) if signs is None else signs, pairs.functions
         self._kept: tuple[Any, tuple[np.ndarray, ...]] | None = None
         self.shape = (len(self.signs), pairs.functions.shape[1])
@@ -127,18 +127,16 @@ class ProductFit:
         return x + change.reshape(self.shape)
 
     def without_negligible(
-        self, x: np.ndarray, free: np.ndarray, substeps: int, included: np.ndarray
+        self, x: np.ndarray, free: np.ndarray, substeps: int, included: np.ndarray, rise: float = _NEGLIGIBLE
     ) -> tuple[np.ndarray, np.ndarray]:
         """Remove coefficients one by one while the misfit hardly rises; return the others, and which these are.
 
-        The rise is estimated from the quadratic model of the misfit around its minimum.
+        The rise, relative to the misfit, is estimated from the quadratic model of the misfit around its minimum.
         """
         misfit, _, hessian = self.normal_equations(x, substeps, included)
         if not np.isfinite(misfit):
             return x, free
-        allowed = max(_NEGLIGIBLE * misfit, _SMALLEST)
-        y, kept = eliminate(x.ravel(), free.ravel(), hessian, allowed)
-        return y.reshape(self.shape), kept.reshape(self.shape)
+        return eliminate(x, free, hessian, max(rise * misfit, _SMALLEST))
 
     def normal_equations(
         self, x: np.ndarray, substeps: int, included: np.ndarray

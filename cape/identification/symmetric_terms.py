@@ -25,11 +25,13 @@ class SymmetricTerms(NamedTuple):
 def symmetric_terms(representatives: Sequence[Term], vector: Sequence[int]) -> SymmetricTerms:
     """Return the groups to which some terms belong.
 
-    Terms that an isotropic equation cannot have are left out: an isometry maps them to their negative.
+    Terms that an isotropic equation cannot have are left out: those that an isometry maps to their negative, forces
+    that depend on the position, and terms with stream functions, which need a pseudoscalar.
 
     Args:
-        representatives: one term or several of each group, without forces.
-        vector: the channel of the component along each axis of the vector field. All other channels are scalars.
+        representatives: one term or several of each group.
+        vector: the channel of the component along each axis of the vector field; empty: there is none. All other
+            channels are scalars.
     """
     groups: list[dict[Term, int]] = []
     for term in representatives:
@@ -46,12 +48,17 @@ def symmetric_terms(representatives: Sequence[Term], vector: Sequence[int]) -> S
 
 def _group(term: Term, vector: tuple[int, ...]) -> dict[Term, int]:
     """Return all images of a term with their signs, the term's own first; empty if they contradict each other."""
+    if not term.factors:
+        return {} if any(term.wave) else {term: 1}
+    if any(factor.stream for factor in term.factors):
+        return {}
     images: dict[Term, int] = {}
-    for order, signs in _isometries(len(vector)):
+    dimension = len(term.factors[0].powers)
+    for order, signs in _isometries(dimension):
         image, sign = _image(term, order, signs, vector)
         if images.setdefault(image, sign) != sign:
             return {}
-    first = images[_image(term, tuple(range(len(vector))), (1,) * len(vector), vector)[0]]
+    first = images[_image(term, tuple(range(dimension)), (1,) * dimension, vector)[0]]
     return {image: sign * first for image, sign in images.items()}
 
 

@@ -89,6 +89,21 @@ def test_terms_that_are_odd_at_a_wall_are_left_out():
 
 def test_elimination_keeps_what_the_misfit_needs():
     hessian = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    x, free = eliminate(np.array([2.0, 1e-3, 1.0]), np.ones(3, bool), hessian, allowed=1e-4)
-    assert free.tolist() == [True, False, True]
-    np.testing.assert_allclose(x, [2.0 + 0.5e-3, 0.0, 1.0], rtol=1e-6)
+    x, free = eliminate(np.array([[2.0], [1e-3], [1.0]]), np.ones((3, 1), bool), hessian, allowed=1e-4)
+    assert free.ravel().tolist() == [True, False, True]
+    np.testing.assert_allclose(x.ravel(), [2.0 + 0.5e-3, 0.0, 1.0], rtol=1e-6)
+
+
+def test_elimination_prefers_a_constant_to_a_parameter_that_hardly_varies():
+    functions = np.stack([np.ones(5), np.linspace(0.9, 1.0, 5)], 1)
+    for truth, kept in (([0.45, 0.5], [True, False]), ([0.5, 0.45], [True, False])):
+        x = np.array([truth])
+        _, free = eliminate(x, np.ones((1, 2), bool), functions.T @ functions, allowed=1e-2)
+        assert free.tolist() == [kept]
+
+
+def test_elimination_keeps_a_parameter_that_matters():
+    functions = np.stack([np.ones(5), np.linspace(0.1, 1.0, 5)], 1)
+    x, free = eliminate(np.array([[0.02, 1.0]]), np.ones((1, 2), bool), functions.T @ functions, allowed=1e-2)
+    assert free.tolist() == [[False, True]]
+    np.testing.assert_allclose(x[0, 1], 1.0, atol=0.05)

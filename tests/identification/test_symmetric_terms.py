@@ -1,9 +1,13 @@
 import jax.numpy as jnp
 import numpy as np
 
+from cape.datasets.arrays import from_arrays
+from cape.identification.first_estimate import first_estimates
+from cape.identification.samples import read_samples
 from cape.identification.step import step
 from cape.identification.symmetric_terms import symmetric_terms
-from cape.identification.terms import Factor, Term, axes_of
+from cape.identification.terms import Factor, Term, axes_of, force_terms, linear_terms
+from cape.problem import Problem
 
 X, Y, NONE = (1, 0), (0, 1), (0, 0)
 
@@ -24,6 +28,34 @@ def test_terms_of_one_group_make_one_group():
     groups = symmetric_terms([one, other], (1, 2))
     assert set(groups.terms) == {one, other}
     np.testing.assert_array_equal(groups.signs, [[1, 1]])
+
+
+def test_an_equation_of_scalars_has_the_laplacian_and_a_uniform_force():
+    representatives = [*linear_terms(1, (True, True)), *force_terms(1, (True, True))]
+    groups = symmetric_terms(representatives, ())
+    powers = [[term.factors[0].powers for term in groups.terms if term.factors][i] for i in range(6)]
+    assert powers == [(0, 0), (0, 2), (2, 0), (0, 4), (4, 0), (2, 2)]
+    assert [term.wave for term in groups.terms if not term.factors] == [(0, 0)]
+    np.testing.assert_array_equal(groups.signs.sum(1), [1, 2, 2, 1, 1])
+
+
+def test_a_first_estimate_of_an_isotropic_equation_has_one_coefficient_for_both_axes():
+    values, rate = np.array([0.01, 0.02, 0.03]), 0.5
+    x = 2 * np.pi * (np.arange(16) + 0.5) / 16
+    u0 = 0.3 * (np.sin(x)[:, None] + np.cos(x)[None] + np.cos(x[:, None] + 2 * x[None]))[None, ..., None]
+    logistic = [Term(0, (Factor(0, NONE),)), Term(0, (Factor(0, NONE),) * 2)]
+    terms = (*logistic, Term(0, (Factor(0, (2, 0)),)), Term(0, (Factor(0, (0, 2)),)))
+    on, frames = axes_of(("periodic", "periodic"), (16, 16)), [jnp.asarray(u0.repeat(3, 0), jnp.float32)]
+    c = np.array([[0.1 * rate, -0.1 * rate, 64 * nu, 64 * nu] for nu in 0.1 * values])
+    for _ in range(6):
+        frames.append(step(terms, on, 2, frames[-1], jnp.asarray(c, jnp.float32)))
+    u = np.stack([np.asarray(frame) for frame in frames], 1)
+    data = from_arrays(u, {"nu": values}, dt=0.1, dx=2 * np.pi / 16, channels=["u"])
+    problem = Problem.of(data)
+    first = first_estimates(read_samples(data, problem), on, problem)[0]
+    laplacian = [row for row in first.signs if row.sum() == 2]
+    assert len(first.signs) == 3 and len(laplacian) == 1
+    assert {first.terms[i].factors[0].powers for i in np.flatnonzero(laplacian[0])} == {(2, 0), (0, 2)}
 
 
 def test_a_step_commutes_with_exchange_and_reflection():
