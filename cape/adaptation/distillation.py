@@ -119,12 +119,12 @@ def _fitted(frames, functions, terms, problem: Problem, random) -> tuple[Product
         least, _, hessian = fit.normal_equations(x, _SUBSTEPS, every)
         if not np.isfinite(least):
             break
-        y, kept = eliminate(x.ravel(), free.ravel(), hessian, max(_NEGLIGIBLE * least, _SMALLEST))
-        rows = np.flatnonzero(kept.reshape(x.shape).any(1))
+        y, kept = eliminate(x, free, hessian, max(_NEGLIGIBLE * least, _SMALLEST))
+        rows = np.flatnonzero(kept.any(1))
         if not len(rows):
             break
         terms = tuple(terms[row] for row in rows)
-        x, free = y.reshape(x.shape)[rows], kept.reshape(x.shape)[rows]
+        x, free = y[rows], kept[rows]
     fit = ProductFit(pairs, terms, on, problem.conserved)
     return fit, fit.solve(x, free, _SUBSTEPS, every)
 

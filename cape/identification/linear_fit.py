@@ -148,8 +148,7 @@ class LinearFit:
         with np.errstate(all="ignore"):
             jacobian = self._jacobian(x, self._every)
         allowed = max(_NEGLIGIBLE * self.misfit(x).mean(), _SMALLEST)
-        free = np.ones(x.size, bool)
-        return eliminate(x.ravel(), free, jacobian.T @ jacobian, allowed)[1].reshape(self.shape)
+        return eliminate(x, np.ones(x.shape, bool), jacobian.T @ jacobian, allowed)[1]
 
     def misfit(self, x: Float[np.ndarray, "term function"]) -> Float[np.ndarray, " value"]:
         """Return the mean square error of one step over that of persistence, for each value."""
