@@ -1,9 +1,13 @@
 """Strict tests: no silent promotion of dtypes or ranks, and every annotated shape and type is checked."""
 
+import atexit
 import ctypes
 import gc
 import math
 import os
+import shutil
+import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +17,15 @@ if version("jaxlib").startswith("0.10."):  # XLA aborts on a flag it does not kn
     QUICK += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
 os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
 gc.set_threshold(100_000, 50, 50)  # tracing makes many objects and few cycles: collect seldom, a tenth faster
+
+# The workers of pytest-xdist, and the processes that tests start, share compiled programs and compiled sources.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="cape-tests-")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
@@ -46,20 +59,11 @@ COMPILATION_CACHE = (
 )
 
 
-@pytest.fixture(scope="session")
-def program_folder(tmp_path_factory):
-    """Folder where commands and trainings keep compiled programs: not at home. Modules share it."""
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.fixture(scope="module", autouse=True)
-def compiled_programs(program_folder):
-    """The folder of compiled programs; whether a module keeps its own there is forgotten after it."""
+def compiled_programs():
+    """The folder of compiled programs; whether a module keeps its own elsewhere is forgotten after it."""
     settings = {name: getattr(jax.config, name) for name in COMPILATION_CACHE}
-    compilation_cache.reset_cache()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(program_folder))
-        yield program_folder
+    yield Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
     for name, value in settings.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()

@@ -20,6 +20,7 @@ def reliability(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
 
 
+@pytest.mark.thorough
 def test_damaged_files_are_read_or_refused():
     command = [sys.executable, FOLDER / "fuzz.py", "--files-only", "--cases", "60", "--seed", "3"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

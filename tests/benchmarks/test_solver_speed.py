@@ -58,6 +58,7 @@ def test_the_solver_is_as_coarse_as_its_error_allows(model):
     assert comparison._slower_grid(values, truth, settings, times, iter((8, 256)), 20.0) == {}
 
 
+@pytest.mark.thorough
 def test_a_table_and_json_are_printed(model, monkeypatch, capsys):
     options = [
         "--samples",

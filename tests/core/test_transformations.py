@@ -77,6 +77,7 @@ def test_the_weights_can_be_differentiated_too(small):
     assert all(np.isfinite(leaf).all() and np.any(leaf != 0) for leaf in jax.tree.leaves(grads))
 
 
+@pytest.mark.thorough
 def test_rollouts_of_several_frames_are_transformed():
     config = ModelConfig(SMALL, FiLMConfig(width=4), history=3, bundle=2)
     surrogate = Surrogate(problem_of(16), config, rngs=nnx.Rngs(0))

@@ -144,6 +144,7 @@ def random_flows(samples, resolution, times):
     return frames, lambda first: compressible.evolve(first, eta, eta, times)
 
 
+@pytest.mark.thorough
 def test_turned_compressible_flows_are_what_the_solver_makes_of_their_first_frame():
     times = np.linspace(0, 0.1, 3)
     frames, solve = random_flows(8, 16, times)

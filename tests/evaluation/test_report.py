@@ -194,6 +194,7 @@ def test_evaluate_on_the_command_line(tmp_path, capsys):
     assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["evaluation.csv", "evaluation.json"]
 
 
+@pytest.mark.thorough
 def test_initial_conditions_of_the_training_are_left_out():
     surrogate, data = trained_on(waves()), waves()
     surrogate.trained_on = (0,)

@@ -60,6 +60,7 @@ def test_coefficients_are_constant_if_there_is_one_value(parameters):
     assert step_errors(equation, problem, data).max() < 1e-3
 
 
+@pytest.mark.thorough
 def test_every_parameter_may_have_its_own_function():
     def data(values):
         u0 = np.stack([exact.smooth_fields(6), exact.smooth_fields(6, seed=1)], -1)
