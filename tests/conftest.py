@@ -2,12 +2,14 @@
 
 import atexit
 import ctypes
+import functools
 import gc
 import math
 import os
 import shutil
 import sys
 import tempfile
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,11 +32,18 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
+from jax._src.interpreters import mlir  # noqa: E402
 from jax.experimental.compilation_cache import compilation_cache  # noqa: E402
 
 jaxtyping.install_import_hook("cape", "array_checks.check_arrays")  # before the first import of the package
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+if hasattr(
+    mlir, "make_ir_context"
+):  # JAX makes one for every program: a third of the time that a small one takes
+    context_of_thread = functools.cache(lambda thread, make=mlir.make_ir_context: make())
+    mlir.make_ir_context = lambda: context_of_thread(threading.get_ident())
 
 
 @pytest.fixture

@@ -51,7 +51,6 @@ def test_a_prediction_equals_the_rollout_and_opens_as_any_file(run, data, tmp_pa
     assert "frames          7, t = 0 to 0.6, dt = 0.1" in capsys.readouterr().out
 
 
-@pytest.mark.thorough
 def test_a_prediction_in_pieces_equals_the_prediction_at_once(flow, tmp_path, monkeypatch):
     model, file = flow
     options = ["--initial", file, "--steps", "7", "--quiet"]

@@ -74,6 +74,7 @@ def test_images_of_burgers_are_what_the_solver_makes_of_their_first_frame(augmen
         assert np.linalg.norm(images - wrong) > 1e-2 * np.linalg.norm(wrong)
 
 
+@pytest.mark.thorough
 def test_images_of_reaction_diffusion_are_what_the_solver_makes_of_their_first_frame():
     nu, rho = np.array([0.01, 0.02]), np.array([1.0, 2.0])
     x = 2 * np.pi * cell_centres(POINTS)
@@ -111,6 +112,7 @@ def test_trajectories_shown_faster_are_what_the_solver_makes_at_larger_parameter
     assert np.linalg.norm(images - u[:, :3]) > 1e-2 * np.linalg.norm(solved)
 
 
+@pytest.mark.thorough
 def test_images_of_waves_are_what_the_solver_makes_of_their_first_frame():
     c, gamma = np.full(6, 1.2), np.full(6, 0.8)
     frames = wave.solve(

@@ -73,6 +73,7 @@ def test_members_share_the_steps_from_true_frames(monkeypatch):
     assert others and set(others) == {SAMPLES // 2}
 
 
+@pytest.mark.thorough
 def test_an_accelerator_advances_all_inputs_at_once(monkeypatch):
     surrogate = surrogate_of(CASE, DATA)
     model = plan_phases(surrogate, TrainingConfig(batch=SAMPLES), SAMPLES).training.model
