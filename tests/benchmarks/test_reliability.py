@@ -29,6 +29,7 @@ def test_damaged_files_are_read_or_refused():
     assert ended.stdout.endswith("; 0 faults\n")
 
 
+@pytest.mark.thorough
 def test_damaged_folders_are_loaded_or_refused(reliability, tmp_path):
     import folders
     import trial

@@ -29,8 +29,10 @@ def by_name(p):
     "given",
     [
         lambda p: p,
-        lambda p: {"a": p[0, 0], "b": 0.6},
-        *(pytest.param(given, marks=pytest.mark.thorough) for given in (by_name, lambda p: p[0])),
+        *(
+            pytest.param(given, marks=pytest.mark.thorough)
+            for given in (lambda p: {"a": p[0, 0], "b": 0.6}, by_name, lambda p: p[0])
+        ),
     ],
 )
 def test_jit_gives_the_frames_of_a_plain_rollout(small, given):

@@ -135,6 +135,7 @@ def test_cape_gives_powers_to_displacements_and_attention_to_all_other_maps():
     assert len(film.prepare(p)) == len(film.base.hidden_channels)
 
 
+@pytest.mark.thorough
 def test_the_default_fits_small_grids_and_its_size_follows_the_width():
     config = WarpUNetConfig()
     build = dataclasses.replace(config, width=2)
