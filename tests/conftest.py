@@ -39,9 +39,8 @@ jaxtyping.install_import_hook("cape", "array_checks.check_arrays")  # before the
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-if hasattr(
-    mlir, "make_ir_context"
-):  # JAX makes one for every program: a third of the time that a small one takes
+# JAX makes a context for every program, which takes a third of the time that a small one takes.
+if hasattr(mlir, "make_ir_context"):
     context_of_thread = functools.cache(lambda thread, make=mlir.make_ir_context: make())
     mlir.make_ir_context = lambda: context_of_thread(threading.get_ident())
 
