@@ -1,9 +1,15 @@
 """Strict tests: no silent promotion of dtypes or ranks, and every annotated shape and type is checked."""
 
+import atexit
 import ctypes
+import functools
 import gc
 import math
 import os
+import shutil
+import sys
+import tempfile
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,14 +20,29 @@ if version("jaxlib").startswith("0.10."):  # XLA aborts on a flag it does not kn
 os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
 gc.set_threshold(100_000, 50, 50)  # tracing makes many objects and few cycles: collect seldom, a tenth faster
 
+# The workers of pytest-xdist, and the processes that tests start, share compiled programs and compiled sources.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="cape-tests-")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
+from jax._src.interpreters import mlir  # noqa: E402
 from jax.experimental.compilation_cache import compilation_cache  # noqa: E402
 
 jaxtyping.install_import_hook("cape", "array_checks.check_arrays")  # before the first import of the package
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# JAX makes a context for every program, which takes a third of the time that a small one takes.
+if hasattr(mlir, "make_ir_context"):
+    context_of_thread = functools.cache(lambda thread, make=mlir.make_ir_context: make())
+    mlir.make_ir_context = lambda: context_of_thread(threading.get_ident())
 
 
 @pytest.fixture
@@ -46,20 +67,11 @@ COMPILATION_CACHE = (
 )
 
 
-@pytest.fixture(scope="session")
-def program_folder(tmp_path_factory):
-    """Folder where commands and trainings keep compiled programs: not at home. Modules share it."""
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.fixture(scope="module", autouse=True)
-def compiled_programs(program_folder):
-    """The folder of compiled programs; whether a module keeps its own there is forgotten after it."""
+def compiled_programs():
+    """The folder of compiled programs; whether a module keeps its own elsewhere is forgotten after it."""
     settings = {name: getattr(jax.config, name) for name in COMPILATION_CACHE}
-    compilation_cache.reset_cache()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(program_folder))
-        yield program_folder
+    yield Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
     for name, value in settings.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()

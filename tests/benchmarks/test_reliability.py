@@ -20,6 +20,7 @@ def reliability(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
 
 
+@pytest.mark.thorough
 def test_damaged_files_are_read_or_refused():
     command = [sys.executable, FOLDER / "fuzz.py", "--files-only", "--cases", "60", "--seed", "3"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -28,6 +29,7 @@ def test_damaged_files_are_read_or_refused():
     assert ended.stdout.endswith("; 0 faults\n")
 
 
+@pytest.mark.thorough
 def test_damaged_folders_are_loaded_or_refused(reliability, tmp_path):
     import folders
     import trial

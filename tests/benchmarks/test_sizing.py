@@ -20,8 +20,10 @@ from cape.solvers.unet import UNetConfig
     "base",
     [
         FNOConfig(modes=2, layers=1, kernel=0),
-        UNetConfig(levels=1),
-        PaperUNetConfig(levels=1),
+        *(
+            pytest.param(base, marks=pytest.mark.thorough)
+            for base in (UNetConfig(levels=1), PaperUNetConfig(levels=1))
+        ),
         *(
             pytest.param(base, marks=pytest.mark.slow)
             for base in (

@@ -36,6 +36,7 @@ def model(tmp_path):
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_the_solver_is_as_coarse_as_its_error_allows(model):
     comparison = Comparison(load(model), samples=4, largest_batch=1, finer=3)
     values = np.array([0.2])
@@ -58,6 +59,7 @@ def test_the_solver_is_as_coarse_as_its_error_allows(model):
     assert comparison._slower_grid(values, truth, settings, times, iter((8, 256)), 20.0) == {}
 
 
+@pytest.mark.thorough
 def test_a_table_and_json_are_printed(model, monkeypatch, capsys):
     options = [
         "--samples",

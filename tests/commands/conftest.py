@@ -30,8 +30,7 @@ def tiny(tmp_path_factory) -> Path:
     """A folder with tiny.toml, its data/ and the run/ trained from it."""
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "tiny.toml").write_text(TINY.format(folder=folder.as_posix()))
-    with pytest.MonkeyPatch.context() as patch, jax.numpy_dtype_promotion("standard"):
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
+    with jax.numpy_dtype_promotion("standard"):
         assert main(["train", str(folder / "tiny.toml"), "--out", str(folder / "run"), *QUIET]) == 0
     return folder
 

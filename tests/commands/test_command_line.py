@@ -54,7 +54,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_compiled_programs_are_kept(compiled_programs):
+def test_compiled_programs_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
     prepare_jax()
     compilation_cache.reset_cache()  # jax decides at its first program whether it keeps them
 
@@ -62,4 +63,4 @@ def test_compiled_programs_are_kept(compiled_programs):
         return 3 * x
 
     jax.jit(tripled)(np.float32(1))
-    assert any("tripled" in path.name for path in compiled_programs.iterdir())
+    assert any("tripled" in path.name for path in tmp_path.iterdir())

@@ -20,6 +20,7 @@ def ensemble(tiny, tmp_path_factory):
     return folder
 
 
+@pytest.mark.thorough
 def test_a_run_holds_all_members_and_is_evaluated(ensemble, tiny, capsys):
     assert cape.load(ensemble).members == 2
     assert (ensemble / "evaluation" / "evaluation.json").is_file()

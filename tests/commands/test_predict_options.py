@@ -161,6 +161,7 @@ def test_frames_of_another_time_step_are_told(burgers, tmp_path, capsys):
     )
 
 
+@pytest.mark.thorough
 def test_figures_of_a_sweep_lie_next_to_the_file(burgers, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: None)
     out = tmp_path / "p.hdf5"

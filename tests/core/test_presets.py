@@ -22,6 +22,8 @@ from cape.problem import Problem
 from cape.surrogate import Surrogate
 
 PRESETS = sorted(presets())
+QUICK = ("auto", "burgers1d", "grayscott2d", "reactiondiffusion3d")  # one of each dimension
+SOME = [p if p in QUICK else pytest.param(p, marks=pytest.mark.thorough) for p in PRESETS]
 PUBLISHED_ONLY = {("burgers1d", "Nu=0.004")}  # held out where PDEBench's own files are given
 
 
@@ -68,7 +70,7 @@ def test_presets_make_round_trips_and_change_something(name, tmp_path):
     check(written, kept)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", SOME)
 def test_presets_build_their_models(name):
     preset = load_toml(Experiment, presets()[name])
     task = problem(preset)
@@ -81,7 +83,7 @@ def test_presets_build_their_models(name):
     assert following.shape == u.shape
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", SOME)
 def test_presets_hold_out_what_they_simulate_and_augment_as_the_equation_allows(name, tmp_path, monkeypatch):
     def unsolved(equation, *arguments, **named):
         it = find_equation(equation)

@@ -29,8 +29,10 @@ def by_name(p):
     "given",
     [
         lambda p: p,
-        lambda p: {"a": p[0, 0], "b": 0.6},
-        *(pytest.param(given, marks=pytest.mark.thorough) for given in (by_name, lambda p: p[0])),
+        *(
+            pytest.param(given, marks=pytest.mark.thorough)
+            for given in (lambda p: {"a": p[0, 0], "b": 0.6}, by_name, lambda p: p[0])
+        ),
     ],
 )
 def test_jit_gives_the_frames_of_a_plain_rollout(small, given):
@@ -77,6 +79,7 @@ def test_the_weights_can_be_differentiated_too(small):
     assert all(np.isfinite(leaf).all() and np.any(leaf != 0) for leaf in jax.tree.leaves(grads))
 
 
+@pytest.mark.thorough
 def test_rollouts_of_several_frames_are_transformed():
     config = ModelConfig(SMALL, FiLMConfig(width=4), history=3, bundle=2)
     surrogate = Surrogate(problem_of(16), config, rngs=nnx.Rngs(0))

@@ -117,6 +117,7 @@ def test_burgers_runs_as_coarsely_and_cheaply_as_asked():
     assert relative_error(coarse, own) < 1e-2
 
 
+@pytest.mark.thorough
 def test_burgers_reproduces_the_benchmark(pdebench):
     for nu, bound in ((0.01, 2e-3), (1.0, 1e-3)):
         with h5py.File(pdebench / f"1D_Burgers_Sols_Nu{nu}.hdf5") as file:

@@ -25,6 +25,7 @@ def vortex(points, t, length=10.0):
     return np.stack([rho, rho * temperature, 1 - bell * y, 1 + bell * x], axis=-1)[None]
 
 
+@pytest.mark.thorough
 def test_a_vortex_is_carried_with_second_order():
     errors = []
     for points in (32, 64):

@@ -44,7 +44,11 @@ def test_random_flows_have_the_described_distribution():
 
 
 @pytest.mark.parametrize(
-    ("name", "bound"), [("M1.0_Eta0.01_Zeta0.01", 0.04), ("M0.1_Eta1e-08_Zeta1e-08", 0.1)]
+    ("name", "bound"),
+    [
+        pytest.param("M1.0_Eta0.01_Zeta0.01", 0.04, marks=pytest.mark.thorough),
+        ("M0.1_Eta1e-08_Zeta1e-08", 0.1),
+    ],
 )
 def test_the_benchmark_is_followed_from_its_first_frame(pdebench, name, bound):
     path = pdebench / f"2D_CFD_Rand_{name}_periodic_64_Train.hdf5"
@@ -62,7 +66,7 @@ def test_the_benchmark_is_followed_from_its_first_frame(pdebench, name, bound):
     [
         (1, "1D_CFD_Rand_Eta0.01_Zeta0.02_periodic_Train.hdf5"),
         (2, "2D_CFD_Rand_M0.1_Eta0.01_Zeta0.02_periodic_16_Train.hdf5"),
-        (3, "3D_CFD_Rand_M0.1_Eta0.01_Zeta0.02_periodic_Train.hdf5"),
+        pytest.param(3, "3D_CFD_Rand_M0.1_Eta0.01_Zeta0.02_periodic_Train.hdf5", marks=pytest.mark.thorough),
     ],
 )
 def test_files_have_the_benchmark_s_names_and_open_again(tmp_path, dimension, name):

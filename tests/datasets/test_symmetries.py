@@ -74,6 +74,7 @@ def test_images_of_burgers_are_what_the_solver_makes_of_their_first_frame(augmen
         assert np.linalg.norm(images - wrong) > 1e-2 * np.linalg.norm(wrong)
 
 
+@pytest.mark.thorough
 def test_images_of_reaction_diffusion_are_what_the_solver_makes_of_their_first_frame():
     nu, rho = np.array([0.01, 0.02]), np.array([1.0, 2.0])
     x = 2 * np.pi * cell_centres(POINTS)
@@ -88,14 +89,11 @@ def test_images_of_reaction_diffusion_are_what_the_solver_makes_of_their_first_f
 
 @pytest.mark.parametrize("equation", ["burgers", *OTHER_EQUATIONS])
 def test_trajectories_shown_faster_are_what_the_solver_makes_at_larger_parameters(equation):
-    names = find_equation(equation).parameter_names
-    p = np.array([[0.2, 0.5], [0.5, 1.0], [1.0, 2.0]])[:, : len(names)]
-    columns = tuple(p.T)
-    starts = (
-        find_equation(equation).initial_conditions(3, 3) if equation == "reaction-diffusion" else smooth(3)
-    )
-    u = find_equation(equation).solve(starts, *columns, resolution=POINTS, times=TIMES)[..., 0]
-    images, new = image(equation, Augmentation(strides=(2,)), u, p, names, stride=2)
+    it = find_equation(equation)
+    p = np.array([[0.2, 0.5], [0.5, 1.0], [1.0, 2.0]])[:, : len(it.parameter_names)]
+    starts = it.initial_conditions(3, 3) if equation == "reaction-diffusion" else smooth(3)
+    u = it.solve(starts, *p.T, resolution=POINTS, times=TIMES)[..., 0]
+    images, new = image(equation, Augmentation(strides=(2,)), u, p, it.parameter_names, stride=2)
     np.testing.assert_allclose(new, 2 * p)
     assert images.shape[1] == 3
     times = TIMES[: images.shape[1]]
@@ -111,6 +109,7 @@ def test_trajectories_shown_faster_are_what_the_solver_makes_at_larger_parameter
     assert np.linalg.norm(images - u[:, :3]) > 1e-2 * np.linalg.norm(solved)
 
 
+@pytest.mark.thorough
 def test_images_of_waves_are_what_the_solver_makes_of_their_first_frame():
     c, gamma = np.full(6, 1.2), np.full(6, 0.8)
     frames = wave.solve(
@@ -144,6 +143,7 @@ def random_flows(samples, resolution, times):
     return frames, lambda first: compressible.evolve(first, eta, eta, times)
 
 
+@pytest.mark.thorough
 def test_turned_compressible_flows_are_what_the_solver_makes_of_their_first_frame():
     times = np.linspace(0, 0.1, 3)
     frames, solve = random_flows(8, 16, times)

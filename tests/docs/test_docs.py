@@ -33,7 +33,7 @@ RUN = [  # `python docs/builder` runs the tutorials
     for page in PAGES
     if blocks(page, "python") and page.name != OWN_TEST and TUTORIALS not in page.parents
 ]
-LONG = ("README.md", "inference.md")  # their blocks take many seconds
+LONG = ("README.md", "data.md", "inference.md")  # their blocks take many seconds
 COMMANDS = [(name(page), line) for page in PAGES for line in commands(page)]
 names = [name(page) for page in PAGES]
 

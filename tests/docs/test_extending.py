@@ -96,6 +96,7 @@ def test_the_commands_know_the_parts(written, parsed, capsys):
     assert parsed == [line.split()[1] for line in lines]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("standard_promotion")
 def test_all_parts_train_stop_resume_save_and_load_together(written, capsys, monkeypatch):
     mine = importlib.import_module("my_package.parts")

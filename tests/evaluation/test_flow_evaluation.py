@@ -92,11 +92,12 @@ def test_the_figures_of_a_flow(evaluation, tmp_path):
     pytest.importorskip("matplotlib")
     from matplotlib.image import imread
 
-    from cape.figures.evaluation_figures import write_figures
+    from cape.figures.evaluation_figures import evaluation_figures
+    from cape.figures.style import save
 
-    paths = {path.stem: path for path in write_figures(evaluation, tmp_path)}
+    figures = dict(evaluation_figures(evaluation))
     for name in ("correlation_horizon", "flow_histories", "flow_spectra"):
-        assert imread(paths[name])[..., :3].std() > 0.02
+        assert imread(save(figures[name], tmp_path / f"{name}.png"))[..., :3].std() > 0.02
 
 
 def test_figures_say_what_an_evaluation_lacks(evaluation):

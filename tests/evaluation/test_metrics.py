@@ -75,7 +75,9 @@ def test_boundary_weighs_every_point_of_every_face_alike():
     np.testing.assert_allclose(error, [[((n0 + 2) / (2 * (n0 + n1))) ** 0.5]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("space", [(16,), (12, 16), (6, 8, 10)])
+@pytest.mark.parametrize(
+    "space", [(12, 16), *(pytest.param(s, marks=pytest.mark.thorough) for s in [(16,), (6, 8, 10)])]
+)
 @pytest.mark.parametrize("name", OURS)
 def test_batches_can_be_reduced_together(name, space):
     """A metric of a batch is the reduction of the errors of its samples, computed one by one."""
@@ -107,7 +109,14 @@ def test_shapes_must_be_equal(unchecked, name):
         metric(jnp.ones((2, 3, 8)), jnp.ones((2, 3, 8)))
 
 
-@pytest.mark.parametrize("case", ["metric_1d", "metric_2d", "metric_2d_rect", "metric_3d"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        *(pytest.param(case, marks=pytest.mark.thorough) for case in ("metric_1d", "metric_2d")),
+        "metric_2d_rect",
+        "metric_3d",
+    ],
+)
 def test_equals_the_published_benchmark(reference, case):
     arrays = np.load(reference / f"{case}.npz")
     prediction, target = (jnp.asarray(np.moveaxis(arrays[name], -2, 1)) for name in ("pred", "target"))

@@ -157,6 +157,7 @@ def test_a_report_without_figures_does_not_need_matplotlib(tmp_path, monkeypatch
         report.figures()
 
 
+@pytest.mark.thorough
 def test_evaluate_on_the_command_line(tmp_path, capsys):
     """An untrained 2D surrogate on small files: tables, files and animations; nothing of it without the flags."""
     pytest.importorskip("matplotlib")
@@ -194,6 +195,7 @@ def test_evaluate_on_the_command_line(tmp_path, capsys):
     assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["evaluation.csv", "evaluation.json"]
 
 
+@pytest.mark.thorough
 def test_initial_conditions_of_the_training_are_left_out():
     surrogate, data = trained_on(waves()), waves()
     surrogate.trained_on = (0,)

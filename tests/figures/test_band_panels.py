@@ -41,6 +41,7 @@ def test_examples_without_bands_are_an_error():
         band_panels([dataclasses.replace(example(16), half_width=None)])
 
 
+@pytest.mark.thorough
 def test_an_evaluation_of_a_calibrated_surrogate_has_bands():
     surrogate = cape.load("burgers1d")
     data = cape.open(locate("burgers1d") / "sample.hdf5")

@@ -80,6 +80,7 @@ def test_a_prediction_that_left_the_range_of_numbers_is_drawn(tmp_path):
     assert all(is_drawn(p) for p in write_figures(evaluation([[0.1]], [[0.1]], np.inf), tmp_path))
 
 
+@pytest.mark.thorough
 def test_fields_in_two_dimensions_are_drawn_at_one_value_of_each_kind(tmp_path):
     x, times = (np.arange(12) + 0.5) / 12, np.linspace(0, 1, 3)
     wave = (

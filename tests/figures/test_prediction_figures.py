@@ -9,7 +9,7 @@ from cape.datasets.simulate.writer import write
 from cape.figures import prediction_figures
 
 
-@pytest.mark.parametrize("points", [(8, 8), (6, 6, 6)])
+@pytest.mark.parametrize("points", [pytest.param((8, 8), marks=pytest.mark.thorough), (6, 6, 6)])
 def test_figures_in_two_and_three_dimensions(points, tmp_path):
     layout = {"coordinates": [np.arange(n) / n for n in points], "times": 0.1 * np.arange(5)}
     layout |= {"parameters": np.array([[0.1, 1.0], [0.1, 1.0], [0.1, 2.0], [0.1, 2.0]])}

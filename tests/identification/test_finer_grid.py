@@ -54,6 +54,7 @@ def test_the_number_follows_the_finest_axis_and_never_falls(space, expected):
     assert int(substeps_on_grid(jnp.int32(8), space, (32, 32))) == expected
 
 
+@pytest.mark.thorough
 def test_an_exported_program_takes_the_number_of_its_grid():
     (points,) = jax.export.symbolic_shape("2*n")
     shape = jax.ShapeDtypeStruct((1, points, 1), jnp.float32)

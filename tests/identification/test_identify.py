@@ -33,7 +33,13 @@ SLOW = pytest.mark.slow  # a fit of the whole library
     ("make", "seen", "unseen", "text"),
     [
         (exact.dispersion, [0.001, 0.002, 0.004], [0.0005, 0.003, 0.008], "∂u0/∂t = c ∂xxx u0"),
-        (exact.waves, [0.5, 1.0, 1.5, 2.0], [0.3, 1.2, 2.5], "∂u0/∂t = u1; ∂u1/∂t = c² ∂xx u0"),
+        pytest.param(
+            exact.waves,
+            [0.5, 1.0, 1.5, 2.0],
+            [0.3, 1.2, 2.5],
+            "∂u0/∂t = u1; ∂u1/∂t = c² ∂xx u0",
+            marks=pytest.mark.thorough,
+        ),
         pytest.param(exact.logistic, [1.0, 2.0, 4.0], [0.5, 3.0, 6.0], "∂u0/∂t = r u0 - r u0 u0", marks=SLOW),
         pytest.param(
             exact.forced_diffusion,
@@ -60,6 +66,7 @@ def test_coefficients_are_constant_if_there_is_one_value(parameters):
     assert step_errors(equation, problem, data).max() < 1e-3
 
 
+@pytest.mark.thorough
 def test_every_parameter_may_have_its_own_function():
     def data(values):
         u0 = np.stack([exact.smooth_fields(6), exact.smooth_fields(6, seed=1)], -1)

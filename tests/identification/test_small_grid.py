@@ -49,6 +49,7 @@ def test_the_rate_of_change_is_that_of_fourier_transforms(grid, periodic):
     assert float(jnp.abs(others).max()) == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("boundaries", [("periodic", "periodic"), ("wall", "periodic")])
 def test_a_step_and_its_derivative_are_those_of_fourier_transforms(monkeypatch, boundaries):
     grid = (16, 24)

@@ -101,16 +101,8 @@ def test_folders_are_opened_without_files_whose_names_start_with_a_dot(tmp_path)
     assert [path.name for path in find_files(tmp_path)] == ["1D_Advection_Sols_beta1.0.hdf5"]
 
 
-@pytest.mark.parametrize(
-    "channels",
-    [
-        ("h", "w"),
-        *(
-            pytest.param(names, marks=pytest.mark.thorough)
-            for names in [("u",), ("density", "pressure", "Vx", "Vy", "Vz")]
-        ),
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("channels", [("h", "w"), ("u",), ("density", "pressure", "Vx", "Vy", "Vz")])
 def test_three_dimensions_and_no_parameters_take_the_same_way(channels, tmp_path):
     names = {"channels": channels, "parameters": (), "low": (), "high": ()}
     cube = {

@@ -30,6 +30,7 @@ def test_every_initial_condition_is_predicted_at_every_combination(tmp_path):
     assert main(["inspect", str(out)]) == 0
 
 
+@pytest.mark.thorough
 def test_a_sweep_in_pieces_is_the_sweep_at_once_and_each_value_alone(burgers, tmp_path, monkeypatch):
     def run(name, texts):
         source = SimulatedInitialConditions(5, seed=2)

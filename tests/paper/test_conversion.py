@@ -156,7 +156,14 @@ def test_files_tell_the_problem_and_the_grid_of_the_block_its_stride(tmp_path):
     assert problem.values == ((0.5,), (2.0,))
 
 
-@pytest.mark.parametrize("shapes", [wrapped(fno(6), channels=3, parameters=2), fno(5), unet(5)])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        wrapped(fno(6), channels=3, parameters=2),
+        fno(5),
+        pytest.param(unet(5), marks=pytest.mark.thorough),
+    ],
+)
 def test_parameters_in_another_order_give_the_same_output(tmp_path, shapes):
     file = write_compressible(tmp_path / "1D_CFD_Eta0.1_Zeta0.2_trans.hdf5", points=16, eta=0.1, zeta=0.2)
     files, u = (str(file),), field(2, 16, 3)

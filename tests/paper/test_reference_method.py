@@ -95,6 +95,7 @@ def predict(surrogate, u, p):
     return surrogate.predict(u, surrogate.prepare(p))
 
 
+@pytest.mark.thorough
 def test_cape_fno_equals_the_published_one_in_1d(reference):
     arrays = read(reference, "cape_fno1d_w20")
     config = ModelConfig(PaperFNOConfig(width=20), PaperCAPEConfig(), normalisation="off")

@@ -55,9 +55,9 @@ def test_fno_equals_the_published_one(reference, name, channels, width, origin, 
     assert worst < TOLERANCE, where
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("name", "channels", "features", "dimension"),
-    [("unet1d_f8", 1, 8, 1), pytest.param("unet2d_f4", 4, 4, 2, marks=pytest.mark.thorough)],
+    ("name", "channels", "features", "dimension"), [("unet1d_f8", 1, 8, 1), ("unet2d_f4", 4, 4, 2)]
 )
 def test_unet_equals_the_published_one(reference, name, channels, features, dimension):
     arrays = dict(np.load(reference / f"{name}.npz"))

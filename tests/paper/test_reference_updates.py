@@ -38,13 +38,8 @@ TRACES = {  # the base and the conditional baseline have no CAPE block, so no au
 
 
 @pytest.mark.usefixtures("standard_promotion")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == "trainstep_cape_fno1d_crc" else pytest.mark.thorough)
-        for name in TRACES
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", TRACES)
 def test_updates_equal_the_published_ones(reference, name):
     arrays = read(reference, name)
     meta = json.loads(str(arrays["meta"]))

@@ -58,6 +58,7 @@ def found(four, observation) -> cape.Inference:
     return cape.infer(four, observation)
 
 
+@pytest.mark.thorough
 def test_intervals_of_an_ensemble_hold_the_parameters_of_a_further_member(found, observation, four):
     low, high = found.interval["beta"].T
     assert ((low <= BETA) & (high >= BETA)).mean() >= 0.75

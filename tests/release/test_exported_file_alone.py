@@ -51,6 +51,7 @@ def run_documented_script(python, exported):
     return np.load(exported.parent / "frames.npz")
 
 
+@pytest.mark.thorough
 def test_the_documented_script_runs_with_jax_and_flatbuffers_alone(model, exported, tmp_path):
     """In a virtual environment into which only these two and what jax itself needs are linked."""
     assert len(documented_script().splitlines()) <= 25

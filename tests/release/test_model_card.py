@@ -3,6 +3,8 @@
 import dataclasses
 import re
 
+import pytest
+
 import cape
 from cape.datasets.equations.equation import EQUATIONS
 from cape.evaluation import files
@@ -60,6 +62,7 @@ def test_every_equation_explains_itself():
         assert all(parameter.meaning for parameter in equation.parameters), equation.name
 
 
+@pytest.mark.thorough
 def test_the_cards_of_shipped_surrogates_have_the_equations_that_were_found():
     found = 0
     for folder in shipped().values():

@@ -44,7 +44,7 @@ def assert_equal_up_to_rounding(found, expected, tolerance=1e-5):
 @pytest.mark.parametrize(
     "gradients", ["stop_gradient", pytest.param("through_time", marks=pytest.mark.thorough)]
 )
-@pytest.mark.parametrize("program", [update, warm_up_update])
+@pytest.mark.parametrize("program", [update, pytest.param(warm_up_update, marks=pytest.mark.thorough)])
 def test_an_update_in_parts_is_the_update_of_the_whole_batch(program, gradients):
     config = dataclasses.replace(WHOLE, objective=dataclasses.replace(WHOLE.objective, gradients=gradients))
     in_parts = dataclasses.replace(config, accumulate=3)

@@ -9,9 +9,16 @@ TOLERANCE = 1e-5  # relative
 
 @pytest.fixture(scope="module")
 def found(compiled_programs):
-    """What four devices do with ensembles."""
-    cases = ("members_of_an_update", "automatic_for_members", "refused_members")
+    """How four devices are divided among the members of ensembles."""
+    cases = ("automatic_for_members", "refused_members")
     return results(*cases, folder=compiled_programs, program=divided_members.__file__)
+
+
+@pytest.fixture(scope="module")
+def update_of_members(compiled_programs):
+    """An update of an ensemble on four devices."""
+    name = "members_of_an_update"
+    return results(name, folder=compiled_programs, program=divided_members.__file__)[name]
 
 
 def assert_equal_to_one_device(case):
@@ -19,12 +26,14 @@ def assert_equal_to_one_device(case):
     assert max(case["weights"].values()) < TOLERANCE, case["weights"]
 
 
-def test_devices_that_share_members_communicate_nothing(found):
-    assert found["members_of_an_update"]["collectives"] == {}
+@pytest.mark.thorough
+def test_devices_that_share_members_communicate_nothing(update_of_members):
+    assert update_of_members["collectives"] == {}
 
 
-def test_a_dry_run_says_what_devices_that_share_members_need(found):
-    case = found["members_of_an_update"]
+@pytest.mark.thorough
+def test_a_dry_run_says_what_devices_that_share_members_need(update_of_members):
+    case = update_of_members
     assert case["described"] == ["devices: 4 of 4 share 8 members, 2 on each"]
     assert case["devices"] == [1, 4]
     step = 4  # bytes of the number of updates, which all devices have

@@ -76,6 +76,7 @@ def test_a_rollout_is_the_mean_of_the_rollouts_of_the_members(folder):
     assert np.std(each, 0).max() > 1e-3
 
 
+@pytest.mark.thorough
 def test_several_frames_and_bundles_are_averaged_too():
     model = dataclasses.replace(THREE, history=3, bundle=2)
     ensemble = Surrogate(Problem.of(TRAINING), model, rngs=nnx.Rngs(3))

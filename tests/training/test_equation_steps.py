@@ -23,7 +23,12 @@ DATA = trajectories(CASE)
 
 
 @pytest.mark.parametrize(
-    ("gradients", "pushes"), [("stop_gradient", None), ("stop_gradient", 1), ("through_time", None)]
+    ("gradients", "pushes"),
+    [
+        ("stop_gradient", None),
+        pytest.param("stop_gradient", 1, marks=pytest.mark.thorough),
+        pytest.param("through_time", None, marks=pytest.mark.thorough),
+    ],
 )
 def test_losses_and_gradients_are_those_of_whole_steps(gradients, pushes):
     surrogate = surrogate_of(CASE, DATA)
@@ -48,6 +53,7 @@ def test_losses_and_gradients_are_those_of_whole_steps(gradients, pushes):
         assert np.linalg.norm(found - whole) < 1e-5 * max(np.linalg.norm(whole), 0.01 * largest)
 
 
+@pytest.mark.thorough
 def test_members_share_the_steps_from_true_frames(monkeypatch):
     sizes, advance = [], functional_model.advance
 
@@ -67,6 +73,7 @@ def test_members_share_the_steps_from_true_frames(monkeypatch):
     assert others and set(others) == {SAMPLES // 2}
 
 
+@pytest.mark.thorough
 def test_an_accelerator_advances_all_inputs_at_once(monkeypatch):
     surrogate = surrogate_of(CASE, DATA)
     model = plan_phases(surrogate, TrainingConfig(batch=SAMPLES), SAMPLES).training.model

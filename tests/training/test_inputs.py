@@ -10,6 +10,7 @@ import pytest
 from cape.training.inputs import make_inputs
 
 TRANSITIONS = 5
+inputs_of = jax.jit(make_inputs, static_argnums=(0, 1))
 
 
 def test_noise_is_reproducible_and_of_the_asked_size_in_units_of_the_channel(tiny):
@@ -17,7 +18,7 @@ def test_noise_is_reproducible_and_of_the_asked_size_in_units_of_the_channel(tin
         given = tiny.given(seed=seed)._replace(
             frames=jnp.zeros((3, 64, 512, 1)), parameters=jnp.full((64, 1), 0.5)
         )
-        return np.asarray(make_inputs(0.1, tiny.model, tiny.params, tiny.model_state, given))
+        return np.asarray(inputs_of(0.1, tiny.model, tiny.params, tiny.model_state, given))
 
     first, again, other = inputs(0), inputs(0), inputs(1)
     np.testing.assert_array_equal(first, again)
@@ -28,16 +29,15 @@ def test_noise_is_reproducible_and_of_the_asked_size_in_units_of_the_channel(tin
 
 def test_autoregressive_inputs_have_fresh_noise(tiny, step):
     given = tiny.given(autoregressive=TRANSITIONS)
-    inputs = make_inputs(0.1, tiny.model, tiny.params, tiny.model_state, given)
+    inputs = inputs_of(0.1, tiny.model, tiny.params, tiny.model_state, given)
     noise = [inputs[t] - step(tiny.params, inputs[t - 1]).next for t in range(1, TRANSITIONS)]
     assert np.std(noise) == pytest.approx(0.2, rel=0.25)  # 128 draws
     assert np.abs(np.corrcoef(np.reshape(noise, (TRANSITIONS - 1, -1))) - np.eye(TRANSITIONS - 1)).max() < 0.7
 
 
 def test_a_schedule_without_pushes_gives_the_inputs_of_zero_pushes(tiny):
-    compiled = jax.jit(make_inputs, static_argnums=(0, 1))
     none, zero = (
-        compiled(0.1, tiny.model, tiny.params, tiny.model_state, tiny.given(3, pushes))
+        inputs_of(0.1, tiny.model, tiny.params, tiny.model_state, tiny.given(3, pushes))
         for pushes in (None, 0)
     )
     np.testing.assert_allclose(none, zero, rtol=1e-6, atol=1e-6)

@@ -118,7 +118,7 @@ class TestTraining:
         ("update", "changes"),
         [
             pytest.param(1, {}, marks=pytest.mark.slow),  # so begins the test of all updates
-            (12, {}),
+            pytest.param(12, {}, marks=pytest.mark.thorough),
             pytest.param(48, {}, marks=pytest.mark.slow),
             pytest.param(
                 14,

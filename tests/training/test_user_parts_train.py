@@ -95,6 +95,7 @@ def test_a_conditioning_without_a_first_guess_has_no_warm_up(multiplied):
     assert all(record["auxiliary_loss"] == 0 for record in records)
 
 
+@pytest.mark.thorough
 def test_a_normalisation_of_a_user_is_the_wrapper_of_every_step(multiplied):
     surrogate, folder = multiplied
     u, p = jnp.asarray(VALIDATION.read()[:, 0]), jnp.asarray(VALIDATION.parameters, jnp.float32)
@@ -104,5 +105,6 @@ def test_a_normalisation_of_a_user_is_the_wrapper_of_every_step(multiplied):
     np.testing.assert_allclose(load(folder).at(p)(u), expected, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_curriculum_of_a_user_plans_every_epoch(multiplied):
     assert [record["feedback"] for record in read(multiplied[1] / "metrics.jsonl")] == [1, 1, 4, 4]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -108,7 +109,8 @@ def test_the_spread_of_members_is_a_feature():
         change = 0.1 * jnp.arange(1, steps + 1, dtype=jnp.float32)[None, :, None, None]
         return jnp.stack([given * (1 + sign * change) for sign in (-1, 1)], 1)
 
-    found = describe_rollouts(problem, two, u, jnp.full((1, 1), 0.5), 3)
+    describe = jax.jit(lambda u, p: describe_rollouts(problem, two, u, p, 3))
+    found = describe(u, jnp.full((1, 1), 0.5))
     np.testing.assert_allclose(found.frames, jnp.repeat(u, 3, 1), atol=1e-6)
     assert found.features.shape == (1, count_features(problem, 2)) == (1, count_features(problem, 1) + 2)
     spread = np.array([0.1, 0.2, 0.3])
