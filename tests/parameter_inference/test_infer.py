@@ -55,7 +55,6 @@ def test_text_and_json(found, tmp_path):
     assert content["trajectories"][2]["values"]["beta"] == found.values["beta"][2]
 
 
-@pytest.mark.thorough
 def test_known_trajectories_calibrate_the_intervals(surrogate, found):
     others = np.linspace(0.12, 0.95, 12)
     known = trajectories(observed(surrogate, others, seed=7), beta=others)
