@@ -28,7 +28,6 @@ def compiled():
     jax.monitoring.unregister_event_duration_listener(listen)
 
 
-@pytest.mark.thorough
 def test_what_follows_the_first_update_is_compiled_in_the_background_and_once(compiled):
     train(dataclasses.replace(CONFIG, epochs=3))
     assert compiled == [
