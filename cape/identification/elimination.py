@@ -18,9 +18,9 @@ def eliminate(
     it by more than `allowed`. The other coefficients follow each removal to their new minimum. If a parameter hardly
     varies, its multiples can hardly be told from constants: constants, which are the first function, are kept then.
     """
-    shape, weight = x.shape, np.ones(x.shape)
-    weight[:, 0] = _OF_CONSTANTS
-    x, free, weight = x.ravel().copy(), free.ravel().copy(), weight.ravel()
+    shape, weights = x.shape, np.ones(x.shape)
+    weights[:, 0] = _OF_CONSTANTS
+    x, free, weight = x.ravel().copy(), free.ravel().copy(), weights.ravel()
     scale = 1 / np.sqrt(np.maximum(np.diag(hessian), 1e-30))
     chosen = np.flatnonzero(free)
     block = hessian[np.ix_(chosen, chosen)] * np.outer(scale[chosen], scale[chosen])
