@@ -61,27 +61,22 @@ def paper_training(budget: Budget) -> TrainingConfig:
 
 
 def default(budget: Budget) -> tuple[ModelConfig, TrainingConfig]:
-    """Return our default model and training for a budget.
-
-    An identified equation needs half of the epochs, as in the automatic settings, and no warm-up of a first guess.
-    """
-    _, training = without_equation(budget)
-    training = dataclasses.replace(training, epochs=budget.epochs // 2, warmup_epochs=0)
-    heads = CAPEConfig(heads=budget.heads, max_displacement=0.0)
-    return dataclasses.replace(AUTOMATIC_MODEL, conditioning=heads), training
-
-
-def without_equation(budget: Budget) -> tuple[ModelConfig, TrainingConfig]:
-    """Return our model without an identified equation: heads that start with displacements carry the parameters."""
-    heads = CAPEConfig(heads=budget.heads, max_displacement=1.0)
-    model = dataclasses.replace(AUTOMATIC_MODEL, conditioning=heads, normalisation="sample", identify=False)
+    """Return our default model and training for a budget."""
     training = TrainingConfig(
         epochs=budget.epochs,
         batch=budget.batch,
         warmup_epochs=budget.warmup,
         augmentation=budget.augmentation,
     )
-    return model, training
+    heads = CAPEConfig(heads=budget.heads, max_displacement=0.0)
+    return dataclasses.replace(AUTOMATIC_MODEL, conditioning=heads), training
+
+
+def without_equation(budget: Budget) -> tuple[ModelConfig, TrainingConfig]:
+    """Return the default without an identified equation: heads that start with displacements carry the parameters."""
+    model, training = default(budget)
+    heads = CAPEConfig(heads=budget.heads, max_displacement=1.0)
+    return dataclasses.replace(model, conditioning=heads, normalisation="sample", identify=False), training
 
 
 def other(cape: ModelConfig, conditioning: ConditioningConfig) -> ModelConfig:
@@ -93,16 +88,15 @@ def other(cape: ModelConfig, conditioning: ConditioningConfig) -> ModelConfig:
 
 
 def conditionings(budget: Budget, problem: Problem) -> dict[str, Experiment]:
-    """Compare conditionings around one base solver, with equal numbers of weights; and the default with an equation."""
+    """Compare conditionings around one base solver, with equal numbers of weights and the same training."""
     count = counter(problem)
-    identified, shorter = default(budget)
-    cape, training = without_equation(budget)
-    models = {"CAPE, no equation": cape}
+    identified, training = default(budget)
+    cape, _ = without_equation(budget)
+    models = {"CAPE (default)": identified, "CAPE, no equation": cape}
     models["CAPE, no equation, 3 substeps"] = dataclasses.replace(cape, substeps=3)
     for name, conditioning in (OTHERS | {"none": UnconditionedConfig()}).items():
         models[name] = match_size(other(cape, conditioning), count(cape), count)
-    others = {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
-    return {"CAPE (default)": Experiment(DataConfig(), identified, shorter)} | others
+    return {name: Experiment(DataConfig(), model, training) for name, model in models.items()}
 
 
 def published(budget: Budget, problem: Problem) -> dict[str, Experiment]:

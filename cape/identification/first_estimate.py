@@ -1,6 +1,6 @@
 """First estimates of an equation with products, one for each form that its coefficients may have."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,10 +45,14 @@ def first_estimates(samples: Samples, on: Axes, problem: Problem) -> list[FirstE
     channels = len(problem.channels)
     terms = [*library(channels, on.periodic, on.odd), *force_terms(channels, on.periodic, on.odd)]
     data = regression(triples, weight, terms, on)
+    ways = [(np.eye(len(terms)), data)]
+    if problem.dimension > 1 and len(set(zip(problem.length, problem.boundaries, strict=True))) == 1:
+        shared = _isotropic(terms)
+        columns = np.einsum("gt,stv->sgv", shared, data.columns, optimize=True)
+        ways.insert(0, (shared, data._replace(columns=columns)))
     found = []
-    for signs in _groupings(terms, problem):
-        grouped = data._replace(columns=np.einsum("gt,stv->sgv", signs, data.columns, optimize=True))
-        outputs = np.array([terms[int(row.nonzero()[0][0])].output for row in signs])
+    for signs, grouped in ways:
+        outputs = np.array([terms[int(first)].output for first in np.argmax(signs != 0, 1)])
         for name in bases(samples.values):
             x, misfit = estimate(grouped, basis_functions(name, samples.values)[value], outputs)
             found.append(FirstEstimate(name, *without_zeros(terms, signs, x), misfit))
@@ -67,12 +71,9 @@ def without_zeros(
     return tuple(terms[int(number)] for number in used), signs[:, used], x
 
 
-def _groupings(terms: Sequence[Term], problem: Problem) -> Iterator[Float[np.ndarray, "group term"]]:
-    """Yield the ways in which terms share coefficients: by isotropy, if all axes are alike, and none."""
-    axes = set(zip(problem.length, problem.boundaries, strict=True))
-    if problem.dimension > 1 and len(axes) == 1:
-        groups = symmetric_terms(terms, ())
-        signs = np.zeros((len(groups.signs), len(terms)))
-        signs[:, [terms.index(term) for term in groups.terms]] = groups.signs
-        yield signs
-    yield np.eye(len(terms))
+def _isotropic(terms: Sequence[Term]) -> Float[np.ndarray, "group term"]:
+    """Return which terms share a coefficient in an isotropic equation of scalars, as in `SymmetricTerms`."""
+    groups = symmetric_terms(terms, ())
+    signs = np.zeros((len(groups.signs), len(terms)))
+    signs[:, [terms.index(term) for term in groups.terms]] = groups.signs
+    return signs

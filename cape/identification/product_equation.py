@@ -40,18 +40,15 @@ def product_equation(
     substeps = _stable_start(ProductFit(pairs, terms, on, problem.conserved, signs), x, substeps)
     for _ in range(_ELIMINATIONS):
         fit = ProductFit(pairs, terms, on, problem.conserved, signs)
-        x = fit.solve(x, free, substeps, every)
-        x, free = fit.without_negligible(x, free, substeps, every)
+        x, free = fit.without_negligible(fit.solve(x, free, substeps, every), free, substeps, every)
         free = free[x.any(1)]
         terms, signs, x = without_zeros(terms, signs, x)
         if not terms:
             return None
     fit = ProductFit(pairs, terms, on, problem.conserved, signs)
     x, substeps = _with_enough_substeps(fit, fit.solve(x, free, substeps, every), free, substeps, every)
-    errors = fit.misfits(x, substeps)
-    if not errors.mean() <= _ACCEPTED:
+    if not fit.misfits(x, substeps).mean() <= _ACCEPTED:
         return None
-
     x, misfits = _simplest(fit, x, free, substeps, value)
     equation = IdentifiedEquation.of(start.basis, terms, signs.T @ x, substeps, misfits.max())
     equation = dataclasses.replace(equation, growth=growth_bound(equation, statistics, samples.values))
@@ -62,7 +59,9 @@ def product_equation(
 def _simplest(
     fit: ProductFit, x: np.ndarray, free: np.ndarray, substeps: int, value: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Remove coefficients while the misfit at values left out of the fit stays about the same.
+    """Remove coefficients as long as the largest misfit of a value stays below 1.5 times that of all coefficients.
+
+    Values inside the range are left out of the fit that predicts them.
 
     Returns:
         The coefficients, and the misfit at each value.

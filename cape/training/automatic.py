@@ -77,11 +77,8 @@ def automatic_training(
         epochs = round(_EPOCHS * math.sqrt(_TRANSITIONS / transitions))
         epochs, why = min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS), f"for {transitions:,} transitions"
         if identified:
-            epochs, updates, why = (
-                -(-epochs // 2),
-                updates // 2,
-                f"{why}, half as many as without an equation",
-            )
+            epochs, updates = -(-epochs // 2), updates // 2
+            why += ", half as many as without an equation"
         epochs = max(epochs, training.warmup_epochs + 1)
         training = dataclasses.replace(training, epochs=epochs)
         notes.append(f"epochs: {epochs}, {why}")

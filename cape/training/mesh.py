@@ -74,7 +74,7 @@ def make_mesh(
             them, or there are several processes, and not all of their devices are used, or members or weights are
             divided.
     """
-    devices, several = jax.devices(), jax.process_count() > 1
+    devices = jax.devices()
     for name in ("batch", "space", "members"):
         if (asked := getattr(config, name)) > len(devices):
             raise ValueError(
@@ -83,22 +83,35 @@ def make_mesh(
     _check_weights(config, members)
     of_member = of_member or batch
     of_members, parts, space = _parts(config, math.gcd(batch, of_member), why_not, members)
+    _check_parts(of_members, parts, space, batch, of_member)
     count = of_members * parts * space
-    if several and count != len(devices):
-        everyone = f"{len(devices)} devices of the {jax.process_count()} processes take part"
+    if count == 1:
+        return None
+    axes = {AXIS: parts, SPACE: space}
+    if of_members > 1:  # an axis of one part would add all-reduces of single devices
+        axes = {MEMBER: of_members, **axes}
+    types = (AxisType.Auto,) * len(axes)
+    return jax.make_mesh(tuple(axes.values()), tuple(axes), axis_types=types, devices=devices[:count])
+
+
+def _check_parts(of_members: int, parts: int, space: int, batch: int, of_member: int) -> None:
+    """Raise ValueError if the parts do not fit the devices, the batch or the share of a member."""
+    devices, processes, count = jax.device_count(), jax.process_count(), of_members * parts * space
+    if processes > 1 and count != devices:
+        everyone = f"{devices} devices of the {processes} processes take part"
         taken = (
             f", of which each member takes {of_member} (training.member_share)," if of_member < batch else ""
         )
         raise ValueError(
             f"training.mesh: all {everyone}, got {parts} parts of a batch of {batch}{taken} x {space} of space; set "
-            f"training.batch to a multiple of {len(devices)}, or training.mesh"
+            f"training.batch to a multiple of {devices}, or training.mesh"
         )
-    if count > len(devices):
+    if count > devices:
         raise ValueError(
-            f"training.mesh: expected batch x space x members of at most {len(devices)}, the number of devices, got "
+            f"training.mesh: expected batch x space x members of at most {devices}, the number of devices, got "
             f"{parts} x {space} x {of_members}"
         )
-    if several and jax.local_device_count() % space:
+    if processes > 1 and jax.local_device_count() % space:
         raise ValueError(
             f"training.mesh.space: expected a divisor of {jax.local_device_count()}, the devices of a process, got "
             f"{space}"
@@ -112,13 +125,6 @@ def make_mesh(
             f"training.member_share: each member takes {of_member} trajectories of a batch of {batch}, expected a "
             f"multiple of training.mesh.batch = {parts} devices"
         )
-    if count == 1:
-        return None
-    axes = {AXIS: parts, SPACE: space}
-    if of_members > 1:  # an axis of one part would add all-reduces of single devices
-        axes = {MEMBER: of_members, **axes}
-    types = (AxisType.Auto,) * len(axes)
-    return jax.make_mesh(tuple(axes.values()), tuple(axes), axis_types=types, devices=devices[:count])
 
 
 def _check_weights(config: MeshConfig, members: int) -> None:
